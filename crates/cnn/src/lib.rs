@@ -1,0 +1,42 @@
+//! Linear convolutional networks as tensor regressions (THEORY §1–2): geometry, structures, counts.
+//!
+//! Pure: no random numbers, no input or output.
+//!
+//! * [`Geometry`]: input, kernel and pooling sizes mode by mode; the fixed factors `U_F`; the map
+//!   `X → Z` by windows.
+//! * [`Structure`]: a tensor network (einsum text and sizes) for the coefficient `W`; contraction,
+//!   Jacobian, dimension, parameter counts.
+//! * [`families`]: named structures (`dense`, `cnn`, …), one file each; [`StructureSpec`] reads them from TOML.
+//!
+//! ```
+//! use convstat_cnn::{Geometry, GeometrySpec, StructureSpec};
+//! let geometry = Geometry::new(&GeometrySpec {
+//!     input: vec![8, 8, 3],
+//!     kernel: vec![3, 3, 3],
+//!     pool: Some(vec![3, 3, 1]),
+//!     ..GeometrySpec::default()
+//! })?;
+//! let spec = StructureSpec::parse("{ kind = \"cnn\", kernels = 3 }")?;
+//! let cnn = spec.build(&geometry.output_modes(1))?;
+//! assert_eq!((cnn.d_m(), cnn.df()?), (96, 84));
+//! # Ok::<(), convstat_cnn::CnnError>(())
+//! ```
+
+pub mod error;
+pub mod families;
+pub mod geometry;
+mod jacobian;
+pub mod modes;
+pub mod spec;
+pub mod structure;
+pub mod windows;
+
+pub use error::CnnError;
+pub use geometry::{Geometry, GeometrySpec, Mode};
+pub use modes::OutputModes;
+pub use spec::StructureSpec;
+pub use structure::{Counts, Factors, Structure};
+pub use windows::Windows;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, CnnError>;

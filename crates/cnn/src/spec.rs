@@ -1,0 +1,106 @@
+//! Structures as a user writes them: `{ kind = "cnn", kernels = 3 }` or `{ einsum = "…", sizes = { … } }`.
+
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use crate::families::{FAMILIES, Family};
+use crate::{CnnError, OutputModes, Result, Structure};
+
+/// A structure read from TOML; [`StructureSpec::build`] gives it sizes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Table", into = "Table")]
+pub struct StructureSpec {
+    table: Table,
+}
+
+impl TryFrom<Table> for StructureSpec {
+    type Error = CnnError;
+
+    fn try_from(table: Table) -> Result<Self> {
+        let spec = Self { table };
+        spec.family()?;
+        Ok(spec)
+    }
+}
+
+impl From<StructureSpec> for Table {
+    fn from(spec: StructureSpec) -> Self {
+        spec.table
+    }
+}
+
+fn bad(reason: String) -> CnnError {
+    CnnError::BadStructure { reason }
+}
+
+impl StructureSpec {
+    /// Reads an inline table, for instance `{ kind = "cnn", kernels = 3 }`.
+    pub fn parse(text: &str) -> Result<Self> {
+        let document: Table = toml::from_str(&format!("structure = {text}"))
+            .map_err(|e| bad(format!("{text}: {}", e.message())))?;
+        match document.get("structure") {
+            Some(toml::Value::Table(t)) => Self::try_from(t.clone()),
+            _ => Err(bad(format!("{text} is not a table; write {{ kind = \"cnn\", kernels = 3 }}"))),
+        }
+    }
+
+    /// `kind`, or `einsum` for a network written out.
+    pub fn kind(&self) -> &str {
+        match self.table.get("kind") {
+            Some(toml::Value::String(s)) => s,
+            _ => "einsum",
+        }
+    }
+
+    /// The number of responses asked for (default 1).
+    pub fn outputs(&self) -> Result<usize> {
+        match self.table.get("outputs") {
+            None => Ok(1),
+            Some(toml::Value::Integer(m)) if *m >= 1 => Ok(*m as usize),
+            Some(v) => Err(bad(format!("outputs = {v}; it has to be a whole number of at least 1"))),
+        }
+    }
+
+    fn family(&self) -> Result<Box<dyn Family>> {
+        self.outputs()?;
+        let mut keys = self.table.clone();
+        keys.remove("outputs");
+        let kind = match keys.remove("kind") {
+            Some(toml::Value::String(kind)) => kind,
+            Some(other) => return Err(bad(format!("kind = {other}; it has to be a text"))),
+            None if keys.contains_key("einsum") => "einsum".to_owned(),
+            None => {
+                return Err(bad("give kind = \"…\" or einsum = \"…\"".to_owned()));
+            }
+        };
+        let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == kind) else {
+            let names = FAMILIES.iter().map(|(name, _)| *name);
+            return Err(bad(format!("unknown kind \"{kind}\"{}", suggestion(&kind, names))));
+        };
+        read(keys).map_err(|e| bad(format!("kind \"{kind}\": {}", e.message())))
+    }
+
+    /// The structure over the given output modes (their `outputs` counts).
+    pub fn build(&self, modes: &OutputModes) -> Result<Structure> {
+        self.family()?.build(modes)
+    }
+}
+
+impl std::fmt::Display for StructureSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pairs: Vec<String> = self.table.iter().map(|(k, v)| format!("{k} = {v}")).collect();
+        write!(f, "{{ {} }}", pairs.join(", "))
+    }
+}
+
+/// "; did you mean …?" with the nearest of `names`, and the list of all.
+pub fn suggestion<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    let nearest = names
+        .iter()
+        .map(|n| (strsim::normalized_damerau_levenshtein(word, n), n))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(score, _)| *score > 0.4);
+    let hint = nearest.map_or(String::new(), |(_, n)| format!("; did you mean \"{n}\"?"));
+    format!("{hint} (known: {})", names.join(", "))
+}

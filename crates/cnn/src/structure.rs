@@ -1,0 +1,333 @@
+//! A structure: a tensor network over the output modes of `W` (THEORY §2).
+
+use std::collections::BTreeMap;
+
+use convstat_tensor::algebra::{entries, shaped};
+use convstat_tensor::{Contraction, Einsum, linalg, memory};
+use ndarray::{Array1, Array2, ArrayD, ArrayViewD, IxDyn};
+
+use crate::jacobian::{Partial, splitmix_normal};
+use crate::{CnnError, Result};
+
+/// The free factors of a structure, in the order of its einsum text (shared factors once).
+pub type Factors = Vec<ArrayD<f64>>;
+
+/// Singular values of the Jacobian at a generic point below this share of the largest count as zero;
+/// true zeros come out near 1e-15, the smallest others above 1e-6 in the cases tested.
+const RANK_TOLERANCE: f64 = 1e-10;
+
+/// Counts of a structure that its family knows (THEORY §2, table).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Sample complexity `d_M`, the order count of the literature bound.
+    pub d_m: usize,
+    /// Closed form of the dimension, where one is known; [`Structure::df`] is the definition.
+    pub df_closed_form: Option<usize>,
+    /// Output channels `K`.
+    pub kernels: Option<usize>,
+    /// Rank on the output channels `R`.
+    pub rank: Option<usize>,
+}
+
+/// A tensor network `W = contraction of factors`: einsum text, sizes, counts, and the plans to
+/// contract and differentiate it.
+#[derive(Debug, Clone)]
+pub struct Structure {
+    name: String,
+    network: Einsum,
+    sizes: BTreeMap<char, usize>,
+    outputs: usize,
+    counts: Counts,
+    contraction: Contraction,
+    partials: Vec<Partial>,
+    /// Which factor each operand of the einsum is; operands with the same number share it.
+    owners: Vec<usize>,
+}
+
+impl Structure {
+    /// A structure from its network. `outputs` is the number of responses; above 1 it is the size
+    /// of the network's last output label.
+    pub fn new(name: &str, network: Einsum, sizes: BTreeMap<char, usize>, outputs: usize) -> Result<Self> {
+        let owners = (0..network.inputs.len()).collect();
+        Self::with_shared(name, network, sizes, outputs, owners)
+    }
+
+    /// As [`Structure::new`], with operands that share one factor: operand i is factor `owners[i]`.
+    pub fn with_shared(
+        name: &str,
+        network: Einsum,
+        sizes: BTreeMap<char, usize>,
+        outputs: usize,
+        owners: Vec<usize>,
+    ) -> Result<Self> {
+        check_network(&network, &sizes, outputs)?;
+        let shape = |labels: &[char]| -> Vec<usize> { labels.iter().map(|c| sizes[c]).collect() };
+        check_owners(&network, &owners, shape)?;
+        memory::check("the coefficient W", &shape(&network.output))?;
+        for labels in &network.inputs {
+            memory::check("a factor of the structure", &shape(labels))?;
+        }
+        let contraction = Contraction::new(&network, &sizes)?;
+        let mut structure = Self {
+            name: name.to_owned(),
+            contraction,
+            network,
+            sizes,
+            outputs,
+            counts: Counts::default(),
+            partials: Vec::new(),
+            owners,
+        };
+        memory::check("the Jacobian", &[structure.coefficients(), structure.naive_parameters()])?;
+        structure.partials = (0..structure.network.inputs.len())
+            .map(|i| Partial::new(&structure.network, &structure.sizes, i))
+            .collect::<Result<_>>()?;
+        structure.counts.d_m = crate::families::einsum::reduced_parameters(&structure);
+        Ok(structure)
+    }
+
+    /// Replaces the counts by those its family knows.
+    #[must_use]
+    pub fn with_counts(mut self, counts: Counts) -> Self {
+        self.counts = counts;
+        self
+    }
+
+    /// A name for tables, for instance `cnn(K=3)`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Einsum {
+        &self.network
+    }
+
+    /// Size of every label.
+    pub fn sizes(&self) -> &BTreeMap<char, usize> {
+        &self.sizes
+    }
+
+    /// Responses `M`.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Features `D`: the rows of `W` as a `D × M` matrix.
+    pub fn features(&self) -> usize {
+        self.coefficients() / self.outputs
+    }
+
+    /// Entries of `W`, `D M`.
+    pub fn coefficients(&self) -> usize {
+        self.network.output.iter().map(|c| self.sizes[c]).product()
+    }
+
+    /// Shapes of the free factors.
+    pub fn factor_shapes(&self) -> Vec<Vec<usize>> {
+        (0..self.factor_count())
+            .filter_map(|f| self.owners.iter().position(|&o| o == f))
+            .map(|i| self.network.inputs[i].iter().map(|c| self.sizes[c]).collect())
+            .collect()
+    }
+
+    /// Number of free factors.
+    pub fn factor_count(&self) -> usize {
+        self.owners.iter().max().map_or(0, |m| m + 1)
+    }
+
+    /// Whether some factor stands more than once in the network.
+    pub fn has_shared_factors(&self) -> bool {
+        self.factor_count() < self.owners.len()
+    }
+
+    /// Which factor each operand of the network is.
+    pub fn owners(&self) -> &[usize] {
+        &self.owners
+    }
+
+    /// Parameters of all factors.
+    pub fn naive_parameters(&self) -> usize {
+        self.factor_shapes().iter().map(|s| s.iter().product::<usize>()).sum()
+    }
+
+    /// Sample complexity `d_M` (THEORY §2, table).
+    pub fn d_m(&self) -> usize {
+        self.counts.d_m
+    }
+
+    /// The counts of the family.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The K/R ratio, where the family has both.
+    pub fn kr_ratio(&self) -> Option<f64> {
+        Some(self.counts.kernels? as f64 / self.counts.rank? as f64)
+    }
+
+    /// Redundant parameters `(K − R)(R + P)` that no data can identify (THEORY §2); `P` counts
+    /// positions times responses.
+    pub fn redundant_parameters(&self, positions: usize) -> Option<usize> {
+        let (k, r) = (self.counts.kernels?, self.counts.rank?);
+        Some(k.saturating_sub(r) * (r + positions))
+    }
+
+    /// Dimension `df`: the rank of the Jacobian at a generic point.
+    pub fn df(&self) -> Result<usize> {
+        let jacobian = self.jacobian(&self.generic_point())?;
+        // The SVD costs the product of the sizes with the smaller one squared; QR first makes it the
+        // smaller one cubed.
+        let tall = if jacobian.nrows() >= jacobian.ncols() { jacobian } else { jacobian.reversed_axes() };
+        Ok(linalg::rank(&linalg::qr_r(&tall.view())?.view(), RANK_TOLERANCE)?)
+    }
+
+    /// Dimension of the gauge: parameters that change no coefficient.
+    pub fn gauge(&self) -> Result<usize> {
+        Ok(self.naive_parameters() - self.df()?)
+    }
+
+    /// Factors with entries from `normal`, called once an entry in C order, factor by factor.
+    pub fn random_point(&self, mut normal: impl FnMut() -> f64) -> Factors {
+        self.factor_shapes().iter().map(|s| ArrayD::from_shape_simple_fn(IxDyn(s), &mut normal)).collect()
+    }
+
+    /// A fixed point with normal entries, generic in the sense of THEORY §2.
+    pub fn generic_point(&self) -> Factors {
+        let mut i = 0u64;
+        self.random_point(|| {
+            i += 1;
+            splitmix_normal(i)
+        })
+    }
+
+    fn operands<'a>(&self, factors: &'a [ArrayD<f64>]) -> Vec<ArrayViewD<'a, f64>> {
+        self.owners.iter().map(|&f| factors[f].view()).collect()
+    }
+
+    /// Fails unless `factors` has the shapes of [`Structure::factor_shapes`].
+    pub fn check_factors(&self, factors: &[ArrayD<f64>]) -> Result<()> {
+        let shapes = self.factor_shapes();
+        if factors.len() != shapes.len() {
+            return Err(CnnError::BadStructure {
+                reason: format!(
+                    "{} factors are given, {} needs {}",
+                    factors.len(),
+                    self.network,
+                    shapes.len()
+                ),
+            });
+        }
+        match factors.iter().zip(&shapes).find(|(f, s)| f.shape() != s.as_slice()) {
+            None => Ok(()),
+            Some((f, s)) => Err(CnnError::Shape {
+                what: "a factor",
+                found: f.shape().to_vec(),
+                expected: format!("{s:?}"),
+            }),
+        }
+    }
+
+    /// `vec(W)`, C order over the output labels (`D M` entries).
+    pub fn contract(&self, factors: &[ArrayD<f64>]) -> Result<Array1<f64>> {
+        self.check_factors(factors)?;
+        Ok(entries(&self.contraction.run(&self.operands(factors))?).into())
+    }
+
+    /// `W` as a `D × M` matrix.
+    pub fn coefficient_matrix(&self, factors: &[ArrayD<f64>]) -> Result<Array2<f64>> {
+        Ok(shaped((self.features(), self.outputs), self.contract(factors)?.to_vec()))
+    }
+
+    /// `J_f = ∂vec(W)/∂vec(factor f)`, `D M × |factor f|`.
+    pub fn factor_jacobian(&self, factor: usize, factors: &[ArrayD<f64>]) -> Result<Array2<f64>> {
+        self.check_factors(factors)?;
+        let operands = self.operands(factors);
+        let mut jacobian = Array2::zeros((self.coefficients(), factors[factor].len()));
+        for (i, partial) in self.partials.iter().enumerate() {
+            if self.owners[i] == factor {
+                partial.add_to(&mut jacobian, 0, &operands)?;
+            }
+        }
+        Ok(jacobian)
+    }
+
+    /// `J = ∂vec(W)/∂(factors)`, `D M × naive parameters`.
+    pub fn jacobian(&self, factors: &[ArrayD<f64>]) -> Result<Array2<f64>> {
+        self.check_factors(factors)?;
+        let operands = self.operands(factors);
+        let offsets: Vec<usize> = factors
+            .iter()
+            .scan(0, |end, f| {
+                let start = *end;
+                *end += f.len();
+                Some(start)
+            })
+            .collect();
+        let mut jacobian = Array2::zeros((self.coefficients(), self.naive_parameters()));
+        for (i, partial) in self.partials.iter().enumerate() {
+            partial.add_to(&mut jacobian, offsets[self.owners[i]], &operands)?;
+        }
+        Ok(jacobian)
+    }
+
+    /// The network with every bond dimension doubled, which contains all differences `M − M`
+    /// (THEORY §4.2). Bonds stay below the number of coefficients, beyond which they add nothing.
+    pub fn doubled(&self) -> Result<Self> {
+        let most = self.coefficients().max(1);
+        let sizes = self
+            .sizes
+            .iter()
+            .map(|(&c, &d)| (c, if self.network.output.contains(&c) { d } else { (2 * d).min(most.max(d)) }))
+            .collect();
+        let name = format!("{} doubled", self.name);
+        Self::with_shared(&name, self.network.clone(), sizes, self.outputs, self.owners.clone())
+    }
+}
+
+fn check_network(network: &Einsum, sizes: &BTreeMap<char, usize>, outputs: usize) -> Result<()> {
+    let bad = |reason: String| Err(CnnError::BadStructure { reason });
+    for c in network.labels() {
+        match sizes.get(&c) {
+            None => {
+                return bad(format!(
+                    "the size of label '{c}' in \"{network}\" is not given; add it to sizes"
+                ));
+            }
+            Some(0) => return bad(format!("label '{c}' has size 0; it has to be at least 1")),
+            Some(_) => {}
+        }
+    }
+    for labels in &network.inputs {
+        if labels.is_empty() {
+            return bad(format!("\"{network}\" has an operand without labels"));
+        }
+        if let Some(c) = labels.iter().enumerate().find_map(|(i, c)| labels[..i].contains(c).then_some(c)) {
+            return bad(format!("label '{c}' stands twice in one operand of \"{network}\""));
+        }
+    }
+    match network.output.last() {
+        Some(c) if outputs > 1 && sizes[c] != outputs => bad(format!(
+            "the last output label '{c}' of \"{network}\" has size {} but there are {outputs} responses",
+            sizes[c]
+        )),
+        None if outputs > 1 => bad(format!("\"{network}\" needs an output label for {outputs} responses")),
+        _ => Ok(()),
+    }
+}
+
+fn check_owners(network: &Einsum, owners: &[usize], shape: impl Fn(&[char]) -> Vec<usize>) -> Result<()> {
+    let bad = |reason: String| Err(CnnError::BadStructure { reason });
+    if owners.len() != network.inputs.len() {
+        return bad(format!("{} operands but {} owners", network.inputs.len(), owners.len()));
+    }
+    let factors = owners.iter().max().map_or(0, |m| m + 1);
+    for f in 0..factors {
+        let mut shapes = network.inputs.iter().zip(owners).filter(|&(_, &o)| o == f).map(|(l, _)| shape(l));
+        let Some(first) = shapes.next() else { return bad(format!("factor {f} stands in no operand")) };
+        if let Some(other) = shapes.find(|s| *s != first) {
+            return bad(format!("factor {f} is shared by operands of shapes {first:?} and {other:?}"));
+        }
+    }
+    Ok(())
+}

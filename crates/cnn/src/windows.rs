@@ -1,0 +1,138 @@
+//! The map `X → Z = X ×_j U_F^{(j)⊤}` by windows: each feature averages `q` input rows a mode, so no
+//! dense `U_F` product is formed.
+
+use convstat_tensor::algebra::{entries, shaped};
+use ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD, Axis, IxDyn};
+use rayon::prelude::*;
+
+use crate::{CnnError, Geometry, Result};
+
+/// Samples transformed together; keeps a block of features in cache.
+const BLOCK: usize = 256;
+
+/// The windows of one geometry, ready to transform blocks of inputs.
+#[derive(Debug, Clone)]
+pub struct Windows {
+    modes: Vec<ModeWindows>,
+    /// Place in the order (positions, taps) of each interleaved feature.
+    place: Vec<usize>,
+    input_shape: Vec<usize>,
+}
+
+#[derive(Debug, Clone)]
+struct ModeWindows {
+    input: usize,
+    weight: f64,
+    /// For each pooled position and tap: the input rows it averages.
+    rows: Vec<Vec<usize>>,
+}
+
+impl Windows {
+    pub(crate) fn new(geometry: &Geometry) -> Self {
+        let modes = geometry
+            .modes()
+            .iter()
+            .map(|m| ModeWindows {
+                input: m.input,
+                weight: 1.0 / m.pool as f64,
+                rows: (0..m.pooled)
+                    .flat_map(|i| (0..m.kernel).map(move |a| (i, a)))
+                    .map(|(i, a)| m.rows(i, a).collect())
+                    .collect(),
+            })
+            .collect();
+        Self { modes, place: geometry.interleaved_to_split(), input_shape: geometry.input_shape() }
+    }
+
+    /// Number of features `D`.
+    pub fn features(&self) -> usize {
+        self.place.len()
+    }
+
+    /// Transforms a feature-major block: `∏d × b` inputs (one column a sample) to `D × b` features.
+    pub fn apply(&self, x: &ArrayView2<f64>) -> Array2<f64> {
+        let b = x.ncols();
+        let x = x.as_standard_layout();
+        let mut data: Vec<f64> = x.iter().copied().collect();
+        let mut outer = 1;
+        let mut inner: usize = self.input_shape.iter().product::<usize>() * b;
+        for mode in &self.modes {
+            inner /= mode.input;
+            let mut next = vec![0.0; outer * mode.rows.len() * inner];
+            for o in 0..outer {
+                let source = &data[o * mode.input * inner..(o + 1) * mode.input * inner];
+                for (f, rows) in mode.rows.iter().enumerate() {
+                    let target = &mut next[(o * mode.rows.len() + f) * inner..][..inner];
+                    add_rows(target, source, rows, mode.weight);
+                }
+            }
+            outer *= mode.rows.len();
+            data = next;
+        }
+        let mut z = Array2::zeros((self.place.len(), b));
+        for (row, &place) in data.chunks_exact(b.max(1)).zip(&self.place) {
+            z.row_mut(place).assign(&ndarray::aview1(row));
+        }
+        z
+    }
+
+    /// Transforms `n × d_1 × … × d_N` inputs to `n × D` rows, in parallel over blocks of samples.
+    pub fn transform(&self, x: &ArrayViewD<f64>) -> Result<Array2<f64>> {
+        let n = x.shape().first().copied().unwrap_or(0);
+        if x.ndim() == 0 || x.shape()[1..] != self.input_shape[..] {
+            return Err(CnnError::Shape {
+                what: "X",
+                found: x.shape().to_vec(),
+                expected: format!("n x {:?}, the geometry's input after the samples", self.input_shape),
+            });
+        }
+        convstat_tensor::memory::check("the transformed inputs", &[n, self.features()])?;
+        let mut z = Array2::zeros((n, self.features()));
+        z.axis_chunks_iter_mut(Axis(0), BLOCK).into_par_iter().enumerate().for_each(|(k, mut out)| {
+            let rows = out.nrows();
+            let block = x.slice_axis(Axis(0), ndarray::Slice::from(k * BLOCK..k * BLOCK + rows));
+            let flat = shaped((rows, self.input_shape.iter().product()), entries(&block));
+            out.assign(&self.apply(&flat.t()).t());
+        });
+        Ok(z)
+    }
+
+    /// `W_X = W ×_j U_F^{(j)}`: pulls coefficients `D × M` back to the input, `d_1 × … × d_N × M`.
+    pub fn pull_back(&self, w: &ArrayView2<f64>) -> ArrayD<f64> {
+        let m = w.ncols();
+        // Interleaved order, then the adjoint of each mode from the last to the first.
+        let mut data: Vec<f64> = self.place.iter().flat_map(|&p| w.row(p).to_vec()).collect();
+        let mut inner = m;
+        for mode in self.modes.iter().rev() {
+            let width = mode.rows.len() * inner;
+            let outer = if width == 0 { 0 } else { data.len() / width };
+            let mut next = vec![0.0; outer * mode.input * inner];
+            for o in 0..outer {
+                for (f, rows) in mode.rows.iter().enumerate() {
+                    let source = &data[(o * mode.rows.len() + f) * inner..][..inner];
+                    for &row in rows {
+                        let target = &mut next[(o * mode.input + row) * inner..][..inner];
+                        target.iter_mut().zip(source).for_each(|(t, s)| *t += mode.weight * s);
+                    }
+                }
+            }
+            inner *= mode.input;
+            data = next;
+        }
+        let shape: Vec<usize> = self.input_shape.iter().copied().chain([m]).collect();
+        shaped(IxDyn(&shape), data)
+    }
+}
+
+/// `target = weight · Σ source[row]`, each row a contiguous run of `target.len()`.
+fn add_rows(target: &mut [f64], source: &[f64], rows: &[usize], weight: f64) {
+    let n = target.len();
+    let Some((&first, rest)) = rows.split_first() else { return };
+    target.copy_from_slice(&source[first * n..][..n]);
+    for &row in rest {
+        target.iter_mut().zip(&source[row * n..][..n]).for_each(|(t, s)| *t += s);
+    }
+    if weight != 1.0 {
+        target.iter_mut().for_each(|t| *t *= weight);
+    }
+}

@@ -1,0 +1,174 @@
+//! Jacobian, dimension and counts of structures; errors of geometries and structures.
+
+use convstat_cnn::{CnnError, Geometry, GeometrySpec, OutputModes, Structure, StructureSpec};
+use ndarray::ArrayD;
+use proptest::prelude::*;
+
+fn build(text: &str, modes: &OutputModes) -> Structure {
+    StructureSpec::parse(text).unwrap().build(modes).unwrap()
+}
+
+fn modes(positions: &[usize], taps: &[usize], outputs: usize) -> OutputModes {
+    OutputModes { positions: positions.to_vec(), taps: taps.to_vec(), outputs }
+}
+
+/// Central differences of the contraction.
+fn numeric_jacobian(structure: &Structure, factors: &[ArrayD<f64>]) -> Vec<Vec<f64>> {
+    let h = 1e-5;
+    let mut columns = Vec::new();
+    for f in 0..factors.len() {
+        for i in 0..factors[f].len() {
+            let at = |d: f64| {
+                let mut moved = factors.to_vec();
+                moved[f].as_slice_mut().unwrap()[i] += d;
+                structure.contract(&moved).unwrap()
+            };
+            columns.push(((at(h) - at(-h)) / (2.0 * h)).to_vec());
+        }
+    }
+    columns
+}
+
+#[test]
+fn jacobian_agrees_with_finite_differences() {
+    let cases = [
+        ("{ kind = \"dense\" }", modes(&[2], &[3, 2], 1)),
+        ("{ kind = \"cnn\", kernels = 2 }", modes(&[2, 2], &[3, 2], 1)),
+        ("{ kind = \"cnn\", kernels = 2 }", modes(&[3], &[2, 2], 2)),
+        ("{ einsum = \"pk,kr,ar,br,cr->pabc\", sizes = { k = 3, r = 2 } }", modes(&[2, 1], &[3, 2, 2], 1)),
+        ("{ einsum = \"pk,kc,cab->pabc\", sizes = { k = 2 } }", modes(&[2], &[3, 2, 2], 1)),
+        ("{ einsum = \"pk,kst,as,bt->pab\", sizes = { k = 2, s = 2, t = 2 } }", modes(&[2], &[3, 3], 1)),
+        // One factor twice.
+        ("{ einsum = \"ar,br->ab\", sizes = { r = 2 }, shared = [[0, 1]] }", OutputModes::plain(&[4, 4], 1)),
+    ];
+    for (text, modes) in cases {
+        let s = build(text, &modes);
+        let factors = s.generic_point();
+        let jacobian = s.jacobian(&factors).unwrap();
+        for (c, column) in numeric_jacobian(&s, &factors).iter().enumerate() {
+            for (r, v) in column.iter().enumerate() {
+                // Central differences of a multilinear map of degree ≤ 5 at h = 1e-5.
+                assert!((jacobian[[r, c]] - v).abs() < 1e-8 * v.abs().max(1.0), "{text} ({r}, {c})");
+            }
+        }
+        let mut column = 0;
+        for f in 0..factors.len() {
+            let part = s.factor_jacobian(f, &factors).unwrap();
+            for i in 0..part.ncols() {
+                assert_eq!(part.column(i), jacobian.column(column));
+                column += 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_symmetric_network_has_the_dimension_of_symmetric_matrices() {
+    let s = build(
+        "{ einsum = \"ar,br->ab\", sizes = { r = 2 }, shared = [[0, 1]] }",
+        &OutputModes::plain(&[5, 5], 1),
+    );
+    // Rank-2 symmetric 5×5: r d − r(r − 1)/2.
+    assert_eq!((s.naive_parameters(), s.df().unwrap(), s.gauge().unwrap()), (10, 9, 1));
+}
+
+proptest! {
+    #[test]
+    fn cnn_dimension_is_the_closed_form(p in 1usize..6, l in 1usize..5, l2 in 1usize..4, k in 1usize..7, m in 1usize..3) {
+        let s = build(&format!("{{ kind = \"cnn\", kernels = {k} }}"), &modes(&[p], &[l, l2], m));
+        prop_assert_eq!(Some(s.df().unwrap()), s.counts().df_closed_form);
+    }
+}
+
+#[test]
+fn reference_counts() {
+    // THEORY §5: (7,5,7),(5,3,5),(3,3,3) K=1 and (8,8,3),(3,3,3),(3,3,1) K=1, 3.
+    let geometry = |input: [usize; 3], kernel: [usize; 3], pool: [usize; 3]| {
+        Geometry::new(&GeometrySpec {
+            input: input.to_vec(),
+            kernel: kernel.to_vec(),
+            pool: Some(pool.to_vec()),
+            ..GeometrySpec::default()
+        })
+        .unwrap()
+    };
+    let s1 = geometry([7, 5, 7], [5, 3, 5], [3, 3, 3]);
+    let s3 = geometry([8, 8, 3], [3, 3, 3], [3, 3, 1]);
+    for (g, k, d_m, df) in [(&s1, 1, 77, 75), (&s3, 1, 32, 30), (&s3, 3, 96, 84)] {
+        let s = build(&format!("{{ kind = \"cnn\", kernels = {k} }}"), &g.output_modes(1));
+        assert_eq!((s.d_m(), s.df().unwrap()), (d_m, df));
+    }
+    let spectrum = s3.factor_spectrum().unwrap();
+    assert_eq!(format!("{:.1e} {:.2}", spectrum.0, spectrum.1), "1.3e-3 0.79");
+    let spectrum = s1.factor_spectrum().unwrap();
+    assert_eq!(format!("{:.1e} {:.2}", spectrum.0, spectrum.1), "1.7e-4 0.51");
+}
+
+#[test]
+fn count_without_k_for_networks_written_out() {
+    let m = modes(&[4], &[5, 5, 3], 1);
+    // Tucker (2,2,2), R = 2, K = 8: R∏R_j + ΣR_j l_j + RP = 16 + 26 + 8.
+    let tucker = "{ einsum = \"pk,kr,rxyz,ax,by,cz->pabc\", sizes = { k = 8, r = 2, x = 2, y = 2, z = 2 } }";
+    let s = build(tucker, &m);
+    assert_eq!((s.d_m(), s.df().unwrap()), (50, 34));
+    // CP R = 2: R(Σl_j + P) and df R(Σ(l_j−1) + P).
+    let s = build("{ einsum = \"pk,kr,ar,br,cr->pabc\", sizes = { k = 8, r = 2 } }", &m);
+    assert_eq!((s.d_m(), s.df().unwrap()), (34, 28));
+}
+
+#[test]
+fn wrong_geometries_name_the_value() {
+    let try_one = |f: fn(&mut GeometrySpec)| {
+        let mut spec = GeometrySpec { input: vec![8, 8], kernel: vec![3, 3], ..GeometrySpec::default() };
+        f(&mut spec);
+        Geometry::new(&spec).unwrap_err().to_string()
+    };
+    let cases: [(fn(&mut GeometrySpec), &str); 8] = [
+        (
+            |s| s.kernel[1] = 9,
+            "mode 1: the kernel (9 taps, dilation 1) covers 9 rows but the padded input has 8",
+        ),
+        (|s| s.input[0] = 0, "input is 0 in mode 0"),
+        (|s| s.stride = Some(vec![1, 0]), "stride is 0 in mode 1"),
+        (
+            |s| s.pool = Some(vec![7, 1]),
+            "mode 0: the pooling window (7) exceeds the convolution's output (6)",
+        ),
+        (|s| s.pool = Some(vec![1]), "pool has 1 entries but input has 2"),
+        (|s| s.dilation = Some(vec![usize::MAX, 1]), "a size overflows"),
+        (|s| s.padding = Some(vec![usize::MAX, 1]), "a size overflows"),
+        (|s| s.input = vec![1 << 40, 1 << 40], "one input of shape"),
+    ];
+    for (f, text) in cases {
+        let message = try_one(f);
+        assert!(message.contains(text), "{message}");
+    }
+    assert_eq!(Geometry::new(&GeometrySpec::default()), Err(CnnError::NoModes));
+}
+
+#[test]
+fn wrong_structures_name_the_mend() {
+    let m = modes(&[4], &[3, 3], 1);
+    let message = |text: &str| match StructureSpec::parse(text) {
+        Err(e) => e.to_string(),
+        Ok(s) => s.build(&m).unwrap_err().to_string(),
+    };
+    for (text, expected) in [
+        ("{ kind = \"cn\", kernels = 1 }", "did you mean \"cnn\"?"),
+        ("{ kind = \"cnn\", kernel = 1 }", "unknown field `kernel`, expected `kernels`"),
+        ("{ kind = \"cnn\", kernels = 0 }", "kernels is 0"),
+        ("{ kind = \"cnn\" }", "missing field `kernels`"),
+        ("{ kernels = 3 }", "give kind"),
+        ("3", "is not a table"),
+        ("{ kind = \"cnn\", kernels = 1, outputs = 0 }", "outputs = 0"),
+        ("{ einsum = \"pk,ka->pa\", sizes = { q = 2 } }", "names label 'q'"),
+        ("{ einsum = \"pk,kab->pab\" }", "size of label 'k'"),
+        ("{ einsum = \"pk,kabcde->pabcde\", sizes = { k = 2 } }", "output has 6 labels"),
+        ("{ einsum = \"pkkab\" }", "no '->'"),
+        ("{ einsum = \"pk,kab->pab\", sizes = { k = 4000000000000 } }", "over the limit"),
+        ("{ einsum = \"pk,kab->pab\", sizes = { k = 2, p = 3 } }", "gives label 'p' size 3"),
+    ] {
+        let found = message(text);
+        assert!(found.contains(expected), "{text}: {found}");
+    }
+}

@@ -1,0 +1,1 @@
+//! Sample complexity of convolutional networks: theory, simulation and estimation

@@ -1,0 +1,64 @@
+//! What can go wrong in estimation.
+
+use convstat_cnn::CnnError;
+use convstat_tensor::TensorError;
+use thiserror::Error;
+
+/// Errors of estimation; every variant carries the numbers at fault.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum EstimateError {
+    /// No rows.
+    #[error("the sample has no rows; at least one observation is needed")]
+    NoRows,
+    /// Rows of Z and y differ in number.
+    #[error("X has {x} rows but y has {y}; they have to agree")]
+    RowMismatch {
+        /// Rows of X or Z.
+        x: usize,
+        /// Rows of y.
+        y: usize,
+    },
+    /// The sample does not fit the structure.
+    #[error(
+        "the sample has {features} features and {outputs} responses but structure \"{structure}\" has {needed} and {needed_outputs}"
+    )]
+    StructureMismatch {
+        /// Features of the sample.
+        features: usize,
+        /// Responses of the sample.
+        outputs: usize,
+        /// Name of the structure.
+        structure: String,
+        /// Features of the structure.
+        needed: usize,
+        /// Responses of the structure.
+        needed_outputs: usize,
+    },
+    /// A solver that cannot do this structure.
+    #[error("solver {solver} cannot fit \"{structure}\": {reason}")]
+    Unsuited {
+        /// The solver.
+        solver: &'static str,
+        /// The structure.
+        structure: String,
+        /// Why, and what to use.
+        reason: String,
+    },
+    /// An option outside its range.
+    #[error("{option} = {value}; {mend}")]
+    BadOption {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What would be right.
+        mend: &'static str,
+    },
+    /// From geometry or structure.
+    #[error(transparent)]
+    Cnn(#[from] CnnError),
+    /// From tensor algebra.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
+}

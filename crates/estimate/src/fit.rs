@@ -1,0 +1,186 @@
+//! One fit: all starts, the best kept, the gap between them recorded.
+
+use convstat_cnn::{Factors, Structure};
+use ndarray::Array2;
+
+use crate::solvers::{Limits, SolverKind, Termination, run};
+use crate::starts::{Start, pilot, ridge, spectral_factors};
+use crate::{EstimateError, Result, Sample};
+
+/// How to fit.
+#[derive(Debug, Clone)]
+pub struct FitOptions {
+    /// The solver.
+    pub solver: SolverKind,
+    /// Starts, in order; `Random` may stand several times.
+    pub starts: Vec<Start>,
+    /// Most iterations from one start.
+    pub max_iterations: usize,
+    /// Decrease that counts as none, as a share of the residual variance.
+    pub tolerance: f64,
+    /// Penalty `λ` of [`SolverKind::Ridge`] on the scale of `ZᵀZ`.
+    pub lambda: f64,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        Self {
+            solver: SolverKind::LevenbergMarquardt,
+            starts: vec![Start::Spectral],
+            max_iterations: 500,
+            tolerance: 1e-9,
+            lambda: 1.0,
+        }
+    }
+}
+
+/// Where one start ended.
+#[derive(Debug, Clone)]
+pub struct SingleFit {
+    /// The start; none for direct solutions.
+    pub start: Option<Start>,
+    /// Residual sum of squares.
+    pub objective: f64,
+    /// Iterations done.
+    pub iterations: usize,
+    /// Why it stopped.
+    pub termination: Termination,
+}
+
+/// The best of all starts.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// Estimated factors (empty for OLS and ridge).
+    pub factors: Factors,
+    /// `Ŵ` as a `D × M` matrix.
+    pub w: Array2<f64>,
+    /// The start that won; the first listed among equals.
+    pub best: SingleFit,
+    /// Every start.
+    pub all: Vec<SingleFit>,
+    /// Objective of the best start that is not the oracle, less the best of all: above 0 only if the
+    /// starts a user has ended above the optimum. `None` without an oracle start.
+    pub oracle_gap: Option<f64>,
+}
+
+impl Fit {
+    /// Whether the starts a user has missed the optimum by more than a negligible decrease.
+    pub fn is_optimisation_failure(&self) -> bool {
+        self.oracle_gap.is_some_and(|gap| gap > GAP_TOLERANCE * self.best.objective)
+    }
+}
+
+/// Objectives closer than this (relative) count as the same optimum.
+pub const GAP_TOLERANCE: f64 = 1e-6;
+
+/// Fits `structure` to `sample` from every start and keeps the best.
+///
+/// `truth` are the true factors for [`Start::Oracle`]; `normal` gives standard normals for
+/// [`Start::Random`].
+///
+/// # Errors
+/// A sample that does not fit the structure, an oracle start without truth, a solver unsuited to it.
+pub fn fit(
+    structure: &Structure,
+    sample: &Sample,
+    options: &FitOptions,
+    truth: Option<&Factors>,
+    mut normal: impl FnMut() -> f64,
+) -> Result<Fit> {
+    check(structure, sample)?;
+    if !options.solver.is_structured() {
+        return direct(sample, options);
+    }
+    if options.starts.is_empty() {
+        return Err(EstimateError::BadOption {
+            option: "starts",
+            value: "[]".to_owned(),
+            mend: "give at least one of spectral, random, oracle",
+        });
+    }
+    let mut fits: Vec<(Factors, SingleFit)> = Vec::with_capacity(options.starts.len());
+    for &start in &options.starts {
+        let from = match start {
+            Start::Spectral => spectral_factors(structure, &pilot(sample)?.view())?,
+            Start::Random => structure.random_point(&mut normal),
+            Start::Oracle => truth.cloned().ok_or(EstimateError::BadOption {
+                option: "starts",
+                value: "oracle".to_owned(),
+                mend: "the oracle start needs the true factors, which only a simulation has; use spectral or random",
+            })?,
+        };
+        fits.push(refine(structure, sample, options, start, from)?);
+    }
+    choose(structure, fits)
+}
+
+/// Improves one start.
+pub fn refine(
+    structure: &Structure,
+    sample: &Sample,
+    options: &FitOptions,
+    start: Start,
+    from: Factors,
+) -> Result<(Factors, SingleFit)> {
+    let limits = Limits { max_iterations: options.max_iterations, tolerance: options.tolerance };
+    let end = run(options.solver, structure, sample, from, limits)?;
+    Ok((
+        end.factors,
+        SingleFit {
+            start: Some(start),
+            objective: end.objective,
+            iterations: end.iterations,
+            termination: end.termination,
+        },
+    ))
+}
+
+fn choose(structure: &Structure, fits: Vec<(Factors, SingleFit)>) -> Result<Fit> {
+    let lowest = |oracle: bool| {
+        fits.iter()
+            .filter(|(_, f)| oracle || f.start != Some(Start::Oracle))
+            .map(|(_, f)| f.objective)
+            .fold(f64::INFINITY, f64::min)
+    };
+    let least = lowest(true);
+    let has_oracle = fits.iter().any(|(_, f)| f.start == Some(Start::Oracle));
+    let oracle_gap = (has_oracle && fits.len() > 1).then(|| lowest(false) - least);
+    // The first start within rounding of the best, so that ties do not depend on the last bits.
+    let best = fits.iter().position(|(_, f)| f.objective <= least * (1.0 + GAP_TOLERANCE)).unwrap_or(0);
+    let all: Vec<SingleFit> = fits.iter().map(|(_, f)| f.clone()).collect();
+    let factors = fits.into_iter().nth(best).map(|(f, _)| f).unwrap_or_default();
+    let w = structure.coefficient_matrix(&factors)?;
+    Ok(Fit { factors, w, best: all[best].clone(), all, oracle_gap })
+}
+
+fn direct(sample: &Sample, options: &FitOptions) -> Result<Fit> {
+    let lambda = if options.solver == SolverKind::Ridge { options.lambda } else { 0.0 };
+    if !(lambda.is_finite() && lambda >= 0.0) {
+        return Err(EstimateError::BadOption {
+            option: "lambda",
+            value: lambda.to_string(),
+            mend: "it has to be a finite number of at least 0",
+        });
+    }
+    let w = ridge(sample, lambda)?;
+    let best = SingleFit {
+        start: None,
+        objective: sample.objective(&w.view()),
+        iterations: 1,
+        termination: Termination::Direct,
+    };
+    Ok(Fit { factors: Factors::new(), w, all: vec![best.clone()], best, oracle_gap: None })
+}
+
+fn check(structure: &Structure, sample: &Sample) -> Result<()> {
+    if (structure.features(), structure.outputs()) == (sample.features(), sample.outputs()) {
+        return Ok(());
+    }
+    Err(EstimateError::StructureMismatch {
+        features: sample.features(),
+        outputs: sample.outputs(),
+        structure: structure.name().to_owned(),
+        needed: structure.features(),
+        needed_outputs: structure.outputs(),
+    })
+}

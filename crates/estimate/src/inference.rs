@@ -1,0 +1,73 @@
+//! Residual variance and standard errors from the tangent space.
+
+use convstat_cnn::{Factors, Structure};
+use convstat_tensor::linalg::{column_basis, rank_tolerance};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+
+use crate::solvers::design_times;
+use crate::{Result, Sample};
+
+/// First-order inference at a fit: `vec(Ŵ)` moves in the column space of `J`.
+#[derive(Debug, Clone)]
+pub struct Inference {
+    /// Identified dimension: rank of `Z J`.
+    pub df: usize,
+    /// Residual sum of squares.
+    pub objective: f64,
+    /// `objective / (n M − df)`, NaN without residual degrees of freedom.
+    pub variance: f64,
+    /// `G` with `Cov(vec Ŵ) = variance · G Gᵀ` (`D M × df`).
+    spread: Array2<f64>,
+    outputs: usize,
+}
+
+impl Inference {
+    /// At the fitted factors, from the same sample.
+    pub fn new(structure: &Structure, sample: &Sample, factors: &Factors) -> Result<Self> {
+        let jacobian = structure.jacobian(factors)?;
+        let w = structure.coefficient_matrix(factors)?;
+        Self::from_basis(sample, &jacobian, &w)
+    }
+
+    /// For an unstructured estimate: the tangent space is everything.
+    pub fn dense(sample: &Sample, w: &Array2<f64>) -> Result<Self> {
+        let d = sample.features() * sample.outputs();
+        Self::from_basis(sample, &Array2::eye(d), w)
+    }
+
+    fn from_basis(sample: &Sample, jacobian: &Array2<f64>, w: &Array2<f64>) -> Result<Self> {
+        // With Q an orthonormal basis of J and ZQ = U S Vᵀ, Cov = σ² Q V S⁻² Vᵀ Qᵀ, over the part with S > 0.
+        let (q, _) = column_basis(&jacobian.view(), rank_tolerance(jacobian.dim()) * 16.0)?;
+        let zq = design_times(sample, &q);
+        let (_, sv, vt) = convstat_tensor::linalg::svd(&zq.view())?;
+        let cut = rank_tolerance(zq.dim()) * 16.0 * sv.first().copied().unwrap_or(0.0);
+        let df = sv.iter().filter(|&&v| v > cut).count();
+        let mut spread = q.dot(&vt.slice(ndarray::s![..df, ..]).t());
+        for (mut column, &v) in spread.axis_iter_mut(Axis(1)).zip(&sv) {
+            column /= v;
+        }
+        let objective = sample.objective(&w.view());
+        let residual_df = sample.n * sample.outputs() as f64 - df as f64;
+        let variance = if residual_df > 0.0 { objective / residual_df } else { f64::NAN };
+        Ok(Self { df, objective, variance, spread, outputs: sample.outputs() })
+    }
+
+    /// Standard errors of the entries of `Ŵ`, `D × M` flat with the response fastest.
+    pub fn coefficient_se(&self) -> Array1<f64> {
+        self.spread.map_axis(Axis(1), |row| (self.variance * row.dot(&row)).sqrt())
+    }
+
+    /// Standard errors of the fitted values `Z Ŵ` at rows `z` (`n × D`), `n × M`.
+    pub fn fitted_se(&self, z: &ArrayView2<f64>) -> Array2<f64> {
+        let (n, m) = (z.nrows(), self.outputs);
+        let mut se = Array2::zeros((n, m));
+        for o in 0..m {
+            let rows = self.spread.slice(ndarray::s![o..;m, ..]);
+            let g = z.dot(&rows);
+            for (i, row) in g.outer_iter().enumerate() {
+                se[[i, o]] = (self.variance * row.dot(&row)).sqrt();
+            }
+        }
+        se
+    }
+}

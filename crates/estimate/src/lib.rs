@@ -1,0 +1,26 @@
+//! Least-squares estimation of structured tensor regressions (THEORY §3).
+//!
+//! * [`Sample`]: rows `(Z, y)`, raw or QR-compressed; solvers can't tell which.
+//! * [`compress`]: one pass over blocks of rows, memory independent of n.
+//! * [`solvers`]: alternating least squares, Levenberg–Marquardt, OLS and ridge, one file each.
+//! * [`fit`](fn@fit): runs the starts, keeps the best, records the gap between them.
+//! * [`Inference`]: residual variance and standard errors from the tangent space.
+
+pub mod compress;
+pub mod error;
+pub mod fit;
+pub mod inference;
+pub mod sample;
+pub mod solvers;
+pub mod starts;
+
+pub use compress::{Compressor, compress};
+pub use error::EstimateError;
+pub use fit::{Fit, FitOptions, SingleFit, fit, refine};
+pub use inference::Inference;
+pub use sample::Sample;
+pub use solvers::{SolverKind, Termination};
+pub use starts::Start;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, EstimateError>;

@@ -1,0 +1,73 @@
+//! Samples, raw or compressed.
+
+use convstat_tensor::algebra::check_finite;
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::compress::compress;
+use crate::{EstimateError, Result};
+
+/// Rows compressed together.
+const BLOCK: usize = 512;
+
+/// A least-squares problem `‖y − Z W‖² + rss` with `W` of `D × M`.
+///
+/// Raw: `z` is `n × D`, `y` is `n × M`, `rss` is 0. Compressed (THEORY §3): `z` is upper trapezoidal
+/// with at most D rows, `y = Qᵀ(responses)`, and the objective is the same for every `W`.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// Rows of features.
+    pub z: Array2<f64>,
+    /// Responses.
+    pub y: Array2<f64>,
+    /// The part of the objective that no `W` reaches.
+    pub rss: f64,
+    /// Observations behind it; a float, so that n is not bounded by memory.
+    pub n: f64,
+}
+
+impl Sample {
+    /// A raw sample from `n × D` features and `n × M` responses.
+    ///
+    /// # Errors
+    /// No rows, different numbers of rows, NaN or infinite values.
+    pub fn new(z: Array2<f64>, y: Array2<f64>) -> Result<Self> {
+        if z.nrows() != y.nrows() {
+            return Err(EstimateError::RowMismatch { x: z.nrows(), y: y.nrows() });
+        }
+        if z.nrows() == 0 {
+            return Err(EstimateError::NoRows);
+        }
+        check_finite("X", &z)?;
+        check_finite("y", &y)?;
+        Ok(Self { n: z.nrows() as f64, z, y, rss: 0.0 })
+    }
+
+    /// Features `D`.
+    pub fn features(&self) -> usize {
+        self.z.ncols()
+    }
+
+    /// Responses `M`.
+    pub fn outputs(&self) -> usize {
+        self.y.ncols()
+    }
+
+    /// `‖y − Z w‖² + rss` for `w` of `D × M`.
+    pub fn objective(&self, w: &ArrayView2<f64>) -> f64 {
+        let residual = &self.y - &self.z.dot(w);
+        residual.iter().map(|r| r * r).sum::<f64>() + self.rss
+    }
+
+    /// The QR-compressed sample with the same objective.
+    pub fn compressed(&self) -> Result<Self> {
+        let mut small = compress(self.features(), self.outputs(), self.n, |sink| {
+            for (z, y) in self.z.axis_chunks_iter(Axis(0), BLOCK).zip(self.y.axis_chunks_iter(Axis(0), BLOCK))
+            {
+                sink.add(&z.t(), &y.t())?;
+            }
+            Ok(())
+        })?;
+        small.rss += self.rss;
+        Ok(small)
+    }
+}

@@ -1,0 +1,65 @@
+//! Alternating least squares: each factor's subproblem is linear and solved exactly.
+
+use convstat_cnn::{Factors, Structure};
+use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve, gram, lstsq};
+use ndarray::{Array1, Axis};
+
+use super::{Limits, Solution, Termination, design_times, negligible};
+use crate::{EstimateError, Result, Sample};
+
+pub(crate) fn solve(
+    structure: &Structure,
+    sample: &Sample,
+    start: Factors,
+    limits: Limits,
+) -> Result<Solution> {
+    if structure.has_shared_factors() {
+        return Err(EstimateError::Unsuited {
+            solver: "als",
+            structure: structure.name().to_owned(),
+            reason:
+                "a factor stands more than once, so its subproblem is not linear; use levenberg-marquardt"
+                    .to_owned(),
+        });
+    }
+    let mut factors = start;
+    let y: Array1<f64> = sample.y.iter().copied().collect();
+    let mut objective = sample.objective(&structure.coefficient_matrix(&factors)?.view());
+    let mut termination = Termination::MaxIterations;
+    let mut iterations = 0;
+    while iterations < limits.max_iterations {
+        iterations += 1;
+        for f in 0..factors.len() {
+            let a = design_times(sample, &structure.factor_jacobian(f, &factors)?);
+            let mut normal = gram(&a.view());
+            let mut solution = a.t().dot(&y);
+            if cholesky_in_place(&mut normal).is_ok() {
+                cholesky_solve(&normal, &mut solution);
+            } else {
+                let target = y.view().insert_axis(Axis(1));
+                solution = lstsq(&a.view(), &target)?.index_axis_move(Axis(1), 0);
+            }
+            factors[f].iter_mut().zip(&solution).for_each(|(v, s)| *v = *s);
+        }
+        balance(&mut factors);
+        let now = sample.objective(&structure.coefficient_matrix(&factors)?.view());
+        let decrease = objective - now;
+        objective = now;
+        if decrease <= negligible(sample, objective, limits.tolerance) {
+            termination = Termination::Converged;
+            break;
+        }
+    }
+    Ok(Solution { factors, objective, iterations, termination })
+}
+
+/// Gives all factors the same norm, which changes no coefficient and keeps the subproblems scaled.
+fn balance(factors: &mut Factors) {
+    let norms: Vec<f64> = factors.iter().map(|f| f.iter().map(|v| v * v).sum::<f64>().sqrt()).collect();
+    let mean = norms.iter().map(|n| n.ln()).sum::<f64>() / norms.len() as f64;
+    if mean.is_finite() {
+        for (f, n) in factors.iter_mut().zip(&norms) {
+            f.mapv_inplace(|v| v * (mean.exp() / n));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Where a solver begins.
+
+use convstat_cnn::{Factors, Structure};
+use convstat_tensor::algebra::{entries, shaped};
+use convstat_tensor::linalg::{eigh, lstsq, svd};
+use ndarray::{Array1, Array2, ArrayD, ArrayView1, IxDyn, s};
+use serde::{Deserialize, Serialize};
+
+use crate::{Result, Sample};
+
+/// A kind of start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// Ridge estimate, each factor from the leading singular vectors of its unfolding.
+    Spectral,
+    /// Standard normal factors.
+    Random,
+    /// The true factors (simulation only).
+    Oracle,
+}
+
+impl Start {
+    /// Its name in study files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spectral => "spectral",
+            Self::Random => "random",
+            Self::Oracle => "oracle",
+        }
+    }
+}
+
+/// Share of the mean eigenvalue that the pilot ridge adds for each feature per observation.
+const PILOT_RIDGE: f64 = 0.1;
+
+/// The pilot: ridge with penalty `0.1 · (D/n) · mean eigenvalue` of `ZᵀZ`, flat `D M`.
+pub(crate) fn pilot(sample: &Sample) -> Result<Array1<f64>> {
+    let d = sample.features() as f64;
+    let mean = sample.z.iter().map(|v| v * v).sum::<f64>() / d;
+    let w = ridge(sample, PILOT_RIDGE * mean * d / sample.n.max(1.0))?;
+    Ok(w.iter().copied().collect())
+}
+
+/// Ridge estimate `(ZᵀZ + λI)^{-1} Zᵀy`, `D × M`; minimum-norm least squares for `λ = 0`.
+pub(crate) fn ridge(sample: &Sample, lambda: f64) -> Result<Array2<f64>> {
+    if lambda == 0.0 {
+        return Ok(lstsq(&sample.z.view(), &sample.y.view())?);
+    }
+    let (u, sv, vt) = svd(&sample.z.view())?;
+    let mut c = u.t().dot(&sample.y);
+    for (mut row, &v) in c.outer_iter_mut().zip(&sv) {
+        row *= v / (v * v + lambda);
+    }
+    Ok(vt.t().dot(&c))
+}
+
+/// Factors near `w` (flat, output order): a factor with output labels takes the leading left
+/// singular vectors of the unfolding of `w` along them; a core, which has none, and columns beyond the
+/// singular vectors come from the generic point.
+pub(crate) fn spectral_factors(structure: &Structure, w: &ArrayView1<f64>) -> Result<Factors> {
+    let output = &structure.network().output;
+    let sizes = structure.sizes();
+    let shape: Vec<usize> = output.iter().map(|c| sizes[c]).collect();
+    let tensor = shaped(IxDyn(&shape), w.to_vec());
+    let mut factors = structure.generic_point();
+    for (operand, labels) in structure.network().inputs.iter().enumerate() {
+        let own: Vec<char> = labels.iter().copied().filter(|c| output.contains(c)).collect();
+        let bonds: Vec<char> = labels.iter().copied().filter(|c| !output.contains(c)).collect();
+        if own.is_empty() {
+            continue;
+        }
+        let basis = leading(&tensor, output, &own)?;
+        let columns: usize = bonds.iter().map(|c| sizes[c]).product();
+        let factor = &mut factors[structure.owners()[operand]];
+        // Rows run over the own labels, columns over the bonds, each in C order.
+        let order: Vec<usize> =
+            own.iter().chain(&bonds).filter_map(|c| labels.iter().position(|l| l == c)).collect();
+        let mut view = factor.view_mut().permuted_axes(IxDyn(&order));
+        for (place, value) in view.iter_mut().enumerate() {
+            let (row, column) = (place / columns, place % columns);
+            if column < basis.ncols() {
+                *value = basis[[row, column]];
+            }
+        }
+    }
+    Ok(factors)
+}
+
+/// Left singular vectors, largest first, of `tensor` unfolded along the labels `own`.
+fn leading(tensor: &ArrayD<f64>, output: &[char], own: &[char]) -> Result<Array2<f64>> {
+    let place = |c: &char| output.iter().position(|o| o == c);
+    let mut order: Vec<usize> = own.iter().filter_map(place).collect();
+    let rows: usize = order.iter().map(|&i| tensor.shape()[i]).product();
+    order.extend((0..output.len()).filter(|i| !order.contains(i)).collect::<Vec<_>>());
+    let flat = entries(&tensor.view().permuted_axes(IxDyn(&order)));
+    let cols = flat.len() / rows.max(1);
+    let matrix = shaped((rows, cols), flat);
+    if cols < rows {
+        return Ok(svd(&matrix.view())?.0);
+    }
+    let (_, v) = eigh(&matrix.dot(&matrix.t()).view())?;
+    Ok(v.slice(s![.., ..;-1]).to_owned())
+}

@@ -1,0 +1,1 @@
+//! Cells and replicates: streams, threads, store, resume and progress

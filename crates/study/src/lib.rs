@@ -1,0 +1,1 @@
+//! Simulation studies: study files, designs, metrics, summaries and checks

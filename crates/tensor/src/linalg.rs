@@ -1,0 +1,313 @@
+//! Thin wrappers over BLAS and LAPACK: the fast routine for each job.
+//!
+//! `dsyrk` for Gram matrices, `dpotrf` for Cholesky, `dgeqrf` for QR, `dsyevd` (divide and conquer)
+//! for symmetric eigenvalues and `dgesdd` for the SVD.
+
+use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE, CBLAS_UPLO};
+use ndarray::{Array1, Array2, ArrayView2, ShapeBuilder, s};
+use ndarray_linalg::{JobSvd, QR, SVDDC};
+
+use crate::{Result, TensorError};
+
+fn lapack(routine: &'static str) -> impl Fn(ndarray_linalg::error::LinalgError) -> TensorError {
+    move |_| TensorError::Lapack { routine, info: -1 }
+}
+
+/// Adds `a aᵀ` to the upper triangle of `gram` (`m × m`), for `a` of `m × b` in C order (`dsyrk`).
+///
+/// Feature-major blocks (features × samples) make this the blockwise accumulation of a Gram matrix;
+/// finish with [`symmetrise`].
+pub fn add_outer_gram(gram: &mut Array2<f64>, a: &ArrayView2<f64>) {
+    let (m, b) = a.dim();
+    debug_assert_eq!(gram.dim(), (m, m));
+    if m == 0 || b == 0 {
+        return;
+    }
+    let a = a.as_standard_layout();
+    // SAFETY: gram is m×m and a is m×b, both contiguous in C order.
+    unsafe {
+        cblas_sys::cblas_dsyrk(
+            CBLAS_LAYOUT::CblasRowMajor,
+            CBLAS_UPLO::CblasUpper,
+            CBLAS_TRANSPOSE::CblasNoTrans,
+            m as i32,
+            b as i32,
+            1.0,
+            a.as_ptr(),
+            b as i32,
+            1.0,
+            gram.as_mut_ptr(),
+            m as i32,
+        );
+    }
+}
+
+/// Copies the upper triangle of a square matrix to the lower one.
+pub fn symmetrise(a: &mut Array2<f64>) {
+    for i in 0..a.nrows() {
+        for j in 0..i {
+            a[[i, j]] = a[[j, i]];
+        }
+    }
+}
+
+/// Gram matrix `aᵀa` (`m × m`) of an `n × m` matrix.
+pub fn gram(a: &ArrayView2<f64>) -> Array2<f64> {
+    let m = a.ncols();
+    let mut g = Array2::zeros((m, m));
+    let (n, a) = (a.nrows(), a.as_standard_layout());
+    if n > 0 && m > 0 {
+        // SAFETY: g is m×m and a is n×m, both contiguous in C order.
+        unsafe {
+            cblas_sys::cblas_dsyrk(
+                CBLAS_LAYOUT::CblasRowMajor,
+                CBLAS_UPLO::CblasUpper,
+                CBLAS_TRANSPOSE::CblasTrans,
+                m as i32,
+                n as i32,
+                1.0,
+                a.as_ptr(),
+                m as i32,
+                0.0,
+                g.as_mut_ptr(),
+                m as i32,
+            );
+        }
+    }
+    symmetrise(&mut g);
+    g
+}
+
+/// Upper Cholesky factor `R` with `RᵀR = a`, below zero.
+///
+/// # Errors
+/// [`TensorError::NotPositiveDefinite`] with the order of the first bad minor.
+pub fn cholesky(a: &ArrayView2<f64>) -> Result<Array2<f64>> {
+    let mut r = a.to_owned();
+    cholesky_in_place(&mut r)?;
+    for i in 0..r.nrows() {
+        r.slice_mut(s![i, ..i]).fill(0.0);
+    }
+    Ok(r)
+}
+
+/// As [`cholesky`], in place; the lower triangle is left as it was.
+///
+/// # Errors
+/// As [`cholesky`].
+pub fn cholesky_in_place(a: &mut Array2<f64>) -> Result<()> {
+    let n = a.nrows() as i32;
+    let mut info = 0;
+    // A row-major upper triangle is a column-major lower one.
+    // SAFETY: a is n×n in C order; dpotrf touches the named triangle only.
+    unsafe {
+        lapack_sys::dpotrf_(&(b'L' as std::ffi::c_char), &n, a.as_mut_ptr(), &n.max(1), &mut info);
+    }
+    match info {
+        0 => Ok(()),
+        i => Err(TensorError::NotPositiveDefinite { size: n as usize, minor: i.unsigned_abs() as usize }),
+    }
+}
+
+/// Solves `RᵀR x = b` in place from the factor of [`cholesky`].
+pub fn cholesky_solve(r: &Array2<f64>, b: &mut Array1<f64>) {
+    let (n, one) = (r.nrows() as i32, 1);
+    let mut info = 0;
+    // SAFETY: r is n×n and b has n entries, both contiguous.
+    unsafe {
+        lapack_sys::dpotrs_(
+            &(b'L' as std::ffi::c_char),
+            &n,
+            &one,
+            r.as_ptr(),
+            &n.max(1),
+            b.as_mut_ptr(),
+            &n.max(1),
+            &mut info,
+        );
+    }
+    debug_assert_eq!(info, 0);
+}
+
+/// Solves `Rᵀ X = B` (lower-triangular solve) for upper-triangular `R`; `B` is `n × m`.
+pub fn solve_upper_transposed(r: &ArrayView2<f64>, b: &ArrayView2<f64>) -> Array2<f64> {
+    triangular(r, b, CBLAS_TRANSPOSE::CblasTrans)
+}
+
+/// Solves `R X = B` for upper-triangular `R`; `B` is `n × m`.
+pub fn solve_upper(r: &ArrayView2<f64>, b: &ArrayView2<f64>) -> Array2<f64> {
+    triangular(r, b, CBLAS_TRANSPOSE::CblasNoTrans)
+}
+
+fn triangular(r: &ArrayView2<f64>, b: &ArrayView2<f64>, transpose: CBLAS_TRANSPOSE) -> Array2<f64> {
+    let r = r.as_standard_layout();
+    let mut x = b.as_standard_layout().into_owned();
+    let (n, m) = x.dim();
+    if n > 0 && m > 0 {
+        // SAFETY: r is n×n and x is n×m, both contiguous in C order.
+        unsafe {
+            cblas_sys::cblas_dtrsm(
+                CBLAS_LAYOUT::CblasRowMajor,
+                cblas_sys::CBLAS_SIDE::CblasLeft,
+                CBLAS_UPLO::CblasUpper,
+                transpose,
+                cblas_sys::CBLAS_DIAG::CblasNonUnit,
+                n as i32,
+                m as i32,
+                1.0,
+                r.as_ptr(),
+                n as i32,
+                x.as_mut_ptr(),
+                m as i32,
+            );
+        }
+    }
+    x
+}
+
+/// Thin QR: `a = Q R` with `Q` of `n × k`, `R` of `k × m`, `k = min(n, m)`.
+pub fn qr(a: &ArrayView2<f64>) -> Result<(Array2<f64>, Array2<f64>)> {
+    a.qr().map_err(lapack("dgeqrf"))
+}
+
+/// The `R` of a QR factorisation alone (`min(n, m) × m`), by `dgeqrf` without forming `Q`.
+pub fn qr_r(a: &ArrayView2<f64>) -> Result<Array2<f64>> {
+    let (n, m) = a.dim();
+    let k = n.min(m);
+    if k == 0 {
+        return Ok(Array2::zeros((k, m)));
+    }
+    let mut f = Array2::zeros((n, m).f());
+    f.assign(a);
+    let (rows, cols) = (n as i32, m as i32);
+    let mut tau = vec![0.0; k];
+    let mut info = 0;
+    let mut work = vec![0.0; 1];
+    for query in [true, false] {
+        let lwork = if query { -1 } else { work.len() as i32 };
+        // SAFETY: f is n×m in Fortran order, tau has k entries, work has the length LAPACK asked for.
+        unsafe {
+            lapack_sys::dgeqrf_(
+                &rows,
+                &cols,
+                f.as_mut_ptr(),
+                &rows,
+                tau.as_mut_ptr(),
+                work.as_mut_ptr(),
+                &lwork,
+                &mut info,
+            );
+        }
+        if query {
+            work = vec![0.0; work[0] as usize];
+        }
+    }
+    if info != 0 {
+        return Err(TensorError::Lapack { routine: "dgeqrf", info });
+    }
+    Ok(Array2::from_shape_fn((k, m), |(i, j)| if j >= i { f[[i, j]] } else { 0.0 }))
+}
+
+/// Eigenvalues (ascending) and eigenvectors (columns) of a symmetric matrix (`dsyevd`).
+pub fn eigh(a: &ArrayView2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
+    let n = a.nrows();
+    let mut v = a.to_owned();
+    let mut values = Array1::zeros(n);
+    if n == 0 {
+        return Ok((values, v));
+    }
+    let order = n as i32;
+    let mut info = 0;
+    let (mut work, mut iwork) = (vec![0.0; 1], vec![0i32; 1]);
+    for query in [true, false] {
+        let (lwork, liwork) = if query { (-1, -1) } else { (work.len() as i32, iwork.len() as i32) };
+        // SAFETY: v is n×n, values has n entries, the work arrays have the lengths LAPACK asked for.
+        unsafe {
+            lapack_sys::dsyevd_(
+                &(b'V' as std::ffi::c_char),
+                &(b'L' as std::ffi::c_char),
+                &order,
+                v.as_mut_ptr(),
+                &order,
+                values.as_mut_ptr(),
+                work.as_mut_ptr(),
+                &lwork,
+                iwork.as_mut_ptr(),
+                &liwork,
+                &mut info,
+            );
+        }
+        if query {
+            work = vec![0.0; work[0] as usize];
+            iwork = vec![0; iwork[0] as usize];
+        }
+    }
+    if info != 0 {
+        return Err(TensorError::Lapack { routine: "dsyevd", info });
+    }
+    // LAPACK wrote the eigenvectors as columns in Fortran order, that is as rows here.
+    Ok((values, v.reversed_axes()))
+}
+
+/// Thin SVD `a = U diag(s) Vᵀ`, singular values descending (`dgesdd`); returns `(U, s, Vᵀ)`.
+pub fn svd(a: &ArrayView2<f64>) -> Result<(Array2<f64>, Array1<f64>, Array2<f64>)> {
+    if a.is_empty() {
+        let (n, m) = a.dim();
+        return Ok((Array2::zeros((n, 0)), Array1::zeros(0), Array2::zeros((0, m))));
+    }
+    let a = a.as_standard_layout();
+    let (u, s, vt) = a.svddc(JobSvd::Some).map_err(lapack("dgesdd"))?;
+    match (u, vt) {
+        (Some(u), Some(vt)) => Ok((u, s, vt)),
+        _ => Err(TensorError::Lapack { routine: "dgesdd", info: -1 }),
+    }
+}
+
+/// Relative threshold below which a singular value counts as zero: `max(n, m) · ε`, as NumPy's.
+pub fn rank_tolerance(shape: (usize, usize)) -> f64 {
+    shape.0.max(shape.1) as f64 * f64::EPSILON
+}
+
+/// Orthonormal basis (`n × rank`) of the column space of `a`, and the singular values.
+/// Singular values below `rtol` times the largest count as zero.
+pub fn column_basis(a: &ArrayView2<f64>, rtol: f64) -> Result<(Array2<f64>, Array1<f64>)> {
+    let (u, s, _) = svd(a)?;
+    let rank = count_above(&s, rtol);
+    Ok((u.slice(s![.., ..rank]).to_owned(), s))
+}
+
+/// Numerical rank of `a`.
+pub fn rank(a: &ArrayView2<f64>, rtol: f64) -> Result<usize> {
+    Ok(count_above(&svd(a)?.1, rtol))
+}
+
+fn count_above(s: &Array1<f64>, rtol: f64) -> usize {
+    let largest = s.first().copied().unwrap_or(0.0);
+    s.iter().filter(|&&v| v > rtol * largest && v > 0.0).count()
+}
+
+/// Minimum-norm least squares `argmin_X ‖a X − b‖` for `b` of `n × k`, by the SVD.
+pub fn lstsq(a: &ArrayView2<f64>, b: &ArrayView2<f64>) -> Result<Array2<f64>> {
+    let (u, s, vt) = svd(a)?;
+    let k = count_above(&s, rank_tolerance(a.dim()));
+    let mut c = u.slice(s![.., ..k]).t().dot(b);
+    for (mut row, &v) in c.outer_iter_mut().zip(&s) {
+        row /= v;
+    }
+    Ok(vt.slice(s![..k, ..]).t().dot(&c))
+}
+
+/// A root `C` (`rank × m`) of a symmetric positive semidefinite matrix: `CᵀC = a`, rows only for
+/// eigenvalues above the rank tolerance, so that a singular matrix keeps its rank.
+pub fn psd_root(a: &ArrayView2<f64>) -> Result<Array2<f64>> {
+    let (values, vectors) = eigh(a)?;
+    let largest = values.last().copied().unwrap_or(0.0).max(0.0);
+    // Eigenvalues are squares of singular values: the tolerance on the root is the square root of this.
+    let cut = largest * rank_tolerance(a.dim());
+    let first = values.iter().filter(|&&v| v <= cut).count();
+    let mut root = vectors.slice(s![.., first..]).t().to_owned();
+    for (mut row, &v) in root.outer_iter_mut().zip(values.iter().skip(first)) {
+        row *= v.sqrt();
+    }
+    Ok(root)
+}

@@ -1,0 +1,1 @@
+//! Error bounds, exact risk, statistical dimension and identification
