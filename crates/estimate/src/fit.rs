@@ -4,7 +4,7 @@ use convstat_cnn::{Factors, Structure};
 use ndarray::Array2;
 
 use crate::solvers::{Limits, SolverKind, Termination, run};
-use crate::starts::{Start, pilot, ridge, spectral_factors};
+use crate::starts::{Start, ridge, spectral_start};
 use crate::{EstimateError, Result, Sample};
 
 /// How to fit.
@@ -28,7 +28,7 @@ impl Default for FitOptions {
             solver: SolverKind::LevenbergMarquardt,
             starts: vec![Start::Spectral],
             max_iterations: 500,
-            tolerance: 1e-9,
+            tolerance: 1e-12,
             lambda: 1.0,
         }
     }
@@ -101,7 +101,7 @@ pub fn fit(
     let mut fits: Vec<(Factors, SingleFit)> = Vec::with_capacity(options.starts.len());
     for &start in &options.starts {
         let from = match start {
-            Start::Spectral => spectral_factors(structure, &pilot(sample)?.view())?,
+            Start::Spectral => spectral_start(structure, sample)?,
             Start::Random => structure.random_point(&mut normal),
             Start::Oracle => truth.cloned().ok_or(EstimateError::BadOption {
                 option: "starts",

@@ -4,7 +4,7 @@ use convstat_cnn::{Factors, Structure};
 use convstat_tensor::linalg::{column_basis, rank_tolerance};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use crate::solvers::design_times;
+use crate::sample::design_times;
 use crate::{Result, Sample};
 
 /// First-order inference at a fit: `vec(Ŵ)` moves in the column space of `J`.
@@ -38,7 +38,7 @@ impl Inference {
     fn from_basis(sample: &Sample, jacobian: &Array2<f64>, w: &Array2<f64>) -> Result<Self> {
         // With Q an orthonormal basis of J and ZQ = U S Vᵀ, Cov = σ² Q V S⁻² Vᵀ Qᵀ, over the part with S > 0.
         let (q, _) = column_basis(&jacobian.view(), rank_tolerance(jacobian.dim()) * 16.0)?;
-        let zq = design_times(sample, &q);
+        let zq = design_times(&sample.z, &q);
         let (_, sv, vt) = convstat_tensor::linalg::svd(&zq.view())?;
         let cut = rank_tolerance(zq.dim()) * 16.0 * sv.first().copied().unwrap_or(0.0);
         let df = sv.iter().filter(|&&v| v > cut).count();

@@ -18,7 +18,7 @@ pub use compress::{Compressor, compress};
 pub use error::EstimateError;
 pub use fit::{Fit, FitOptions, SingleFit, fit, refine};
 pub use inference::Inference;
-pub use sample::Sample;
+pub use sample::{Sample, design_times};
 pub use solvers::{SolverKind, Termination};
 pub use starts::Start;
 

@@ -1,6 +1,6 @@
 //! Samples, raw or compressed.
 
-use convstat_tensor::algebra::check_finite;
+use convstat_tensor::algebra::{check_finite, entries, shaped};
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::compress::compress;
@@ -8,6 +8,19 @@ use crate::{EstimateError, Result};
 
 /// Rows compressed together.
 const BLOCK: usize = 512;
+
+/// `(z ⊗ I_M) J` for a Jacobian over `vec(W)`, `W` of `D × M` with the response fastest: `z` is
+/// `rows × D`, `jacobian` is `D M × params`, the result `rows M × params`.
+pub fn design_times(z: &Array2<f64>, jacobian: &Array2<f64>) -> Array2<f64> {
+    let (rows, features) = z.dim();
+    let (coefficients, params) = jacobian.dim();
+    let outputs = coefficients.checked_div(features).unwrap_or(1);
+    if outputs == 1 {
+        return z.dot(jacobian);
+    }
+    let wide = shaped((features, outputs * params), entries(jacobian));
+    shaped((rows * outputs, params), entries(&z.dot(&wide)))
+}
 
 /// A least-squares problem `‖y − Z W‖² + rss` with `W` of `D × M`.
 ///

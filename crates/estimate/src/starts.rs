@@ -6,6 +6,7 @@ use convstat_tensor::linalg::{eigh, lstsq, svd};
 use ndarray::{Array1, Array2, ArrayD, ArrayView1, IxDyn, s};
 use serde::{Deserialize, Serialize};
 
+use crate::solvers::als::align;
 use crate::{Result, Sample};
 
 /// A kind of start.
@@ -35,7 +36,7 @@ impl Start {
 const PILOT_RIDGE: f64 = 0.1;
 
 /// The pilot: ridge with penalty `0.1 · (D/n) · mean eigenvalue` of `ZᵀZ`, flat `D M`.
-pub(crate) fn pilot(sample: &Sample) -> Result<Array1<f64>> {
+fn pilot(sample: &Sample) -> Result<Array1<f64>> {
     let d = sample.features() as f64;
     let mean = sample.z.iter().map(|v| v * v).sum::<f64>() / d;
     let w = ridge(sample, PILOT_RIDGE * mean * d / sample.n.max(1.0))?;
@@ -55,10 +56,19 @@ pub(crate) fn ridge(sample: &Sample, lambda: f64) -> Result<Array2<f64>> {
     Ok(vt.t().dot(&c))
 }
 
+/// The spectral start: the pilot's factors, then one pass of linear subproblems for signs and scales.
+pub(crate) fn spectral_start(structure: &Structure, sample: &Sample) -> Result<Factors> {
+    let mut factors = spectral_factors(structure, &pilot(sample)?.view())?;
+    if !structure.has_shared_factors() {
+        align(structure, sample, &mut factors)?;
+    }
+    Ok(factors)
+}
+
 /// Factors near `w` (flat, output order): a factor with output labels takes the leading left
 /// singular vectors of the unfolding of `w` along them; a core, which has none, and columns beyond the
 /// singular vectors come from the generic point.
-pub(crate) fn spectral_factors(structure: &Structure, w: &ArrayView1<f64>) -> Result<Factors> {
+fn spectral_factors(structure: &Structure, w: &ArrayView1<f64>) -> Result<Factors> {
     let output = &structure.network().output;
     let sizes = structure.sizes();
     let shape: Vec<usize> = output.iter().map(|c| sizes[c]).collect();

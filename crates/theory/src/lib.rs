@@ -1,1 +1,25 @@
-//! Error bounds, exact risk, statistical dimension and identification
+//! What theory says about the error of a structured estimate (THEORY §4).
+//!
+//! * [`TangentRisk`]: the exact first-order risk in both norms, with its finite-sample form (§4.3).
+//! * [`literature_bound`]: the bound of the literature, with its condition and labelled unknowns (§4.1).
+//! * [`explicit_bound`]: the Gaussian-comparison bound with every constant known (§4.2), and
+//!   [`statistical_dimension`], which it needs.
+//! * [`identification`]: what a singular second moment leaves identified (§3, last bullet).
+
+pub mod bounds;
+pub mod error;
+pub mod identify;
+pub mod risk;
+pub mod statdim;
+
+pub use bounds::{
+    BoundValue, CONSTANT_CONDITION, CONSTANT_PROBABILITY, ExplicitBound, LiteratureBound, explicit_bound,
+    literature_bound,
+};
+pub use error::TheoryError;
+pub use identify::{Identification, identification};
+pub use risk::TangentRisk;
+pub use statdim::{StatisticalDimension, statistical_dimension};
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, TheoryError>;

@@ -4,7 +4,8 @@ use convstat_cnn::{Factors, Structure};
 use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve, gram, lstsq};
 use ndarray::{Array1, Axis};
 
-use super::{Limits, Solution, Termination, design_times, negligible};
+use super::{Limits, Solution, Termination, negligible};
+use crate::sample::design_times;
 use crate::{EstimateError, Result, Sample};
 
 pub(crate) fn solve(
@@ -30,16 +31,7 @@ pub(crate) fn solve(
     while iterations < limits.max_iterations {
         iterations += 1;
         for f in 0..factors.len() {
-            let a = design_times(sample, &structure.factor_jacobian(f, &factors)?);
-            let mut normal = gram(&a.view());
-            let mut solution = a.t().dot(&y);
-            if cholesky_in_place(&mut normal).is_ok() {
-                cholesky_solve(&normal, &mut solution);
-            } else {
-                let target = y.view().insert_axis(Axis(1));
-                solution = lstsq(&a.view(), &target)?.index_axis_move(Axis(1), 0);
-            }
-            factors[f].iter_mut().zip(&solution).for_each(|(v, s)| *v = *s);
+            update(structure, sample, &y, &mut factors, f)?;
         }
         balance(&mut factors);
         let now = sample.objective(&structure.coefficient_matrix(&factors)?.view());
@@ -51,6 +43,44 @@ pub(crate) fn solve(
         }
     }
     Ok(Solution { factors, objective, iterations, termination })
+}
+
+/// Solves the linear subproblem of one factor, the others held fixed.
+fn update(
+    structure: &Structure,
+    sample: &Sample,
+    y: &Array1<f64>,
+    factors: &mut Factors,
+    f: usize,
+) -> Result<()> {
+    let a = design_times(&sample.z, &structure.factor_jacobian(f, factors)?);
+    let mut normal = gram(&a.view());
+    let mut solution = a.t().dot(y);
+    if cholesky_in_place(&mut normal).is_ok() {
+        cholesky_solve(&normal, &mut solution);
+    } else {
+        let target = y.view().insert_axis(Axis(1));
+        solution = lstsq(&a.view(), &target)?.index_axis_move(Axis(1), 0);
+    }
+    factors[f].iter_mut().zip(&solution).for_each(|(v, s)| *v = *s);
+    Ok(())
+}
+
+/// One pass over the factors from the last to the first, cores (no output label) before the rest:
+/// gives factors known up to sign and scale the right ones.
+pub(crate) fn align(structure: &Structure, sample: &Sample, factors: &mut Factors) -> Result<()> {
+    let y: Array1<f64> = sample.y.iter().copied().collect();
+    let output = &structure.network().output;
+    let is_core = |f: usize| !structure.network().inputs[f].iter().any(|c| output.contains(c));
+    let order = (0..factors.len())
+        .rev()
+        .filter(|&f| is_core(f))
+        .chain((0..factors.len()).rev().filter(|&f| !is_core(f)));
+    for f in order {
+        update(structure, sample, &y, factors, f)?;
+    }
+    balance(factors);
+    Ok(())
 }
 
 /// Gives all factors the same norm, which changes no coefficient and keeps the subproblems scaled.

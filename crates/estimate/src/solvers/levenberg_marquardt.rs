@@ -6,7 +6,8 @@ use convstat_cnn::{Factors, Structure};
 use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve, gram};
 use ndarray::Array1;
 
-use super::{Limits, Solution, Termination, design_times, negligible, residual};
+use super::{Limits, Solution, Termination, negligible, residual};
+use crate::sample::design_times;
 use crate::{Result, Sample};
 
 /// First damping as a share of the largest diagonal entry of `AᵀA`.
@@ -31,7 +32,7 @@ pub(crate) fn solve(
             break Termination::MaxIterations;
         }
         iterations += 1;
-        let a = design_times(sample, &structure.jacobian(&factors)?);
+        let a = design_times(&sample.z, &structure.jacobian(&factors)?);
         let normal = gram(&a.view());
         let gradient = a.t().dot(&r);
         let largest = normal.diag().iter().fold(0.0f64, |m, &v| m.max(v));

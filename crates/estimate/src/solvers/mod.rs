@@ -1,11 +1,10 @@
 //! Solvers, one file each. A solver improves factors from a start; a new one is a file here and a
 //! line in [`SolverKind`].
 
-mod als;
+pub(crate) mod als;
 mod levenberg_marquardt;
 
 use convstat_cnn::{Factors, Structure};
-use convstat_tensor::algebra::{entries, shaped};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
@@ -103,18 +102,6 @@ pub(crate) fn run(
         SolverKind::Als => als::solve(structure, sample, start, limits),
         _ => levenberg_marquardt::solve(structure, sample, start, limits),
     }
-}
-
-/// `Z · J` for a Jacobian over `vec(W)` of `D × M`: `(rows · M) × params`.
-pub(crate) fn design_times(sample: &Sample, jacobian: &Array2<f64>) -> Array2<f64> {
-    let (rows, m) = (sample.z.nrows(), sample.outputs());
-    let params = jacobian.ncols();
-    if m == 1 {
-        return sample.z.dot(jacobian);
-    }
-    // vec(W) has the response fastest: J as D × (M · params) times Z gives rows × (M · params).
-    let wide = shaped((sample.features(), m * params), entries(jacobian));
-    shaped((rows * m, params), entries(&sample.z.dot(&wide)))
 }
 
 /// `vec(y − Z W)` with the response fastest.

@@ -1,0 +1,99 @@
+//! Exact first-order risk: the Cramér–Rao bound on the tangent space (THEORY §4.3).
+
+use convstat_cnn::{Factors, Structure};
+use convstat_estimate::design_times;
+use convstat_tensor::linalg::{cholesky, column_basis, gram, rank_tolerance, solve_upper_transposed, svd};
+use ndarray::Array2;
+
+use crate::Result;
+
+/// Singular values of `J` and `Σ_Z^{1/2} J` below this share of the largest count as zero; the
+/// truths of studies are random, so their true zeros are at rounding level.
+const RANK_TOLERANCE: f64 = 1e-9;
+
+/// The tangent space at a truth, under a second moment `Σ_Z`.
+#[derive(Debug, Clone)]
+pub struct TangentRisk {
+    /// `rank(Σ_Z^{1/2} J)`: the identified dimension, `df` of THEORY §4.3.
+    pub df: usize,
+    /// `rank J`; larger than `df` only if `W` is not identified.
+    pub tangent_dimension: usize,
+    /// `tr[(Qᵀ Σ_Z Q)^{-1}]` over the identified part.
+    pub trace: f64,
+    /// Orthonormal basis of the tangent space, `D M × tangent dimension`.
+    basis: Array2<f64>,
+    /// `Σ_Z^{1/2} Q`, `rank(Σ_Z) M × tangent dimension`.
+    scaled: Array2<f64>,
+}
+
+impl TangentRisk {
+    /// At `factors`, with `root` of `Σ_Z` (`rank × D`, `rootᵀ root = Σ_Z`).
+    pub fn new(structure: &Structure, factors: &Factors, root: &Array2<f64>) -> Result<Self> {
+        let jacobian = structure.jacobian(factors)?;
+        let (basis, _) = column_basis(&jacobian.view(), RANK_TOLERANCE)?;
+        let scaled = design_times(root, &basis);
+        let (_, s, _) = svd(&scaled.view())?;
+        let cut = RANK_TOLERANCE * s.first().copied().unwrap_or(0.0);
+        let identified: Vec<f64> = s.iter().copied().filter(|&v| v > cut).collect();
+        Ok(Self {
+            df: identified.len(),
+            tangent_dimension: basis.ncols(),
+            trace: identified.iter().map(|v| 1.0 / (v * v)).sum(),
+            basis,
+            scaled,
+        })
+    }
+
+    /// Whether the structure identifies `W` locally: no rank gap between `J` and `Σ_Z^{1/2} J`.
+    pub fn is_identified(&self) -> bool {
+        self.df == self.tangent_dimension
+    }
+
+    /// `E‖Σ_Z^{1/2}(Ŵ − W*)‖²` to first order: `σ² df / n`. Also the local minimax lower bound (§4.4).
+    pub fn prediction(&self, sigma: f64, n: f64) -> f64 {
+        sigma * sigma * self.df as f64 / n
+    }
+
+    /// `E‖Ŵ − W*‖_F²` to first order: `σ² tr[(Qᵀ Σ_Z Q)^{-1}] / n`.
+    pub fn frobenius(&self, sigma: f64, n: f64) -> f64 {
+        sigma * sigma * self.trace / n
+    }
+
+    /// The divisor `n − df − 1` of the finite-sample form for i.i.d. Gaussian rows; `None` where it is
+    /// not positive and the expectation is infinite.
+    pub fn finite_n(&self, n: f64) -> Option<f64> {
+        Some(n - self.df as f64 - 1.0).filter(|d| *d > 0.0)
+    }
+
+    /// First-order risks given a design with `zᵀ z = n S_n` (rows raw or compressed), squared:
+    /// `(σ² tr[(Qᵀ nS_n Q)^{-1}], σ² tr[(Qᵀ nS_n Q)^{-1} Qᵀ Σ_Z Q])`. Averaged over drawn designs this is
+    /// the risk for dependent rows (THEORY §4.3). `None` if the design does not determine the tangent.
+    pub fn given_design(&self, sigma: f64, z: &Array2<f64>) -> Result<Option<(f64, f64)>> {
+        let zq = design_times(z, &self.basis);
+        let Ok(r) = cholesky(&gram(&zq.view()).view()) else { return Ok(None) };
+        // With nQᵀSQ = RᵀR: tr[(RᵀR)^{-1} AᵀA] = ‖R^{-ᵀ} Aᵀ‖².
+        let squares = |a: &Array2<f64>| -> f64 {
+            solve_upper_transposed(&r.view(), &a.t()).iter().map(|v| v * v).sum()
+        };
+        let identity = Array2::eye(self.basis.ncols());
+        let variance = sigma * sigma;
+        Ok(Some((variance * squares(&identity), variance * squares(&self.scaled))))
+    }
+}
+
+/// Exact risks of ordinary least squares over all `D` features, squared and for one response, i.i.d.
+/// Gaussian rows: `(σ² tr Σ_Z^{-1}, σ² D) / (n − D − 1)`; `None` where infinite.
+pub fn ols_risk(second_moment: &Array2<f64>, sigma: f64, n: f64) -> Result<Option<(f64, f64)>> {
+    crate::error::positive("sigma", sigma)?;
+    let d = second_moment.nrows();
+    let divisor = n - d as f64 - 1.0;
+    let (values, _) = convstat_tensor::linalg::eigh(&second_moment.view())?;
+    let smallest = values.first().copied().unwrap_or(0.0);
+    let cut = values.last().copied().unwrap_or(0.0) * rank_tolerance((d, d));
+    if divisor <= 0.0 || smallest <= cut {
+        return Ok(None);
+    }
+    let inverse: f64 = values.iter().map(|v| 1.0 / v).sum();
+    let variance = sigma * sigma / divisor;
+    Ok(Some((variance * inverse, variance * d as f64)))
+}
