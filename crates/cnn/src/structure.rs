@@ -27,6 +27,17 @@ pub struct Counts {
     pub kernels: Option<usize>,
     /// Rank on the output channels `R`.
     pub rank: Option<usize>,
+    /// Whether the kernels themselves are factored (Tucker, CP, …).
+    pub factored_kernels: bool,
+}
+
+impl Counts {
+    /// `c_N` of the literature bound for `modes` modes: 1 for full kernels, `2^{N+1} log(N+2)` for
+    /// factored ones (THEORY §4.1).
+    pub fn literature_c_n(&self, modes: usize) -> f64 {
+        let n = modes as f64;
+        if self.factored_kernels { 2f64.powf(n + 1.0) * (n + 2.0).ln() } else { 1.0 }
+    }
 }
 
 /// A tensor network `W = contraction of factors`: einsum text, sizes, counts, and the plans to

@@ -1,1 +1,25 @@
-//! Cells and replicates: streams, threads, store, resume and progress
+//! Runs cells × replicates: streams of random numbers, threads, progress, an append-only store and
+//! resume. Knows no statistics.
+//!
+//! * [`stream`]: counter-based random streams; any replicate can be rerun alone.
+//! * [`Table`]: named columns, to and from Parquet.
+//! * [`RunDir`]: manifest, parts, an OS lock (DESIGN: the run directory).
+//! * [`execute`](fn@execute): rayon over tasks, one writer, progress, interruption.
+
+pub mod error;
+pub mod execute;
+pub mod interrupt;
+pub mod progress;
+pub mod store;
+pub mod stream;
+pub mod table;
+
+pub use error::RunnerError;
+pub use execute::{Execution, Outcome, Task, execute};
+pub use progress::Progress;
+pub use store::{FORMAT_VERSION, Manifest, Provenance, RunDir};
+pub use stream::{Digest, stream};
+pub use table::{Column, Table};
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, RunnerError>;

@@ -1,1 +1,33 @@
-//! Simulation studies: study files, designs, metrics, summaries and checks
+//! Simulation studies of sample complexity, from study file to checked summary.
+//!
+//! study file → [`Plan`] (cells: setting × design × estimator × n) → replicates → parts → [`Summary`]
+//! (means with Monte Carlo standard errors beside theory) → [`checks`].
+//!
+//! * [`StudyFile`]: the TOML file in ADEMP order (Morris, White & Crowther 2019).
+//! * [`designs`]: laws of the inputs, one file each.
+//! * [`run`](fn@run): runs or resumes a study; [`rerun`] repeats one replicate.
+//! * [`checks`]: unit tests of error bounds, one file each.
+
+pub mod checks;
+pub mod designs;
+pub mod error;
+pub mod estimate_cost;
+pub mod file;
+pub mod plan;
+pub mod replicate;
+pub mod row;
+pub mod run;
+pub mod summary;
+pub mod theory;
+
+pub use checks::{CheckOutcome, run_checks};
+pub use error::StudyError;
+pub use file::StudyFile;
+pub use plan::{Cell, Plan};
+pub use replicate::run_replicate;
+pub use row::Row;
+pub use run::{Overrides, RunReport, Study, rerun, run};
+pub use summary::{CellSummary, Summary};
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, StudyError>;

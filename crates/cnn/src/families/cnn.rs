@@ -29,6 +29,7 @@ impl Family for Cnn {
             df_closed_form: Some(rank * (p + l - rank)),
             kernels: Some(self.kernels),
             rank: Some(rank),
+            factored_kernels: false,
         }))
     }
 }

@@ -1,0 +1,79 @@
+//! What can go wrong around a run.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Errors of runs and their store.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RunnerError {
+    /// Reading or writing failed.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A Parquet file that cannot be read.
+    #[error("{} is damaged or not Parquet: {reason}", path.display())]
+    BadPart {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A table without a needed column.
+    #[error("the table has no {kind} column \"{column}\"")]
+    NoColumn {
+        /// The column.
+        column: String,
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// Another process works in the run directory.
+    #[error("another process is working in {}; wait for it, or choose another --out", path.display())]
+    Locked {
+        /// The run directory.
+        path: PathBuf,
+    },
+    /// A run directory of a newer program.
+    #[error(
+        "{} has format version {found}, this program reads up to {known}; use a newer convstat", path.display()
+    )]
+    NewerFormat {
+        /// The manifest.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest known here.
+        known: u32,
+    },
+    /// A directory that is not a run.
+    #[error("{} is not a run directory: it has no readable manifest.json ({reason})", path.display())]
+    NotARun {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The thread pool could not be started.
+    #[error("cannot start {threads} threads: {reason}; use a smaller --threads")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl RunnerError {
+    /// For `map_err` on an I/O operation.
+    pub fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+}

@@ -1,0 +1,115 @@
+//! Runs tasks on all threads and stores their rows.
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use crate::{Progress, Result, RunDir, RunnerError, Table, interrupt};
+
+/// A part is written when it has this many rows…
+const PART_ROWS: usize = 20_000;
+/// …or this old: what a crash can lose.
+const PART_AGE: Duration = Duration::from_secs(5);
+
+/// One replicate of one cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Task {
+    /// Index of the cell in the plan.
+    pub cell: usize,
+    /// Replicate, from 0.
+    pub replicate: u64,
+}
+
+/// What one task brought: a row, and whether it counts as a failure in the display.
+#[derive(Debug)]
+pub struct Outcome<R> {
+    /// The row.
+    pub row: R,
+    /// Whether to count it as a failure.
+    pub failed: bool,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Execution {
+    /// Tasks done and stored.
+    pub done: usize,
+    /// Failures among them.
+    pub failures: usize,
+    /// Whether a signal stopped it before the end.
+    pub interrupted: bool,
+}
+
+/// Runs `work` on every task with `threads` threads (0: one a processor) and appends the rows to
+/// `run` in parts. Rows are made into a table by `tabulate`.
+pub fn execute<R: Send>(
+    run: &mut RunDir,
+    name: &str,
+    tasks: &[Task],
+    threads: usize,
+    work: impl Fn(Task) -> Outcome<R> + Sync,
+    tabulate: impl Fn(Vec<R>) -> Table,
+) -> Result<Execution> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| RunnerError::Threads { threads, reason: e.to_string() })?;
+    let mut progress = Progress::new(name, tasks.len() as u64);
+    let mut execution = Execution { done: 0, failures: 0, interrupted: false };
+    let (sender, receiver) = mpsc::sync_channel::<Outcome<R>>(4096);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let stopped = || interrupt::requested() || stop.load(std::sync::atomic::Ordering::Relaxed);
+    let result = pool.in_place_scope(|scope| {
+        let (work, stopped) = (&work, &stopped);
+        scope.spawn(move |_| {
+            tasks.par_iter().with_max_len(1).for_each_with(sender, |sender, &task| {
+                if !stopped() {
+                    // The receiver hangs up only after a write error, which ends the run.
+                    let _ = sender.send(work(task));
+                }
+            });
+        });
+        let stored = collect(run, &receiver, &tabulate, &mut progress, &mut execution);
+        if stored.is_err() {
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            for _ in receiver.iter() {}
+        }
+        stored
+    });
+    progress.finish();
+    execution.interrupted = execution.done < tasks.len() && result.is_ok();
+    result.map(|()| execution)
+}
+
+/// Takes rows until all senders are gone, writing parts on the way.
+fn collect<R>(
+    run: &mut RunDir,
+    receiver: &mpsc::Receiver<Outcome<R>>,
+    tabulate: impl Fn(Vec<R>) -> Table,
+    progress: &mut Progress,
+    execution: &mut Execution,
+) -> Result<()> {
+    let mut rows = Vec::new();
+    let mut oldest = Instant::now();
+    loop {
+        let message = receiver.recv_timeout(PART_AGE);
+        let ended = matches!(message, Err(mpsc::RecvTimeoutError::Disconnected));
+        if let Ok(outcome) = message {
+            if rows.is_empty() {
+                oldest = Instant::now();
+            }
+            progress.step(outcome.failed);
+            execution.done += 1;
+            execution.failures += usize::from(outcome.failed);
+            rows.push(outcome.row);
+        }
+        let due = rows.len() >= PART_ROWS || oldest.elapsed() >= PART_AGE;
+        if !rows.is_empty() && (ended || due) {
+            run.write_part(&tabulate(std::mem::take(&mut rows)))?;
+        }
+        if ended {
+            return Ok(());
+        }
+    }
+}

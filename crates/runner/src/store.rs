@@ -1,0 +1,222 @@
+//! The run directory: manifest, parts, lock.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Result, RunnerError, Table};
+
+/// Version of the run directory's format that this program writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Who ran what, where and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// See [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Name of the study.
+    pub name: String,
+    /// Text of the study file.
+    pub study: String,
+    /// SHA-256 of the text.
+    pub study_sha256: String,
+    /// Seed of the study.
+    pub seed: u64,
+    /// Replicates a cell asked for by the latest command.
+    pub replicates: u64,
+    /// Program, machine, start.
+    pub provenance: Provenance,
+}
+
+/// Program and machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Program version.
+    pub version: String,
+    /// Commit it was built from, or "unknown".
+    pub commit: String,
+    /// BLAS library, version and kernel.
+    pub blas: String,
+    /// Operating system and processor architecture.
+    pub system: String,
+    /// Processor model.
+    pub processor: String,
+    /// Logical processors.
+    pub processors: usize,
+    /// Start of the first command on this run, RFC 3339 in UTC.
+    pub started: String,
+}
+
+impl Provenance {
+    /// Of this process; `blas` from the caller, which knows it.
+    pub fn here(blas: String) -> Self {
+        let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let processor = cpuinfo
+            .lines()
+            .find_map(|l| l.strip_prefix("model name").and_then(|l| l.split_once(':')))
+            .map_or_else(|| "unknown".to_owned(), |(_, m)| m.trim().to_owned());
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: env!("CONVSTAT_COMMIT").to_owned(),
+            blas,
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            processor,
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        }
+    }
+}
+
+/// A run directory.
+#[derive(Debug)]
+pub struct RunDir {
+    path: PathBuf,
+    /// Held for as long as this process may write; none for readers.
+    lock: Option<File>,
+    parts_written: u64,
+}
+
+impl RunDir {
+    /// Opens `path` for writing, creating it if needed, and takes the lock.
+    ///
+    /// # Errors
+    /// The directory cannot be written, another process holds it, or a newer program wrote it.
+    pub fn create(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path.join("parts")).map_err(RunnerError::io("create", path))?;
+        let lock = File::open(path).map_err(RunnerError::io("open", path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(RunnerError::Locked { path: path.to_owned() }),
+            Err(fs::TryLockError::Error(e)) => return Err(RunnerError::io("lock", path)(e)),
+        }
+        let run = Self { path: path.to_owned(), lock: Some(lock), parts_written: 0 };
+        if run.manifest_path().exists() {
+            run.manifest()?;
+        }
+        // A bad disk or permission shows now, not after hours.
+        let probe = run.path.join("parts").join(".probe");
+        File::create(&probe).map_err(RunnerError::io("write in", &run.path))?;
+        fs::remove_file(&probe).map_err(RunnerError::io("write in", &run.path))?;
+        run.remove_leftovers();
+        Ok(run)
+    }
+
+    /// Opens `path` for reading.
+    ///
+    /// # Errors
+    /// There is no manifest, or a newer program wrote it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let run = Self { path: path.to_owned(), lock: None, parts_written: 0 };
+        run.manifest()?;
+        Ok(run)
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn manifest_path(&self) -> PathBuf {
+        self.path.join("manifest.json")
+    }
+
+    /// The manifest, if the run has been started.
+    pub fn manifest_if_any(&self) -> Result<Option<Manifest>> {
+        if self.manifest_path().exists() { self.manifest().map(Some) } else { Ok(None) }
+    }
+
+    /// The manifest.
+    pub fn manifest(&self) -> Result<Manifest> {
+        let path = self.manifest_path();
+        let not_a_run = |reason: String| RunnerError::NotARun { path: self.path.clone(), reason };
+        let text = fs::read_to_string(&path).map_err(|e| not_a_run(e.to_string()))?;
+        // The version first: a newer format may have other keys.
+        let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| not_a_run(e.to_string()))?;
+        let found = value.get("format_version").and_then(serde_json::Value::as_u64).unwrap_or(0);
+        if found > u64::from(FORMAT_VERSION) {
+            return Err(RunnerError::NewerFormat { path, found: found as u32, known: FORMAT_VERSION });
+        }
+        serde_json::from_value(value).map_err(|e| not_a_run(e.to_string()))
+    }
+
+    /// Writes the manifest (to a temporary name, synced, renamed).
+    pub fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
+        let path = self.manifest_path();
+        let text = serde_json::to_string_pretty(manifest)
+            .map_err(|e| RunnerError::io("write", &path)(std::io::Error::other(e)))?;
+        self.write_file("manifest.json", (text + "\n").as_bytes())
+    }
+
+    /// Writes a file of the run (to a temporary name, synced, renamed).
+    pub fn write_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.path.join(name);
+        let temporary = self.path.join(format!("{name}.tmp"));
+        let mut file = File::create(&temporary).map_err(RunnerError::io("write", &path))?;
+        file.write_all(bytes).map_err(RunnerError::io("write", &path))?;
+        file.sync_all().map_err(RunnerError::io("sync", &path))?;
+        fs::rename(&temporary, &path).map_err(RunnerError::io("write", &path))
+    }
+
+    /// Adds a part: written to a temporary name, synced, renamed.
+    pub fn write_part(&mut self, rows: &Table) -> Result<PathBuf> {
+        let parts = self.path.join("parts");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
+        let name = format!("{now:013}-{}-{}", std::process::id(), self.parts_written);
+        self.parts_written += 1;
+        let temporary = parts.join(format!("{name}.tmp"));
+        let path = parts.join(format!("{name}.parquet"));
+        rows.write(&temporary)?;
+        fs::rename(&temporary, &path).map_err(RunnerError::io("write", &path))?;
+        if let Ok(directory) = File::open(&parts) {
+            // A crash of the machine after this point no longer loses the name.
+            let _ = directory.sync_all();
+        }
+        Ok(path)
+    }
+
+    /// All rows of all parts, and the parts that cannot be read, whose replicates have to run again.
+    pub fn read_parts(&self) -> Result<(Table, Vec<RunnerError>)> {
+        let parts = self.path.join("parts");
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&parts).map_err(RunnerError::io("read", &parts))? {
+            let path = entry.map_err(RunnerError::io("read", &parts))?.path();
+            if path.extension().is_some_and(|e| e == "parquet") {
+                names.push(path);
+            }
+        }
+        names.sort();
+        let mut table = Table::default();
+        let mut damaged = Vec::new();
+        for path in names {
+            let read = Table::read(&path).and_then(|part| {
+                let reason = "its columns are not those of the other parts";
+                table.append(part).map_err(|_| RunnerError::BadPart { path, reason: reason.to_owned() })
+            });
+            if let Err(e) = read {
+                damaged.push(e);
+            }
+        }
+        Ok((table, damaged))
+    }
+
+    /// Keys `(cell, replicate)` of rows present.
+    pub fn present(table: &Table) -> Result<HashSet<(String, i64)>> {
+        if table.rows() == 0 {
+            return Ok(HashSet::new());
+        }
+        Ok(table.texts("cell")?.iter().cloned().zip(table.ints("replicate")?.iter().copied()).collect())
+    }
+
+    /// Temporary files that a killed process left; only the holder of the lock may call this.
+    fn remove_leftovers(&self) {
+        debug_assert!(self.lock.is_some());
+        let entries = fs::read_dir(self.path.join("parts")).into_iter().flatten().flatten();
+        for path in entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "tmp")) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}

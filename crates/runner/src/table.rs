@@ -1,0 +1,216 @@
+//! Tables of named columns, to and from Parquet.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
+use parquet::column::reader::ColumnReader;
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::Type;
+
+use crate::{Result, RunnerError};
+
+/// One column. Missing floats are NaN; missing texts are empty.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Column {
+    /// Whole numbers.
+    Int(Vec<i64>),
+    /// Numbers.
+    Float(Vec<f64>),
+    /// Texts.
+    Text(Vec<String>),
+}
+
+impl Column {
+    /// Rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Int(v) => v.len(),
+            Self::Float(v) => v.len(),
+            Self::Text(v) => v.len(),
+        }
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn extend(&mut self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => a.extend(b),
+            (Self::Float(a), Self::Float(b)) => a.extend(b),
+            (Self::Text(a), Self::Text(b)) => a.extend(b),
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// Named columns of equal length.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Table {
+    columns: Vec<(String, Column)>,
+}
+
+impl Table {
+    /// A table from its columns.
+    pub fn new(columns: Vec<(&str, Column)>) -> Self {
+        Self { columns: columns.into_iter().map(|(n, c)| (n.to_owned(), c)).collect() }
+    }
+
+    /// Rows.
+    pub fn rows(&self) -> usize {
+        self.columns.first().map_or(0, |(_, c)| c.len())
+    }
+
+    /// Names and columns, in order.
+    pub fn columns(&self) -> &[(String, Column)] {
+        &self.columns
+    }
+
+    fn find(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|(n, _)| n == name).map(|(_, c)| c)
+    }
+
+    /// A column of whole numbers.
+    pub fn ints(&self, name: &str) -> Result<&[i64]> {
+        match self.find(name) {
+            Some(Column::Int(v)) => Ok(v),
+            _ => Err(RunnerError::NoColumn { column: name.to_owned(), kind: "integer" }),
+        }
+    }
+
+    /// A column of numbers.
+    pub fn floats(&self, name: &str) -> Result<&[f64]> {
+        match self.find(name) {
+            Some(Column::Float(v)) => Ok(v),
+            _ => Err(RunnerError::NoColumn { column: name.to_owned(), kind: "number" }),
+        }
+    }
+
+    /// A column of texts.
+    pub fn texts(&self, name: &str) -> Result<&[String]> {
+        match self.find(name) {
+            Some(Column::Text(v)) => Ok(v),
+            _ => Err(RunnerError::NoColumn { column: name.to_owned(), kind: "text" }),
+        }
+    }
+
+    /// Appends the rows of a table with the same columns.
+    pub fn append(&mut self, other: Self) -> Result<()> {
+        if self.columns.is_empty() {
+            *self = other;
+            return Ok(());
+        }
+        for ((name, column), (other_name, more)) in self.columns.iter_mut().zip(other.columns) {
+            if *name != other_name || !column.extend(more) {
+                return Err(RunnerError::NoColumn { column: name.clone(), kind: "matching" });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes Parquet (Snappy) to `path` and syncs it to disk.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let file = File::create(path).map_err(RunnerError::io("write", path))?;
+        let bytes = self.to_parquet().map_err(|e| bad(path, &e))?;
+        let mut file = file;
+        file.write_all(&bytes).map_err(RunnerError::io("write", path))?;
+        file.sync_all().map_err(RunnerError::io("sync", path))
+    }
+
+    fn to_parquet(&self) -> std::result::Result<Vec<u8>, ParquetError> {
+        let fields = self
+            .columns
+            .iter()
+            .map(|(name, column)| {
+                let (physical, logical) = match column {
+                    Column::Int(_) => (Physical::INT64, None),
+                    Column::Float(_) => (Physical::DOUBLE, None),
+                    Column::Text(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+                };
+                let field = Type::primitive_type_builder(name, physical)
+                    .with_repetition(Repetition::REQUIRED)
+                    .with_logical_type(logical);
+                field.build().map(Arc::new)
+            })
+            .collect::<std::result::Result<Vec<_>, _>>()?;
+        let schema = Arc::new(Type::group_type_builder("rows").with_fields(fields).build()?);
+        let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
+        let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties)?;
+        let mut group = writer.next_row_group()?;
+        for (_, column) in &self.columns {
+            let Some(mut out) = group.next_column()? else { break };
+            match column {
+                Column::Int(v) => out.typed::<Int64Type>().write_batch(v, None, None)?,
+                Column::Float(v) => out.typed::<DoubleType>().write_batch(v, None, None)?,
+                Column::Text(v) => {
+                    let texts: Vec<ByteArray> = v.iter().map(|s| ByteArray::from(s.as_str())).collect();
+                    out.typed::<ByteArrayType>().write_batch(&texts, None, None)?
+                }
+            };
+            out.close()?;
+        }
+        group.close()?;
+        writer.into_inner()
+    }
+
+    /// Reads Parquet with integer, number and text columns without nulls.
+    pub fn read(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(RunnerError::io("read", path))?;
+        Self::from_parquet(file).map_err(|e| bad(path, &e))
+    }
+
+    fn from_parquet(file: File) -> std::result::Result<Self, ParquetError> {
+        let reader = SerializedFileReader::new(file)?;
+        let mut table = Self::default();
+        for g in 0..reader.num_row_groups() {
+            let group = reader.get_row_group(g)?;
+            let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
+            let mut columns = Vec::new();
+            for (i, descriptor) in group.metadata().schema_descr().columns().iter().enumerate() {
+                let column = match group.get_column_reader(i)? {
+                    ColumnReader::Int64ColumnReader(mut r) => {
+                        let mut v = Vec::with_capacity(rows);
+                        r.read_records(rows, None, None, &mut v)?;
+                        Column::Int(v)
+                    }
+                    ColumnReader::DoubleColumnReader(mut r) => {
+                        let mut v = Vec::with_capacity(rows);
+                        r.read_records(rows, None, None, &mut v)?;
+                        Column::Float(v)
+                    }
+                    ColumnReader::ByteArrayColumnReader(mut r) => {
+                        let mut v = Vec::with_capacity(rows);
+                        r.read_records(rows, None, None, &mut v)?;
+                        let texts = v.iter().map(|b| b.as_utf8().map(str::to_owned));
+                        Column::Text(texts.collect::<std::result::Result<_, _>>()?)
+                    }
+                    _ => {
+                        return Err(ParquetError::General(format!(
+                            "column {} is of another kind",
+                            descriptor.name()
+                        )));
+                    }
+                };
+                if column.len() != rows {
+                    return Err(ParquetError::General(format!("column {} is cut short", descriptor.name())));
+                }
+                columns.push((descriptor.name().to_owned(), column));
+            }
+            table.append(Self { columns }).map_err(|e| ParquetError::General(e.to_string()))?;
+        }
+        Ok(table)
+    }
+}
+
+fn bad(path: &Path, error: &ParquetError) -> RunnerError {
+    RunnerError::BadPart { path: path.to_owned(), reason: error.to_string() }
+}

@@ -1,0 +1,68 @@
+//! `bound`: the explicit bound (THEORY §4.2) is exceeded no more often than its probability allows.
+
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{Beta, ContinuousCDF};
+
+use super::{Check, CheckOutcome, Comparison, Norm, Select, outcome};
+use crate::summary::Summary;
+use crate::{Result, StudyError};
+
+/// Check `bound`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bound(Select);
+
+/// Chance that a true bound fails one comparison, the lower Clopper–Pearson level.
+const FALSE_ALARM: f64 = 1e-6;
+
+/// Lower Clopper–Pearson limit of a probability after `hits` of `n`, at level [`FALSE_ALARM`].
+fn lower_limit(hits: usize, n: usize) -> Result<f64> {
+    if hits == 0 {
+        return Ok(0.0);
+    }
+    let beta = Beta::new(hits as f64, (n - hits + 1) as f64)
+        .map_err(|e| StudyError::bad("check bound", format!("{hits} of {n}"), &e.to_string()))?;
+    Ok(beta.inverse_cdf(FALSE_ALARM))
+}
+
+impl Check for Bound {
+    fn select(&self) -> &Select {
+        &self.0
+    }
+
+    /// Passes where the Clopper–Pearson lower limit of `P(error > bound)` is at most `1 − confidence`
+    /// in every cell whose condition holds; the confidence is that of the study's `[theory]`.
+    fn run(&self, summary: &Summary) -> Result<CheckOutcome> {
+        let allowed = 1.0 - summary.confidence;
+        let mut comparisons = Vec::new();
+        for c in self.0.cells(summary) {
+            let (bound, errors) = match self.0.norm {
+                Norm::Prediction => (c.theory.explicit_pred, &c.errors_pred),
+                Norm::Frobenius => (c.theory.explicit_frob, &c.errors_frob),
+            };
+            if !bound.is_finite() {
+                continue;
+            }
+            let over = errors.iter().filter(|e| **e > bound).count();
+            let limit = lower_limit(over, errors.len())?;
+            comparisons.push(Comparison {
+                passed: limit <= allowed,
+                line: format!(
+                    "{} {} {} n = {}: {over} of {} errors above {bound:.4} (at most {allowed:.3} allowed, \
+                     lower limit {limit:.3})",
+                    c.setting,
+                    c.design,
+                    c.solver,
+                    c.n,
+                    errors.len()
+                ),
+            });
+        }
+        let claim = format!(
+            "P({} > explicit bound) <= {allowed:.3}, Clopper-Pearson, false alarm {FALSE_ALARM:e}{}",
+            self.0.norm.name(),
+            self.0.describe()
+        );
+        Ok(outcome("bound", claim, comparisons))
+    }
+}

@@ -1,0 +1,42 @@
+//! `risk`: the root mean squared error equals the root of the exact risk (THEORY §4.3).
+
+use serde::{Deserialize, Serialize};
+
+use super::{Check, CheckOutcome, Comparison, Select, outcome};
+use crate::Result;
+use crate::summary::Summary;
+
+/// Check `risk`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Risk(Select);
+
+impl Check for Risk {
+    fn select(&self) -> &Select {
+        &self.0
+    }
+
+    /// Passes where `|measured − risk| ≤ mcse · √(MCSE² + standard error of the risk²)` in every cell.
+    fn run(&self, summary: &Summary) -> Result<CheckOutcome> {
+        let (norm, z) = (self.0.norm, self.0.mcse);
+        let comparisons = self
+            .0
+            .cells(summary)
+            .into_iter()
+            .map(|c| {
+                let ((measured, mcse), (risk, se)) = (norm.measured(c), norm.risk(c));
+                let off = (measured - risk) / mcse.hypot(se);
+                Comparison {
+                    passed: off.abs() <= z,
+                    line: format!(
+                        "{} {} {} n = {}: measured {measured:.4} (MCSE {mcse:.4}), exact risk {risk:.4}: {off:+.1} MCSE",
+                        c.setting, c.design, c.solver, c.n
+                    ),
+                }
+            })
+            .collect();
+        let claim =
+            format!("root mean squared {} = exact risk within {z} MCSE{}", norm.name(), self.0.describe());
+        Ok(outcome("risk", claim, comparisons))
+    }
+}

@@ -1,0 +1,60 @@
+//! Laws of the inputs, one file each. Entries have mean 0 and unit variance, and are independent across
+//! the positions of one input, so that `Σ_Z` is the geometry's. A new design is a file here, a variant
+//! and a line in [`DesignSpec::law`].
+
+pub mod normal;
+pub mod var1;
+
+use ndarray::Array2;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+/// A design as a study file names it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum DesignSpec {
+    /// Independent standard normal entries.
+    Normal(normal::Normal),
+    /// Vector autoregression across observations.
+    Var1(var1::Var1),
+}
+
+/// A law of the inputs.
+pub trait Design {
+    /// Name in tables, unique in a study.
+    fn label(&self) -> String;
+    /// Whether rows are independent Gaussian, as the finite-sample risk and the explicit bound assume.
+    fn is_iid_gaussian(&self) -> bool;
+    /// Fails on parameters outside their range.
+    fn check(&self) -> Result<()>;
+    /// A generator of successive blocks of observations with `inputs` entries each.
+    fn sampler(&self, inputs: usize) -> Box<dyn Sampler>;
+}
+
+/// Draws successive blocks of one data set.
+pub trait Sampler {
+    /// Fills a feature-major block (`inputs × b`) with the next b observations.
+    fn fill(&mut self, rng: &mut ChaCha8Rng, block: &mut Array2<f64>);
+}
+
+impl DesignSpec {
+    /// The law.
+    pub fn law(&self) -> &dyn Design {
+        match self {
+            Self::Normal(d) => d,
+            Self::Var1(d) => d,
+        }
+    }
+
+    /// See [`Design::label`].
+    pub fn label(&self) -> String {
+        self.law().label()
+    }
+
+    /// See [`Design::check`].
+    pub fn check(&self) -> Result<()> {
+        self.law().check()
+    }
+}

@@ -1,0 +1,40 @@
+//! `normal`: independent standard normal entries.
+
+use ndarray::Array2;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
+
+use super::{Design, Sampler};
+use crate::Result;
+
+/// Keys of design `normal` (none).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normal {}
+
+impl Design for Normal {
+    fn label(&self) -> String {
+        "normal".to_owned()
+    }
+
+    fn is_iid_gaussian(&self) -> bool {
+        true
+    }
+
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn sampler(&self, _inputs: usize) -> Box<dyn Sampler> {
+        Box::new(NormalSampler)
+    }
+}
+
+struct NormalSampler;
+
+impl Sampler for NormalSampler {
+    fn fill(&mut self, rng: &mut ChaCha8Rng, block: &mut Array2<f64>) {
+        block.iter_mut().for_each(|v| *v = StandardNormal.sample(rng));
+    }
+}

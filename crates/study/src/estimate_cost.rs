@@ -1,0 +1,74 @@
+//! What a study will cost, before it runs.
+
+use crate::Result;
+use crate::plan::Plan;
+use crate::replicate::run_replicate;
+
+/// Bytes a replicate takes in the store, measured on Snappy-compressed parts.
+const BYTES_A_ROW: f64 = 60.0;
+
+/// Estimated cost of a study.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct Cost {
+    /// Cells.
+    pub cells: usize,
+    /// Replicates over all cells.
+    pub replicates: u64,
+    /// Fits: replicates times starts.
+    pub fits: u64,
+    /// Processor seconds; divide by the threads.
+    pub cpu_seconds: f64,
+    /// Bytes of memory a thread.
+    pub memory_a_thread: f64,
+    /// Bytes on disk.
+    pub disk: f64,
+    /// Smallest and largest expected MCSE relative to the error, `1/√(2 df R)`.
+    pub relative_mcse: (f64, f64),
+}
+
+/// Estimates the cost from one timed replicate at the smallest and the largest n of each series.
+pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
+    let replicates = plan.replicates();
+    let mut cost = Cost {
+        cells: plan.cells.len(),
+        replicates: plan.cells.len() as u64 * replicates,
+        fits: 0,
+        cpu_seconds: 0.0,
+        memory_a_thread: 0.0,
+        disk: plan.cells.len() as f64 * replicates as f64 * BYTES_A_ROW,
+        relative_mcse: (f64::INFINITY, 0.0),
+    };
+    for (s, setting) in plan.settings.iter().enumerate() {
+        let df = setting.structure.df()?;
+        let mcse = 1.0 / (2.0 * df as f64 * replicates as f64).sqrt();
+        cost.relative_mcse = (cost.relative_mcse.0.min(mcse), cost.relative_mcse.1.max(mcse));
+        cost.memory_a_thread = cost.memory_a_thread.max(memory(setting));
+        for d in 0..plan.file.design.len() {
+            for (e, estimator) in plan.file.estimator.iter().enumerate() {
+                let cells: Vec<_> =
+                    plan.cells.iter().filter(|c| (c.setting, c.design, c.estimator) == (s, d, e)).collect();
+                cost.fits += cells.len() as u64 * replicates * estimator.starts.len() as u64;
+                let (Some(low), Some(high)) =
+                    (cells.iter().min_by_key(|c| c.n), cells.iter().max_by_key(|c| c.n))
+                else {
+                    continue;
+                };
+                let seconds = |c| run_replicate(plan, c, 0).seconds;
+                let (t0, t1) = (seconds(low), seconds(high));
+                let rate = if high.n > low.n { (t1 - t0) / (high.n - low.n) as f64 } else { 0.0 };
+                let total: f64 = cells.iter().map(|c| t0 + rate.max(0.0) * (c.n - low.n) as f64).sum();
+                cost.cpu_seconds += total * replicates as f64;
+            }
+        }
+    }
+    Ok(cost)
+}
+
+/// Bytes that one replicate holds at its peak: blocks of inputs and features, the Gram matrix, its
+/// factor and a scratch copy, the Jacobian, its product with the sample, and the normal equations.
+fn memory(setting: &crate::plan::SettingContext) -> f64 {
+    let (d, m) = (setting.structure.features() as f64, setting.structure.outputs() as f64);
+    let params = setting.structure.naive_parameters() as f64;
+    let block = 128.0 * (2.0 * setting.geometry.inputs() as f64 + 3.0 * d);
+    8.0 * (block + 3.0 * (d + m).powi(2) + 2.0 * d * m * params + 3.0 * params * params)
+}

@@ -1,0 +1,421 @@
+//! The study file.
+
+use convstat_cnn::{GeometrySpec, StructureSpec, spec::suggestion};
+use convstat_estimate::{SolverKind, Start};
+use serde::{Deserialize, Serialize};
+
+use crate::checks::CheckSpec;
+use crate::designs::DesignSpec;
+use crate::{Result, StudyError};
+
+/// A study file, in ADEMP order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StudyFile {
+    /// Name, aim, seed, replicates.
+    pub study: Info,
+    /// Geometries with structures.
+    pub setting: Vec<Setting>,
+    /// Laws of the inputs.
+    #[serde(default = "one_normal_design")]
+    pub design: Vec<DesignSpec>,
+    /// Law of the noise.
+    #[serde(default)]
+    pub noise: Noise,
+    /// How true coefficients are drawn.
+    #[serde(default)]
+    pub truth: Truth,
+    /// Sample sizes.
+    pub samples: Samples,
+    /// Solvers and starts.
+    #[serde(default = "one_default_estimator")]
+    pub estimator: Vec<Estimator>,
+    /// How theory columns are computed.
+    #[serde(default)]
+    pub theory: TheoryOptions,
+    /// Unit tests of error bounds.
+    #[serde(default)]
+    pub check: Vec<CheckSpec>,
+}
+
+/// Table `[study]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Info {
+    /// Name; also the default run directory's.
+    pub name: String,
+    /// What the study is to show.
+    #[serde(default)]
+    pub aim: String,
+    /// Seed of all random streams.
+    pub seed: u64,
+    /// Replicates a cell.
+    pub replicates: u64,
+}
+
+/// Table `[[setting]]`: a geometry and a structure.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setting {
+    /// Name in tables and figures.
+    pub name: String,
+    /// Input sizes.
+    pub input: Vec<usize>,
+    /// Kernel sizes.
+    pub kernel: Vec<usize>,
+    /// Strides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stride: Option<Vec<usize>>,
+    /// Padding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padding: Option<Vec<usize>>,
+    /// Dilations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dilation: Option<Vec<usize>>,
+    /// Pooling windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Vec<usize>>,
+    /// Pooling strides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool_stride: Option<Vec<usize>>,
+    /// The structure that is fitted (and of the truth, unless `truth` names another setting's).
+    pub structure: StructureSpec,
+    /// Settings with the same key share the true coefficients of the first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truth: Option<String>,
+}
+
+impl Setting {
+    /// The geometry part.
+    pub fn geometry(&self) -> GeometrySpec {
+        GeometrySpec {
+            input: self.input.clone(),
+            kernel: self.kernel.clone(),
+            stride: self.stride.clone(),
+            padding: self.padding.clone(),
+            dilation: self.dilation.clone(),
+            pool: self.pool.clone(),
+            pool_stride: self.pool_stride.clone(),
+        }
+    }
+}
+
+/// Table `[noise]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Noise {
+    /// Law.
+    pub kind: NoiseKind,
+    /// Standard deviation.
+    pub sigma: f64,
+}
+
+/// Laws of the noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoiseKind {
+    /// Normal.
+    Normal,
+}
+
+impl Default for Noise {
+    fn default() -> Self {
+        Self { kind: NoiseKind::Normal, sigma: 1.0 }
+    }
+}
+
+/// Table `[truth]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Truth {
+    /// One truth a setting, or one a replicate.
+    #[serde(default)]
+    pub draw: TruthDraw,
+}
+
+/// When true coefficients are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TruthDraw {
+    /// Once a setting.
+    #[default]
+    Setting,
+    /// Anew for every replicate.
+    Replicate,
+}
+
+/// Table `[samples]`: one of its keys.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Samples {
+    /// Sample sizes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<Vec<u64>>,
+    /// Equally spaced values of `√(d_M/n)`; n is rounded to the nearest whole number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sqrt_dm_over_n: Option<Grid>,
+}
+
+/// Equally spaced values.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grid {
+    /// First value.
+    pub from: f64,
+    /// Last value.
+    pub to: f64,
+    /// Number of values.
+    pub steps: usize,
+}
+
+/// Table `[[estimator]]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estimator {
+    /// The solver.
+    pub solver: SolverKind,
+    /// Starts; the best of them is the fit.
+    #[serde(default = "default_starts")]
+    pub starts: Vec<Start>,
+    /// Most iterations from one start.
+    #[serde(default = "default_iterations")]
+    pub max_iterations: usize,
+    /// Decrease that counts as none, as a share of the residual variance.
+    #[serde(default = "default_tolerance")]
+    pub tolerance: f64,
+    /// Ridge penalty on the scale of `ZᵀZ`.
+    #[serde(default = "default_lambda")]
+    pub lambda: f64,
+}
+
+/// Table `[theory]`: how theory columns are computed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TheoryOptions {
+    /// Whether the bounds are computed (their statistical dimension takes seconds a setting).
+    pub bounds: bool,
+    /// Probability with which the explicit bound holds, at least.
+    pub confidence: f64,
+    /// Draws of noise for the statistical dimension.
+    pub draws: usize,
+    /// Random starts of each projection.
+    pub starts: usize,
+    /// Drawn designs for the risk under dependent rows.
+    pub designs: usize,
+    /// `c_H` of the literature bound, unknown.
+    pub c_h: f64,
+    /// Constant of the literature bound's condition, unknown.
+    pub c_condition: f64,
+    /// `δ` of the literature bound.
+    pub delta: f64,
+}
+
+impl Default for TheoryOptions {
+    fn default() -> Self {
+        Self {
+            bounds: true,
+            confidence: 0.95,
+            draws: 100,
+            starts: 2,
+            designs: 50,
+            c_h: convstat_theory::CONSTANT_PROBABILITY,
+            c_condition: convstat_theory::CONSTANT_CONDITION,
+            delta: 1.0,
+        }
+    }
+}
+
+fn one_normal_design() -> Vec<DesignSpec> {
+    vec![DesignSpec::Normal(crate::designs::normal::Normal {})]
+}
+
+fn default_starts() -> Vec<Start> {
+    vec![Start::Spectral, Start::Oracle]
+}
+
+fn default_iterations() -> usize {
+    500
+}
+
+fn default_tolerance() -> f64 {
+    1e-12
+}
+
+fn default_lambda() -> f64 {
+    1.0
+}
+
+fn one_default_estimator() -> Vec<Estimator> {
+    vec![Estimator {
+        solver: SolverKind::LevenbergMarquardt,
+        starts: default_starts(),
+        max_iterations: default_iterations(),
+        tolerance: default_tolerance(),
+        lambda: default_lambda(),
+    }]
+}
+
+impl StudyFile {
+    /// Reads a study file. Unknown keys are errors that name the nearest key.
+    pub fn parse(text: &str) -> Result<Self> {
+        let file: Self = toml::from_str(text).map_err(|e| toml_error(&e))?;
+        file.check()?;
+        Ok(file)
+    }
+
+    fn check(&self) -> Result<()> {
+        let positive = |key: &str, value: f64| {
+            if value.is_finite() && value > 0.0 {
+                return Ok(());
+            }
+            Err(StudyError::bad(key, value, "it has to be a finite number above 0"))
+        };
+        if self.study.replicates == 0 {
+            return Err(StudyError::bad("study.replicates", 0, "it has to be at least 1"));
+        }
+        if self.study.name.is_empty() || self.study.name.contains(['/', '\\']) {
+            return Err(StudyError::bad("study.name", &self.study.name, "give a name without slashes"));
+        }
+        if self.setting.is_empty() {
+            return Err(StudyError::bad("setting", "none", "give at least one [[setting]]"));
+        }
+        for (list, names) in [
+            ("setting", self.setting.iter().map(|s| s.name.clone()).collect::<Vec<_>>()),
+            ("design", self.design.iter().map(DesignSpec::label).collect()),
+        ] {
+            if let Some(twice) =
+                names.iter().enumerate().find_map(|(i, n)| names[..i].contains(n).then_some(n))
+            {
+                return Err(StudyError::bad(list, twice, "it stands twice; give each its own name"));
+            }
+        }
+        if self.design.is_empty() || self.estimator.is_empty() {
+            return Err(StudyError::bad("design or estimator", "none", "give at least one of each"));
+        }
+        for design in &self.design {
+            design.check()?;
+        }
+        if !(self.noise.sigma.is_finite() && self.noise.sigma >= 0.0) {
+            return Err(StudyError::bad(
+                "noise.sigma",
+                self.noise.sigma,
+                "it has to be finite and at least 0",
+            ));
+        }
+        for e in &self.estimator {
+            positive("estimator.tolerance", e.tolerance)?;
+            if e.starts.is_empty() {
+                return Err(StudyError::bad(
+                    "estimator.starts",
+                    "[]",
+                    "give at least one of spectral, random, oracle",
+                ));
+            }
+            if e.max_iterations == 0 {
+                return Err(StudyError::bad("estimator.max_iterations", 0, "it has to be at least 1"));
+            }
+            if !(e.lambda.is_finite() && e.lambda >= 0.0) {
+                return Err(StudyError::bad(
+                    "estimator.lambda",
+                    e.lambda,
+                    "it has to be finite and at least 0",
+                ));
+            }
+        }
+        for check in &self.check {
+            check.validate(self)?;
+        }
+        positive("theory.c_h", self.theory.c_h)?;
+        positive("theory.c_condition", self.theory.c_condition)?;
+        positive("theory.delta", self.theory.delta)?;
+        if !(self.theory.confidence > 0.0 && self.theory.confidence < 1.0) {
+            return Err(StudyError::bad(
+                "theory.confidence",
+                self.theory.confidence,
+                "it has to be between 0 and 1",
+            ));
+        }
+        if self.theory.draws < 2 || self.theory.designs < 2 {
+            return Err(StudyError::bad(
+                "theory.draws and theory.designs",
+                "below 2",
+                "a standard error needs two",
+            ));
+        }
+        self.samples.check()
+    }
+}
+
+impl Samples {
+    fn check(&self) -> Result<()> {
+        match (&self.n, &self.sqrt_dm_over_n) {
+            (Some(n), None) => match n.iter().find(|&&n| n == 0) {
+                Some(_) => Err(StudyError::bad("samples.n", 0, "sample sizes have to be at least 1")),
+                None if n.is_empty() => {
+                    Err(StudyError::bad("samples.n", "[]", "give at least one sample size"))
+                }
+                None => Ok(()),
+            },
+            (None, Some(g)) => {
+                let fine =
+                    g.from > 0.0 && g.to > 0.0 && g.from.is_finite() && g.to.is_finite() && g.steps > 0;
+                if fine {
+                    return Ok(());
+                }
+                let value = format!("{{ from = {}, to = {}, steps = {} }}", g.from, g.to, g.steps);
+                Err(StudyError::bad(
+                    "samples.sqrt_dm_over_n",
+                    value,
+                    "both ends have to be above 0, steps at least 1",
+                ))
+            }
+            _ => Err(StudyError::bad(
+                "samples",
+                "",
+                "give either n = […] or sqrt_dm_over_n = { from, to, steps }",
+            )),
+        }
+    }
+
+    /// Sample sizes for a structure with sample complexity `d_m`.
+    ///
+    /// # Errors
+    /// An n that is not between 1 and 2^53.
+    pub fn sizes(&self, d_m: usize) -> Result<Vec<u64>> {
+        if let Some(n) = &self.n {
+            return Ok(n.clone());
+        }
+        let Some(g) = &self.sqrt_dm_over_n else { return Ok(Vec::new()) };
+        (0..g.steps)
+            .map(|i| {
+                let share = if g.steps == 1 { 0.0 } else { i as f64 / (g.steps - 1) as f64 };
+                let x = g.from + share * (g.to - g.from);
+                let n = (d_m as f64 / (x * x)).round();
+                if (1.0..=9_007_199_254_740_992.0).contains(&n) {
+                    return Ok(n as u64);
+                }
+                Err(StudyError::bad(
+                    "samples.sqrt_dm_over_n",
+                    x,
+                    &format!("with d_M = {d_m} it asks for n = {n}; n has to be between 1 and 2^53"),
+                ))
+            })
+            .collect()
+    }
+}
+
+/// An error of the TOML reader, with the nearest known key.
+fn toml_error(error: &toml::de::Error) -> StudyError {
+    let message = error.message().trim().to_owned();
+    // serde writes: unknown field `x`, expected one of `a`, `b`
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let help = if message.starts_with("unknown field") || message.starts_with("unknown variant") {
+        quoted.next().map(|word| {
+            let known: Vec<&str> = quoted.collect();
+            suggestion(word, known.into_iter()).trim_start_matches("; ").trim().to_owned()
+        })
+    } else {
+        None
+    };
+    StudyError::File { message, help, span: error.span() }
+}

@@ -1,0 +1,255 @@
+//! From a study file to cells.
+
+use std::collections::BTreeMap;
+
+use convstat_cnn::{Factors, Geometry, Structure, Windows};
+use convstat_estimate::{FitOptions, Sample, SolverKind, Start, fit};
+use convstat_runner::{Digest, stream};
+use convstat_tensor::linalg::psd_root;
+use convstat_theory::TangentRisk;
+use ndarray::Array2;
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::file::{Estimator, Setting, StudyFile, TruthDraw};
+use crate::{Result, StudyError};
+
+/// Random starts with which a truth of another structure is projected on the fitted one.
+const PROJECTION_STARTS: usize = 4;
+
+/// Setting × design × estimator × n.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// Identity: a digest of everything that decides its rows.
+    pub id: String,
+    /// Key of its data: cells that differ only in the estimator, and settings that share a truth and a
+    /// geometry, see the same data.
+    pub data_key: String,
+    /// Index of the setting.
+    pub setting: usize,
+    /// Index of the design.
+    pub design: usize,
+    /// Index of the estimator.
+    pub estimator: usize,
+    /// Observations.
+    pub n: u64,
+}
+
+/// A true coefficient and its tangent space.
+#[derive(Debug, Clone)]
+pub struct TrueCoefficient {
+    /// `W*` as `D × M`.
+    pub w: Array2<f64>,
+    /// Factors of the fitted structure that give `W*`, or come nearest to it.
+    pub factors: Factors,
+    /// First-order risk at `W*` for the fitted structure.
+    pub risk: TangentRisk,
+}
+
+/// A setting with everything that its replicates share.
+#[derive(Debug)]
+pub struct SettingContext {
+    /// Its name.
+    pub name: String,
+    /// Its geometry.
+    pub geometry: Geometry,
+    /// The map `X → Z`.
+    pub windows: Windows,
+    /// The fitted structure.
+    pub structure: Structure,
+    /// The structure of the truth (the fitted one, unless shared).
+    pub truth_structure: Structure,
+    /// `Σ_Z`.
+    pub second_moment: Array2<f64>,
+    /// A root of `Σ_Z`.
+    pub root: Array2<f64>,
+    /// Key of the stream the truth is drawn from.
+    truth_key: String,
+    /// The truth, if it is drawn once.
+    fixed_truth: Option<TrueCoefficient>,
+}
+
+/// A study ready to run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The file.
+    pub file: StudyFile,
+    /// Its settings.
+    pub settings: Vec<SettingContext>,
+    /// Its cells, in the order setting, design, estimator, n.
+    pub cells: Vec<Cell>,
+}
+
+impl Plan {
+    /// Plans a study.
+    ///
+    /// # Errors
+    /// A setting that is wrong, with its name.
+    pub fn new(file: StudyFile) -> Result<Self> {
+        let mut shared: BTreeMap<&str, &Setting> = BTreeMap::new();
+        for s in &file.setting {
+            if let Some(key) = &s.truth {
+                shared.entry(key).or_insert(s);
+            }
+        }
+        let settings = file
+            .setting
+            .iter()
+            .map(|s| {
+                let owner = s.truth.as_deref().and_then(|k| shared.get(k)).copied().unwrap_or(s);
+                SettingContext::new(&file, s, owner)
+                    .map_err(|e| StudyError::Setting { setting: s.name.clone(), source: Box::new(e) })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let cells = cells(&file, &settings)?;
+        Ok(Self { file, settings, cells })
+    }
+
+    /// Replicates a cell.
+    pub fn replicates(&self) -> u64 {
+        self.file.study.replicates
+    }
+
+    /// The setting of a cell.
+    pub fn setting(&self, cell: &Cell) -> &SettingContext {
+        &self.settings[cell.setting]
+    }
+
+    /// The estimator of a cell.
+    pub fn estimator(&self, cell: &Cell) -> &Estimator {
+        &self.file.estimator[cell.estimator]
+    }
+
+    /// The cell with this identity (or the start of it), or with this number in the plan.
+    pub fn find_cell(&self, name: &str) -> Result<&Cell> {
+        let by_number = name.parse::<usize>().ok().filter(|_| name.len() < 8).and_then(|i| self.cells.get(i));
+        let by_id = self.cells.iter().find(|c| !name.is_empty() && c.id.starts_with(name));
+        by_number.or(by_id).ok_or_else(|| {
+            StudyError::NoSuchCell(format!(
+                "the study has no cell \"{name}\"; give a number from 0 to {} or the identity that the parts name",
+                self.cells.len().saturating_sub(1)
+            ))
+        })
+    }
+}
+
+impl SettingContext {
+    fn new(file: &StudyFile, setting: &Setting, truth_owner: &Setting) -> Result<Self> {
+        let geometry = Geometry::new(&setting.geometry())?;
+        let modes = geometry.output_modes(setting.structure.outputs()?);
+        let structure = setting.structure.build(&modes)?;
+        let owner_geometry = Geometry::new(&truth_owner.geometry())?;
+        let truth_structure =
+            truth_owner.structure.build(&owner_geometry.output_modes(truth_owner.structure.outputs()?))?;
+        if (truth_structure.features(), truth_structure.outputs())
+            != (structure.features(), structure.outputs())
+        {
+            return Err(StudyError::bad(
+                "truth",
+                setting.truth.clone().unwrap_or_default(),
+                &format!("setting \"{}\" with the same key has another size of W", truth_owner.name),
+            ));
+        }
+        let second_moment = geometry.second_moment()?;
+        let root = psd_root(&second_moment.view())?;
+        let mut context = Self {
+            name: setting.name.clone(),
+            windows: geometry.windows(),
+            geometry,
+            structure,
+            truth_structure,
+            second_moment,
+            root,
+            truth_key: match &setting.truth {
+                Some(key) => format!("shared {key}"),
+                None => describe_setting(setting),
+            },
+            fixed_truth: None,
+        };
+        if file.truth.draw == TruthDraw::Setting {
+            context.fixed_truth = Some(context.draw_truth(file.study.seed, 0)?);
+        }
+        Ok(context)
+    }
+
+    /// The truth of a replicate.
+    pub fn truth(&self, seed: u64, replicate: u64) -> Result<std::borrow::Cow<'_, TrueCoefficient>> {
+        match &self.fixed_truth {
+            Some(t) => Ok(std::borrow::Cow::Borrowed(t)),
+            None => self.draw_truth(seed, replicate).map(std::borrow::Cow::Owned),
+        }
+    }
+
+    /// Whether one truth serves all replicates.
+    pub fn has_fixed_truth(&self) -> bool {
+        self.fixed_truth.is_some()
+    }
+
+    fn draw_truth(&self, seed: u64, replicate: u64) -> Result<TrueCoefficient> {
+        let mut rng = stream(seed, "truth", &self.truth_key, replicate);
+        let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
+        let own = self.truth_structure.random_point(&mut normal);
+        let w = self.truth_structure.coefficient_matrix(&own)?;
+        let same = self.truth_structure.network() == self.structure.network()
+            && self.truth_structure.sizes() == self.structure.sizes();
+        let factors = if same { own } else { self.project(&w, normal)? };
+        let risk = TangentRisk::new(&self.structure, &factors, &self.root)?;
+        Ok(TrueCoefficient { w, factors, risk })
+    }
+
+    /// Factors of the fitted structure nearest to `w`.
+    fn project(&self, w: &Array2<f64>, normal: impl FnMut() -> f64) -> Result<Factors> {
+        let sample = Sample { z: Array2::eye(w.nrows()), y: w.clone(), rss: 0.0, n: w.nrows() as f64 };
+        let starts =
+            std::iter::once(Start::Spectral).chain(std::iter::repeat_n(Start::Random, PROJECTION_STARTS));
+        let options = FitOptions {
+            solver: SolverKind::LevenbergMarquardt,
+            starts: starts.collect(),
+            ..FitOptions::default()
+        };
+        Ok(fit(&self.structure, &sample, &options, None, normal)?.factors)
+    }
+}
+
+/// Everything about a setting that decides its rows, as text.
+fn describe_setting(s: &Setting) -> String {
+    format!("{:?} {}", s.geometry(), s.structure)
+}
+
+fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
+    let mut cells = Vec::new();
+    for (s, context) in settings.iter().enumerate() {
+        let setting = &file.setting[s];
+        let sizes = file
+            .samples
+            .sizes(context.structure.d_m())
+            .map_err(|e| StudyError::Setting { setting: setting.name.clone(), source: Box::new(e) })?;
+        for (d, design) in file.design.iter().enumerate() {
+            for (e, estimator) in file.estimator.iter().enumerate() {
+                for &n in &sizes {
+                    let data_key = format!(
+                        "{:?}|{}|{}|{:?}|{:?}|{:?}|{n}",
+                        setting.geometry(),
+                        context.structure.outputs(),
+                        context.truth_key,
+                        design,
+                        file.noise,
+                        file.truth,
+                    );
+                    let identity = format!(
+                        "v1|{}|{}|{data_key}|{}|{estimator:?}",
+                        file.study.seed, setting.name, setting.structure
+                    );
+                    cells.push(Cell {
+                        id: Digest::of(&identity).short(),
+                        data_key,
+                        setting: s,
+                        design: d,
+                        estimator: e,
+                        n,
+                    });
+                }
+            }
+        }
+    }
+    Ok(cells)
+}

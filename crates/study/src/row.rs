@@ -1,0 +1,68 @@
+//! The row that a replicate leaves in the store (DESIGN: parts).
+
+use convstat_runner::{Column, Table};
+
+/// One replicate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Identity of the cell.
+    pub cell: String,
+    /// Name of the setting.
+    pub setting: String,
+    /// Name of the design.
+    pub design: String,
+    /// Name of the structure.
+    pub structure: String,
+    /// Name of the solver.
+    pub solver: String,
+    /// Observations.
+    pub n: u64,
+    /// Replicate, from 0.
+    pub replicate: u64,
+    /// Sample complexity.
+    pub d_m: usize,
+    /// Identified dimension.
+    pub df: usize,
+    /// `‖Ŵ − W*‖_F`.
+    pub err_frob: f64,
+    /// `‖Σ_Z^{1/2}(Ŵ − W*)‖`.
+    pub err_pred: f64,
+    /// Residual sum of squares.
+    pub objective: f64,
+    /// Objective of the best start that is not the oracle, less the best of all; NaN without an oracle.
+    pub oracle_gap: f64,
+    /// The start that won.
+    pub start: String,
+    /// Its iterations.
+    pub iterations: usize,
+    /// Why it stopped, or "error: …".
+    pub termination: String,
+    /// Time taken; the only column that differs between runs.
+    pub seconds: f64,
+}
+
+/// Rows as a table, in the order of DESIGN's columns.
+pub fn tabulate(rows: Vec<Row>) -> Table {
+    let text = |f: &dyn Fn(&Row) -> &String| Column::Text(rows.iter().map(|r| f(r).clone()).collect());
+    let int = |f: &dyn Fn(&Row) -> u64| Column::Int(rows.iter().map(|r| f(r) as i64).collect());
+    let float = |f: &dyn Fn(&Row) -> f64| Column::Float(rows.iter().map(f).collect());
+    Table::new(vec![
+        ("cell", text(&|r| &r.cell)),
+        ("setting", text(&|r| &r.setting)),
+        ("design", text(&|r| &r.design)),
+        ("structure", text(&|r| &r.structure)),
+        ("solver", text(&|r| &r.solver)),
+        ("n", int(&|r| r.n)),
+        ("replicate", int(&|r| r.replicate)),
+        ("d_m", int(&|r| r.d_m as u64)),
+        ("df", int(&|r| r.df as u64)),
+        ("err_frob", float(&|r| r.err_frob)),
+        ("err_pred", float(&|r| r.err_pred)),
+        ("objective", float(&|r| r.objective)),
+        ("oracle_gap", float(&|r| r.oracle_gap)),
+        ("start", text(&|r| &r.start)),
+        ("iterations", int(&|r| r.iterations as u64)),
+        ("termination", text(&|r| &r.termination)),
+        ("seconds", float(&|r| r.seconds)),
+    ])
+}
