@@ -1,1 +1,22 @@
-//! Figures and tables of studies
+//! Figures and tables of studies.
+//!
+//! * [`figures`]: the standard figures, one file each; [`draw`] writes those that a study has data for.
+//! * [`canvas`]: one SVG from plotters with real mathematical labels, saved as SVG, PNG and PDF with the
+//!   same content and no system font.
+//! * [`table`]: aligned text tables.
+
+pub mod canvas;
+pub mod error;
+pub mod figures;
+pub mod math;
+pub mod palette;
+pub mod panel;
+pub mod table;
+
+pub use canvas::{Canvas, Format};
+pub use error::ReportError;
+pub use figures::{FIGURES, draw};
+pub use table::{check_lines, summary_table};
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, ReportError>;

@@ -258,7 +258,7 @@ fn one_default_estimator() -> Vec<Estimator> {
 impl StudyFile {
     /// Reads a study file. Unknown keys are errors that name the nearest key.
     pub fn parse(text: &str) -> Result<Self> {
-        let file: Self = toml::from_str(text).map_err(|e| toml_error(&e))?;
+        let file: Self = parse_toml(text)?;
         file.check()?;
         Ok(file)
     }
@@ -402,6 +402,11 @@ impl Samples {
             })
             .collect()
     }
+}
+
+/// Reads TOML; errors carry the place, and unknown keys the nearest known one.
+pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|e| toml_error(&e))
 }
 
 /// An error of the TOML reader, with the nearest known key.

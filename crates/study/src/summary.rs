@@ -132,8 +132,10 @@ impl Summary {
         let text = |f: &dyn Fn(&CellSummary) -> String| Column::Text(c.iter().map(f).collect());
         let int = |f: &dyn Fn(&CellSummary) -> usize| Column::Int(c.iter().map(|s| f(s) as i64).collect());
         let float = |f: &dyn Fn(&CellSummary) -> f64| Column::Float(c.iter().map(f).collect());
-        let keys: HashMap<&str, String> =
-            plan.cells.iter().map(|cell| (cell.id.as_str(), theory_key(plan, cell, &[]))).collect();
+        let key = |s: &CellSummary| {
+            let cell = plan.cells.iter().find(|c| c.id == s.cell);
+            cell.map_or_else(String::new, |c| theory_key(plan, c, s.replicates() + s.errors))
+        };
         Table::new(vec![
             ("cell", text(&|s| s.cell.clone())),
             ("setting", text(&|s| s.setting.clone())),

@@ -1,0 +1,50 @@
+//! `convstat figures RUN…`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use convstat::prelude::*;
+use convstat::report::{Format, draw};
+use convstat::runner::RunDir;
+use convstat::study::run::summarise;
+
+use crate::failure::Failure;
+use crate::output::{Status, print};
+
+/// `figures`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  convstat figures runs/cnn-rate --out paper-figures --format svg,png,pdf")]
+pub struct Figures {
+    /// Run directories
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+    /// Where the figures go (default RUN/figures)
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Formats, separated by commas
+    #[arg(long, default_value = "svg,png,pdf")]
+    format: String,
+}
+
+impl Figures {
+    /// Does it.
+    pub fn run(&self) -> Result<Status, Failure> {
+        let formats = Format::parse_list(&self.format)?;
+        let mut partly = false;
+        for path in &self.runs {
+            let run = RunDir::open(path)?;
+            let study = Study::of_run(&run)?;
+            let (summary, _) = summarise(&study, &run)?;
+            if summary.missing_replicates > 0 {
+                eprintln!("{}: {} replicates are missing", path.display(), summary.missing_replicates);
+                partly = true;
+            }
+            let out = self.out.clone().unwrap_or_else(|| path.join("figures"));
+            for file in draw(&study.plan.file.study.name, &summary, &out, &formats)? {
+                print(&format!("{}\n", file.display()))?;
+            }
+        }
+        Ok(if partly { Status::Partly } else { Status::Done })
+    }
+}

@@ -1,0 +1,284 @@
+//! `convstat fit`: a structure fitted to data.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use convstat::prelude::*;
+use ndarray::{Array2, ArrayD, Axis, concatenate};
+use rand::SeedableRng;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::read_geometry;
+use crate::arrays::{check_writable, read, reshape, write};
+use crate::failure::Failure;
+use crate::output::{Status, print, print_json};
+
+/// `fit`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "X.npy is n x d_1 x … (its axes after the first are the output labels of the structure, or the
+geometry's input), y.npy is n or n x M. No intercept is added: centre y and X if you want one.
+
+Examples:
+  convstat fit --x X.npy --y y.npy --structure '{ einsum = \"ar,br->ab\", sizes = { r = 2 } }' --json
+  convstat fit --x data.npz --y data.npz --geometry g.toml --structure '{ kind = \"cnn\", kernels = 2 }' --out W.npy"
+)]
+pub struct FitCommand {
+    /// Inputs: .npy, .npz, or .npz:name
+    #[arg(long, value_name = "X.npy")]
+    x: String,
+    /// Responses
+    #[arg(long, value_name = "Y.npy")]
+    y: String,
+    /// Structure, as in a study file
+    #[arg(long, value_name = "SPEC")]
+    structure: String,
+    /// Geometry file: fit a CNN on the windows of X
+    #[arg(long, value_name = "FILE")]
+    geometry: Option<PathBuf>,
+    /// Solver
+    #[arg(long, value_enum, default_value_t = Solver::LevenbergMarquardt)]
+    solver: Solver,
+    /// Random starts besides the spectral one
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    starts: usize,
+    /// Seed of the random starts
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Most iterations from one start
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    max_iterations: usize,
+    /// Ridge penalty on the scale of ZᵀZ (solver ridge)
+    #[arg(long, value_name = "L", default_value_t = 1.0)]
+    lambda: f64,
+    /// Where the coefficients go: the shape of one X (with a geometry W_X too), then M if several responses
+    #[arg(long, value_name = "W.npy")]
+    out: Option<PathBuf>,
+    /// Where fitted values and their standard errors go (n x 2, or n x 2 x M)
+    #[arg(long, value_name = "F.npy")]
+    fitted: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Solvers of `fit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Solver {
+    /// Levenberg–Marquardt on all factors
+    LevenbergMarquardt,
+    /// Alternating least squares
+    Als,
+    /// Least squares without the structure
+    Ols,
+    /// Ridge without the structure
+    Ridge,
+}
+
+impl FitCommand {
+    /// Does it.
+    pub fn run(&self) -> Result<Status, Failure> {
+        let spec = StructureSpec::parse(&self.structure)?;
+        let geometry = self.geometry.as_deref().map(read_geometry).transpose()?;
+        let x = read(&self.x, "x")?;
+        let y = read(&self.y, "y")?;
+        for path in self.out.iter().chain(&self.fitted) {
+            check_writable(path)?;
+        }
+        let y = self.responses(&y, &x)?;
+        let outputs = y.ncols();
+        let modes = match &geometry {
+            Some(g) => g.output_modes(outputs),
+            None if spec.kind() == "einsum" || spec.kind() == "dense" => {
+                OutputModes::plain(&x.shape()[1..], outputs)
+            }
+            None => {
+                return Err(Failure::new(format!("kind \"{}\" needs --geometry", spec.kind())).help(
+                    "a geometry file gives input and kernel sizes; without one, write the network as einsum",
+                ));
+            }
+        };
+        let structure = spec.build(&modes)?;
+        let z = match &geometry {
+            Some(g) => {
+                convstat::tensor::algebra::check_finite("X", &x)?;
+                g.windows().transform(&x.view())?
+            }
+            None => convstat::tensor::algebra::shaped(
+                (x.shape()[0], x.shape()[1..].iter().product()),
+                convstat::tensor::algebra::entries(&x),
+            ),
+        };
+        let total_variation = centred_squares(&y);
+        let sample = Sample::new(z, y)?;
+        let compressed = sample.compressed()?;
+        let fit = self.fit(&structure, &compressed)?;
+        let inference = if fit.factors.is_empty() {
+            Inference::dense(&compressed, &fit.w)?
+        } else {
+            Inference::new(&structure, &compressed, &fit.factors)?
+        };
+        let fitted_se = inference.fitted_se(&sample.z.view());
+        self.write(&sample, &fit, &fitted_se, geometry.as_ref(), &x)?;
+        self.report(&structure, &sample, &fit, &inference, &fitted_se, total_variation)
+    }
+
+    fn responses(&self, y: &ArrayD<f64>, x: &ArrayD<f64>) -> Result<Array2<f64>, Failure> {
+        let fail = |m: String| Err(Failure::new(m).help("X is n x d_1 x …, y is n or n x M"));
+        if x.ndim() < 2 {
+            return fail(format!("{} has shape {:?}; it needs at least two axes", self.x, x.shape()));
+        }
+        if y.ndim() == 0 || y.ndim() > 2 {
+            return fail(format!(
+                "{} has shape {:?}; it needs one axis, or two for several responses",
+                self.y,
+                y.shape()
+            ));
+        }
+        if x.shape()[0] != y.shape()[0] {
+            return fail(format!(
+                "{} has {} observations, {} has {}",
+                self.x,
+                x.shape()[0],
+                self.y,
+                y.shape()[0]
+            ));
+        }
+        if x.is_empty() || y.is_empty() {
+            return fail(format!("no observations: X has shape {:?}, y {:?}", x.shape(), y.shape()));
+        }
+        let m = if y.ndim() == 2 { y.shape()[1] } else { 1 };
+        Ok(convstat::tensor::algebra::shaped((y.shape()[0], m), convstat::tensor::algebra::entries(y)))
+    }
+
+    fn fit(&self, structure: &Structure, sample: &Sample) -> Result<Fit, Failure> {
+        let starts = std::iter::once(Start::Spectral).chain(std::iter::repeat_n(Start::Random, self.starts));
+        let options = FitOptions {
+            solver: match self.solver {
+                Solver::LevenbergMarquardt => SolverKind::LevenbergMarquardt,
+                Solver::Als => SolverKind::Als,
+                Solver::Ols => SolverKind::Ols,
+                Solver::Ridge => SolverKind::Ridge,
+            },
+            starts: starts.collect(),
+            max_iterations: self.max_iterations,
+            lambda: self.lambda,
+            ..FitOptions::default()
+        };
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(self.seed);
+        Ok(fit(structure, sample, &options, None, || StandardNormal.sample(&mut rng))?)
+    }
+
+    fn write(
+        &self,
+        sample: &Sample,
+        fit: &Fit,
+        fitted_se: &Array2<f64>,
+        geometry: Option<&Geometry>,
+        x: &ArrayD<f64>,
+    ) -> Result<(), Failure> {
+        let m = sample.outputs();
+        let with_outputs = |mut shape: Vec<usize>| {
+            if m > 1 {
+                shape.push(m);
+            }
+            shape
+        };
+        if let Some(path) = &self.out {
+            let shape = with_outputs(x.shape()[1..].to_vec());
+            let w = match geometry {
+                Some(g) => g.windows().pull_back(&fit.w.view()),
+                None => fit.w.clone().into_dyn(),
+            };
+            write(path, &reshape(&w, &shape))?;
+        }
+        if let Some(path) = &self.fitted {
+            let values = sample.z.dot(&fit.w).insert_axis(Axis(1));
+            let both = concatenate![Axis(1), values, fitted_se.clone().insert_axis(Axis(1))];
+            write(path, &reshape(&both.into_dyn(), &with_outputs(vec![sample.z.nrows(), 2])))?;
+        }
+        Ok(())
+    }
+
+    fn report(
+        &self,
+        structure: &Structure,
+        sample: &Sample,
+        fit: &Fit,
+        inference: &Inference,
+        fitted_se: &Array2<f64>,
+        total_variation: (f64, f64),
+    ) -> Result<Status, Failure> {
+        let objective = sample.objective(&fit.w.view());
+        let (about_mean, about_zero) = total_variation;
+        let r_squared = 1.0 - objective / about_mean;
+        let mut se: Vec<f64> = fitted_se.iter().copied().collect();
+        se.sort_by(f64::total_cmp);
+        let quantile =
+            |q: f64| se.get((q * (se.len() - 1) as f64).round() as usize).copied().unwrap_or(f64::NAN);
+        let spread = fit.all.iter().map(|f| f.objective).fold(0.0f64, f64::max) - fit.best.objective;
+        if self.json {
+            print_json(&serde_json::json!({
+                "structure": structure.name(),
+                "n": sample.n as u64,
+                "features": sample.features(),
+                "outputs": sample.outputs(),
+                "objective": objective,
+                "df": inference.df,
+                "naive_parameters": structure.naive_parameters(),
+                "d_m": structure.d_m(),
+                "r_squared": r_squared,
+                "r_squared_about_zero": 1.0 - objective / about_zero,
+                "residual_variance": inference.variance,
+                "fitted_se": { "min": quantile(0.0), "median": quantile(0.5), "max": quantile(1.0) },
+                "iterations": fit.best.iterations,
+                "termination": fit.best.termination.name(),
+                "start": fit.best.start.map(|s| s.name()),
+                "starts": fit.all.iter().map(|f| f.objective).collect::<Vec<_>>(),
+                "out": self.out,
+                "fitted": self.fitted,
+            }))?;
+        } else {
+            print(&format!(
+                "structure           {}\nobservations        {}\nobjective (RSS)     {objective:.10e}\ndf                  {}\n\
+                 naive parameters    {}\nR²                  {r_squared:.6} (about the mean; about zero {:.6})\n\
+                 residual variance   {:.6e}\nse of fitted values {:.4e} (min) {:.4e} (median) {:.4e} (max)\n\
+                 best start          {} after {} iterations, {}; spread of the starts {spread:.3e}\n",
+                structure.name(),
+                sample.n,
+                inference.df,
+                structure.naive_parameters(),
+                1.0 - objective / about_zero,
+                inference.variance,
+                quantile(0.0),
+                quantile(0.5),
+                quantile(1.0),
+                fit.best.start.map_or("direct", |s| s.name()),
+                fit.best.iterations,
+                fit.best.termination.name(),
+            ))?;
+            for (what, path) in
+                [("coefficients", &self.out), ("fitted values and standard errors", &self.fitted)]
+            {
+                if let Some(path) = path {
+                    print(&format!("{what} written to {}\n", path.display()))?;
+                }
+            }
+        }
+        if !fit.best.termination.is_success() {
+            eprintln!("warning: the best start reached the iteration limit; raise --max-iterations");
+            return Ok(Status::Partly);
+        }
+        Ok(Status::Done)
+    }
+}
+
+/// Sums of squares of the responses about their means and about zero.
+fn centred_squares(y: &Array2<f64>) -> (f64, f64) {
+    let mut centred = 0.0;
+    for column in y.columns() {
+        let mean = column.sum() / column.len() as f64;
+        centred += column.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+    }
+    (centred, y.iter().map(|v| v * v).sum())
+}

@@ -1,0 +1,57 @@
+//! One file a command.
+
+mod bound;
+mod figures;
+mod fit;
+mod formulate;
+mod study;
+
+use std::path::Path;
+
+use clap::Subcommand;
+use convstat::prelude::*;
+
+use crate::failure::Failure;
+use crate::output::Status;
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run, plan and check simulation studies
+    #[command(subcommand)]
+    Study(study::StudyCommand),
+    /// Draw the figures of runs
+    Figures(figures::Figures),
+    /// Write the coefficient tensor W_X of a linear CNN, and its predictions
+    Formulate(formulate::Formulate),
+    /// Fit a structure to data
+    Fit(fit::FitCommand),
+    /// Bounds and exact risk of one setting
+    Bound(bound::Bound),
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(&self) -> Result<Status, Failure> {
+        match self {
+            Self::Study(c) => c.run(),
+            Self::Figures(c) => c.run(),
+            Self::Formulate(c) => c.run(),
+            Self::Fit(c) => c.run(),
+            Self::Bound(c) => c.run(),
+        }
+    }
+}
+
+/// The text of a file.
+fn read_text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))
+}
+
+/// A geometry file.
+fn read_geometry(path: &Path) -> Result<Geometry, Failure> {
+    let text = read_text(path)?;
+    let spec: GeometrySpec =
+        convstat::study::file::parse_toml(&text).map_err(|e| Failure::in_file(e, path, &text))?;
+    Geometry::new(&spec).map_err(|e| Failure::new(format!("{}: {e}", path.display())))
+}

@@ -1,0 +1,82 @@
+//! Bad input, as a diagnostic that points into the file and says the mend.
+
+use std::path::Path;
+
+use convstat::study::StudyError;
+use miette::{Diagnostic, NamedSource, SourceSpan};
+use thiserror::Error;
+
+/// Why a command could not be done.
+#[derive(Debug, Error, Diagnostic)]
+#[error("{message}")]
+pub struct Failure {
+    message: String,
+    #[help]
+    help: Option<String>,
+    #[source_code]
+    source_code: Option<NamedSource<String>>,
+    #[label("here")]
+    span: Option<SourceSpan>,
+}
+
+impl Failure {
+    /// From a message alone.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None, source_code: None, span: None }
+    }
+
+    /// With advice.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// From any error.
+    pub fn from_error(error: impl std::error::Error) -> Self {
+        Self::new(error.to_string())
+    }
+
+    /// From an error in a TOML text read from `path`.
+    pub fn in_file(error: StudyError, path: &Path, text: &str) -> Self {
+        match error {
+            StudyError::File { message, help, span } => {
+                Self { message, help, source_code: None, span: None }.at(path, text, span)
+            }
+            other => Self::new(format!("{}: {other}", path.display())),
+        }
+    }
+
+    /// Points at a place of a text.
+    #[must_use]
+    pub fn at(mut self, path: &Path, text: &str, span: Option<std::ops::Range<usize>>) -> Self {
+        match span {
+            Some(span) => {
+                self.source_code = Some(NamedSource::new(path.display().to_string(), text.to_owned()));
+                self.span = Some(span.into());
+            }
+            None => self.message = format!("{}: {}", path.display(), self.message),
+        }
+        self
+    }
+}
+
+macro_rules! from_errors {
+    ($($error:ty),*) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::from_error(error)
+            }
+        })*
+    };
+}
+
+from_errors!(
+    convstat::cnn::CnnError,
+    convstat::estimate::EstimateError,
+    convstat::report::ReportError,
+    convstat::runner::RunnerError,
+    convstat::study::StudyError,
+    convstat::tensor::TensorError,
+    convstat::theory::TheoryError
+);

@@ -1,0 +1,164 @@
+//! One drawing, saved as SVG, PNG and PDF with the same content.
+//!
+//! plotters draws lines, markers and tick labels; labels with mathematics are text spans laid over. The
+//! whole is set in an embedded font: text becomes outlines, so a reader needs no font either.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
+
+use plotters::style::{FontStyle, register_font};
+use resvg::{tiny_skia, usvg};
+
+use crate::{ReportError, Result};
+
+/// Canvas units a point: plotters has whole coordinates, so a fine grid keeps lines straight.
+pub const UNITS: f64 = 8.0;
+/// Resolution of PNG files, dots an inch.
+const PNG_DPI: f64 = 200.0;
+
+/// File formats of figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Scalable, for pages.
+    Svg,
+    /// Pixels, for everything else.
+    Png,
+    /// For papers.
+    Pdf,
+}
+
+impl Format {
+    /// Reads `svg,png,pdf`.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>> {
+        text.split(',')
+            .map(|f| match f.trim() {
+                "svg" => Ok(Self::Svg),
+                "png" => Ok(Self::Png),
+                "pdf" => Ok(Self::Pdf),
+                other => Err(ReportError::UnknownFormat(other.to_owned())),
+            })
+            .collect()
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Svg => "svg",
+            Self::Png => "png",
+            Self::Pdf => "pdf",
+        }
+    }
+}
+
+/// A finished drawing.
+#[derive(Debug, Clone)]
+pub struct Canvas {
+    /// File name without extension.
+    pub name: String,
+    /// Alternative text: what the picture shows.
+    pub alt: String,
+    /// Size in points.
+    pub size: (f64, f64),
+    /// SVG elements.
+    body: String,
+}
+
+/// Makes the embedded font known to plotters, which measures tick labels with it.
+pub(crate) fn register_fonts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // The bytes are a font by construction; a failure would show in every test as FontUnavailable.
+        let _ = register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
+    });
+}
+
+impl Canvas {
+    /// A canvas of `size` points from SVG elements in canvas units.
+    pub fn new(name: &str, alt: &str, size: (f64, f64), body: String) -> Self {
+        Self { name: name.to_owned(), alt: alt.to_owned(), size, body }
+    }
+
+    /// The SVG with live text, which needs the font.
+    fn source(&self) -> String {
+        let (w, h) = self.size;
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {} {}\" \
+             font-family=\"sans-serif\">{}</svg>",
+            w * UNITS,
+            h * UNITS,
+            self.body
+        )
+    }
+
+    fn tree(&self) -> Result<usvg::Tree> {
+        let mut fonts = usvg::fontdb::Database::new();
+        fonts.load_font_data(dejavu::sans::regular().to_vec());
+        fonts.load_font_data(dejavu::sans::oblique().to_vec());
+        fonts.set_sans_serif_family("DejaVu Sans");
+        let options = usvg::Options {
+            font_family: "DejaVu Sans".to_owned(),
+            fontdb: Arc::new(fonts),
+            ..usvg::Options::default()
+        };
+        usvg::Tree::from_str(&self.source(), &options).map_err(|e| self.failed(&e.to_string()))
+    }
+
+    fn failed(&self, reason: &str) -> ReportError {
+        ReportError::Drawing { figure: self.name.clone(), reason: reason.to_owned() }
+    }
+
+    /// The SVG with text as outlines, titled with the alternative text.
+    pub fn to_svg(&self) -> Result<String> {
+        let options = usvg::WriteOptions {
+            preserve_text: false,
+            coordinates_precision: 2,
+            transforms_precision: 6,
+            ..usvg::WriteOptions::default()
+        };
+        let svg = self.tree()?.to_string(&options);
+        let title = format!("<title>{}</title>", crate::math::escape(&self.alt));
+        match svg.find('>') {
+            Some(end) => Ok(format!("{} role=\"img\">{title}{}", &svg[..end], &svg[end + 1..])),
+            None => Err(self.failed("the SVG writer returned no element")),
+        }
+    }
+
+    /// The picture as PNG at 200 dots an inch on white.
+    pub fn to_png(&self) -> Result<Vec<u8>> {
+        let scale = PNG_DPI / 72.0;
+        let pixels = |points: f64| (points * scale).round() as u32;
+        let mut map = tiny_skia::Pixmap::new(pixels(self.size.0), pixels(self.size.1))
+            .ok_or_else(|| self.failed("the picture has no area"))?;
+        map.fill(tiny_skia::Color::WHITE);
+        let transform = tiny_skia::Transform::from_scale(scale as f32, scale as f32);
+        resvg::render(&self.tree()?, transform, &mut map.as_mut());
+        map.encode_png().map_err(|e| self.failed(&e.to_string()))
+    }
+
+    /// The picture as a one-page PDF of its size.
+    pub fn to_pdf(&self) -> Result<Vec<u8>> {
+        let page = svg2pdf::PageOptions { dpi: 72.0 };
+        svg2pdf::to_pdf(&self.tree()?, svg2pdf::ConversionOptions::default(), page)
+            .map_err(|e| self.failed(&e.to_string()))
+    }
+
+    /// Writes `name.extension` into `out` for each format.
+    pub fn save(&self, out: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
+        let write = |path: PathBuf, bytes: &[u8]| match fs::write(&path, bytes) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(ReportError::Io { path, source }),
+        };
+        fs::create_dir_all(out).map_err(|source| ReportError::Io { path: out.to_owned(), source })?;
+        formats
+            .iter()
+            .map(|format| {
+                let path = out.join(format!("{}.{}", self.name, format.extension()));
+                match format {
+                    Format::Svg => write(path, self.to_svg()?.as_bytes()),
+                    Format::Png => write(path, &self.to_png()?),
+                    Format::Pdf => write(path, &self.to_pdf()?),
+                }
+            })
+            .collect()
+    }
+}

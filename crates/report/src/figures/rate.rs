@@ -1,0 +1,82 @@
+//! Error against `√(d_M/n)`: a row a norm, a column a design, a series a setting (and solver).
+
+use convstat_study::CellSummary;
+
+use super::{FigureData, distinct};
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid, plain};
+use crate::{Canvas, Result, math};
+
+/// Width of a figure over two columns of a page, points.
+const WIDTH: f64 = 470.0;
+
+pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+    let cells = &data.summary.cells;
+    if cells.is_empty() {
+        return Ok(None);
+    }
+    let designs = distinct(cells, |c| &c.design);
+    let solvers = distinct(cells, |c| &c.solver);
+    let series_of = |c: &CellSummary| (c.setting.clone(), c.solver.clone());
+    let mut keys: Vec<(String, String)> = Vec::new();
+    for c in cells {
+        if !keys.contains(&series_of(c)) {
+            keys.push(series_of(c));
+        }
+    }
+    let norms: [(String, fn(&CellSummary) -> ((f64, f64), f64)); 2] = [
+        (math::prediction_error(), |c| (c.pred, c.theory.risk_pred)),
+        (math::frobenius_error(), |c| (c.frob, c.theory.risk_frob)),
+    ];
+    let mut panels = Vec::new();
+    for (norm, value) in &norms {
+        for design in &designs {
+            let mut series = Vec::new();
+            for (style, key) in keys.iter().enumerate() {
+                let mut mine: Vec<&CellSummary> =
+                    cells.iter().filter(|c| c.design == *design && series_of(c) == *key).collect();
+                mine.sort_by_key(|c| std::cmp::Reverse(c.n));
+                let curve = mine.iter().map(|c| (c.sqrt_dm_over_n(), value(c).1)).collect();
+                let points = mine
+                    .iter()
+                    .map(|c| Point { x: c.sqrt_dm_over_n(), y: value(c).0.0, error: value(c).0.1 })
+                    .collect();
+                series.push(Series { style, mark: Mark::Curve(curve) });
+                series.push(Series { style, mark: Mark::Points(points) });
+            }
+            panels.push(Panel {
+                title: format!("{} inputs", plain(design)),
+                x_label: math::sqrt_dm_over_n(),
+                y_label: math::root_mean_square(norm),
+                series,
+                ..Panel::default()
+            });
+        }
+    }
+    let structure = |setting: &str| cells.iter().find(|c| c.setting == setting).map_or("", |c| &c.structure);
+    let mut legend: Vec<LegendEntry> = keys
+        .iter()
+        .enumerate()
+        .map(|(style, (setting, solver))| {
+            let solver = if solvers.len() > 1 { format!(", {solver}") } else { String::new() };
+            let text = plain(&format!("{setting}: {}{solver}", structure(setting)));
+            LegendEntry { text, style, symbol: Symbol::MarkerLine }
+        })
+        .collect();
+    legend.push(LegendEntry {
+        text: plain("points: measured ± MCSE; lines: exact risk"),
+        style: 6,
+        symbol: Symbol::Line,
+    });
+    let columns = designs.len().min(3);
+    let width = WIDTH * (columns as f64 / 2.0).clamp(0.55, 1.5);
+    let rows = panels.len().div_ceil(columns);
+    let size = (width, 40.0 + 165.0 * rows as f64);
+    let body = draw_grid("rate", size, columns, &panels, &legend)?;
+    let alt = format!(
+        "Study {}: root mean squared prediction and estimation error against the square root of d_M over n, \
+         measured points with Monte Carlo standard errors on the curves of the exact risk, designs {}.",
+        data.name,
+        designs.join(", ")
+    );
+    Ok(Some(Canvas::new(data.name, &alt, size, body)))
+}

@@ -1,0 +1,51 @@
+//! Mathematical labels as SVG text spans.
+
+/// Italic letter.
+fn it(s: &str) -> String {
+    format!("<tspan font-style=\"italic\">{s}</tspan>")
+}
+
+/// Subscript; the next run returns to the baseline.
+fn sub(s: &str) -> String {
+    format!("<tspan baseline-shift=\"-20%\" font-size=\"70%\">{s}</tspan>")
+}
+
+/// Superscript.
+fn sup(s: &str) -> String {
+    format!("<tspan baseline-shift=\"38%\" font-size=\"70%\">{s}</tspan>")
+}
+
+/// `d_M`.
+pub fn d_m() -> String {
+    format!("{}{}", it("d"), sub("<tspan font-style=\"italic\">M</tspan>"))
+}
+
+/// `√(d_M / n)`.
+pub fn sqrt_dm_over_n() -> String {
+    format!("√({} / {})", d_m(), it("n"))
+}
+
+/// `n`.
+pub fn n() -> String {
+    it("n")
+}
+
+/// `‖Ŵ − W*‖_F`.
+pub fn frobenius_error() -> String {
+    format!("‖{} − {}*‖{}", it("Ŵ"), it("W"), sub("F"))
+}
+
+/// `‖Σ_Z^{1/2}(Ŵ − W*)‖`.
+pub fn prediction_error() -> String {
+    format!("‖Σ{}{}({} − {}*)‖", sub("<tspan font-style=\"italic\">Z</tspan>"), sup("1/2"), it("Ŵ"), it("W"))
+}
+
+/// `√(E‖…‖²)` of a norm written by one of the functions above.
+pub fn root_mean_square(norm: &str) -> String {
+    format!("√(E{norm}²)")
+}
+
+/// Escapes text for SVG.
+pub fn escape(s: &str) -> String {
+    s.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

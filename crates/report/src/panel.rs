@@ -1,0 +1,382 @@
+//! One panel: axes with ticks, series of points with error bars, curves; and a legend.
+
+use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use plotters::style::FontDesc;
+
+use crate::canvas::{UNITS, register_fonts};
+use crate::math::escape;
+use crate::palette::{Marker, colour, marker};
+use crate::{ReportError, Result};
+
+/// Font size of labels, points.
+const FONT: f64 = 8.0;
+/// Line width of curves, points.
+const LINE: f64 = 1.1;
+/// Half-width of markers, points.
+const MARKER: f64 = 2.4;
+
+/// A measured point.
+#[derive(Debug, Clone, Copy)]
+pub struct Point {
+    /// Abscissa.
+    pub x: f64,
+    /// Ordinate.
+    pub y: f64,
+    /// Half-length of the error bar.
+    pub error: f64,
+}
+
+/// What a series looks like and holds.
+#[derive(Debug, Clone)]
+pub enum Mark {
+    /// Points with error bars.
+    Points(Vec<Point>),
+    /// A solid curve.
+    Curve(Vec<(f64, f64)>),
+    /// A dashed curve.
+    Dashed(Vec<(f64, f64)>),
+}
+
+/// A series: one colour and marker for all panels of a figure.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// Number that gives colour and marker.
+    pub style: usize,
+    /// What is drawn.
+    pub mark: Mark,
+}
+
+/// A panel.
+#[derive(Debug, Clone, Default)]
+pub struct Panel {
+    /// Title, SVG spans.
+    pub title: String,
+    /// Label of the abscissa, SVG spans.
+    pub x_label: String,
+    /// Label of the ordinate, SVG spans.
+    pub y_label: String,
+    /// Its series.
+    pub series: Vec<Series>,
+    /// Logarithmic ordinate.
+    pub log_y: bool,
+    /// Logarithmic abscissa.
+    pub log_x: bool,
+}
+
+/// An entry of a legend.
+#[derive(Debug, Clone)]
+pub struct LegendEntry {
+    /// Text, SVG spans.
+    pub text: String,
+    /// Colour and marker number.
+    pub style: usize,
+    /// Which symbol.
+    pub symbol: Symbol,
+}
+
+/// The symbol of a legend entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Symbol {
+    /// A marker.
+    Marker,
+    /// A marker on a line.
+    MarkerLine,
+    /// A line.
+    Line,
+    /// A dashed line.
+    Dashed,
+}
+
+fn u(points: f64) -> i32 {
+    (points * UNITS).round() as i32
+}
+
+/// SVG text at a place in points.
+fn text(x: f64, y: f64, anchor: &str, turn: f64, size: f64, spans: &str) -> String {
+    let (x, y, size) = (x * UNITS, y * UNITS, size * UNITS);
+    let rotate =
+        if turn == 0.0 { String::new() } else { format!(" transform=\"rotate({turn} {x:.1} {y:.1})\"") };
+    format!(
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size:.1}\" text-anchor=\"{anchor}\" fill=\"#222\"{rotate}>{spans}</text>"
+    )
+}
+
+/// Draws panels in a grid of `columns` under a legend; returns the SVG elements. `size` in points.
+pub fn draw_grid(
+    figure: &str,
+    size: (f64, f64),
+    columns: usize,
+    panels: &[Panel],
+    legend: &[LegendEntry],
+) -> Result<String> {
+    register_fonts();
+    let failed = |reason: String| ReportError::Drawing { figure: figure.to_owned(), reason };
+    let (legend_svg, top) = draw_legend(size.0, legend);
+    let rows = panels.len().div_ceil(columns).max(1);
+    let (w, h) = (size.0 / columns as f64, (size.1 - top) / rows as f64);
+    let mut svg = String::new();
+    {
+        let root =
+            SVGBackend::with_string(&mut svg, (u(size.0) as u32, u(size.1) as u32)).into_drawing_area();
+        for (i, panel) in panels.iter().enumerate() {
+            let (x0, y0) = ((i % columns) as f64 * w, top + (i / columns) as f64 * h);
+            let area = root.clone().shrink((u(x0), u(y0)), (u(w) as u32, u(h) as u32));
+            draw_panel(&area, panel).map_err(|e| failed(e.to_string()))?;
+        }
+        root.present().map_err(|e| failed(e.to_string()))?;
+    }
+    let inner = svg.find('>').map_or("", |start| &svg[start + 1..]).trim_end().trim_end_matches("</svg>");
+    let mut body = inner.to_owned() + &legend_svg;
+    for (i, panel) in panels.iter().enumerate() {
+        let (x0, y0) = ((i % columns) as f64 * w, top + (i / columns) as f64 * h);
+        let (left, right, bottom) = (MARGIN_LEFT, MARGIN_RIGHT, MARGIN_BOTTOM);
+        let middle = x0 + left + (w - left - right) / 2.0;
+        let centre = y0 + MARGIN_TOP + (h - MARGIN_TOP - bottom) / 2.0;
+        body += &text(middle, y0 + 11.0, "middle", 0.0, FONT, &panel.title);
+        body += &text(middle, y0 + h - 6.0, "middle", 0.0, FONT, &panel.x_label);
+        body += &text(x0 + 10.0, centre, "middle", -90.0, FONT, &panel.y_label);
+    }
+    Ok(body)
+}
+
+const MARGIN_LEFT: f64 = 44.0;
+const MARGIN_RIGHT: f64 = 10.0;
+const MARGIN_TOP: f64 = 16.0;
+const MARGIN_BOTTOM: f64 = 30.0;
+
+/// The legend in as few lines as fit; returns its SVG and height.
+fn draw_legend(width: f64, entries: &[LegendEntry]) -> (String, f64) {
+    let mut svg = String::new();
+    let (mut x, mut y) = (MARGIN_LEFT, 12.0);
+    for e in entries {
+        let plain: String = strip_tags(&e.text);
+        let needed = 30.0 + plain.chars().count() as f64 * FONT * 0.62;
+        if x + needed > width - 4.0 && x > MARGIN_LEFT {
+            x = MARGIN_LEFT;
+            y += 12.0;
+        }
+        let RGBColor(r, g, b) = colour(e.style);
+        let rgb = format!("rgb({r},{g},{b})");
+        if e.symbol != Symbol::Marker {
+            let dash = if e.symbol == Symbol::Dashed {
+                format!(" stroke-dasharray=\"{0} {1}\"", 3.0 * UNITS, 2.0 * UNITS)
+            } else {
+                String::new()
+            };
+            svg += &format!(
+                "<line x1=\"{}\" y1=\"{2}\" x2=\"{}\" y2=\"{2}\" stroke=\"{rgb}\" stroke-width=\"{3}\"{dash}/>",
+                x * UNITS,
+                (x + 18.0) * UNITS,
+                (y - 3.0) * UNITS,
+                LINE * UNITS
+            );
+        }
+        if matches!(e.symbol, Symbol::Marker | Symbol::MarkerLine) {
+            let corners: Vec<String> = marker(e.style)
+                .corners(MARKER)
+                .iter()
+                .map(|(dx, dy)| format!("{:.1},{:.1}", (x + 9.0 + dx) * UNITS, (y - 3.0 + dy) * UNITS))
+                .collect();
+            svg += &format!("<polygon points=\"{}\" fill=\"{rgb}\"/>", corners.join(" "));
+        }
+        svg += &text(x + 22.0, y, "start", 0.0, FONT, &e.text);
+        x += needed;
+    }
+    (svg, if entries.is_empty() { 2.0 } else { y + 6.0 })
+}
+
+fn strip_tags(spans: &str) -> String {
+    let mut inside = false;
+    spans
+        .chars()
+        .filter(|&c| {
+            let keep = !inside && c != '<';
+            inside = (inside || c == '<') && c != '>';
+            keep
+        })
+        .collect()
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type DrawResult = std::result::Result<(), Box<dyn std::error::Error>>;
+
+fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult {
+    let axis = |values: Vec<f64>, log: bool| if log { log_range(&values) } else { linear_range(&values) };
+    let (x, y) = extents(panel);
+    let (x0, x1) = axis(x, panel.log_x);
+    let (y0, y1) = axis(y, panel.log_y);
+    let mut builder = ChartBuilder::on(area);
+    builder
+        .margin_left(u(14.0))
+        .margin_right(u(MARGIN_RIGHT))
+        .margin_top(u(MARGIN_TOP))
+        .margin_bottom(u(12.0))
+        .set_label_area_size(LabelAreaPosition::Left, u(MARGIN_LEFT - 14.0))
+        .set_label_area_size(LabelAreaPosition::Bottom, u(MARGIN_BOTTOM - 12.0));
+    // Logarithmic axes are drawn as linear ones in log10, so that curves and dashes need one code.
+    let mut chart = builder.build_cartesian_2d(x0..x1, y0..y1)?;
+    let font: FontDesc = ("sans-serif", FONT * UNITS * 0.92).into_font();
+    let (lx, ly) = (panel.log_x, panel.log_y);
+    let x_span = x1 - x0;
+    let y_span = y1 - y0;
+    chart
+        .configure_mesh()
+        .label_style(font.color(&RGBColor(34, 34, 34)))
+        .axis_style(ShapeStyle {
+            color: RGBColor(90, 90, 90).to_rgba(),
+            filled: false,
+            stroke_width: u(0.6) as u32,
+        })
+        .bold_line_style(ShapeStyle {
+            color: RGBColor(225, 225, 225).to_rgba(),
+            filled: false,
+            stroke_width: u(0.4) as u32,
+        })
+        .light_line_style(TRANSPARENT)
+        .x_labels(if lx { tick_count(x_span) } else { 7 })
+        .y_labels(if ly { tick_count(y_span) } else { 7 })
+        .x_label_formatter(&|v| tick(*v, lx, x_span))
+        .y_label_formatter(&|v| tick(*v, ly, y_span))
+        .set_all_tick_mark_size(u(2.5))
+        .draw()?;
+    let place = |x: f64, y: f64| (if lx { x.log10() } else { x }, if ly { y.log10() } else { y });
+    for series in &panel.series {
+        draw_series(&mut chart, series, &place)?;
+    }
+    Ok(())
+}
+
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+fn draw_series(
+    chart: &mut Chart<'_, '_>,
+    series: &Series,
+    place: &impl Fn(f64, f64) -> (f64, f64),
+) -> DrawResult {
+    let style =
+        ShapeStyle { color: colour(series.style).to_rgba(), filled: true, stroke_width: u(LINE) as u32 };
+    let finite = |p: &[(f64, f64)]| -> Vec<(f64, f64)> {
+        p.iter().map(|&(x, y)| place(x, y)).filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
+    };
+    match &series.mark {
+        Mark::Curve(points) => {
+            chart.draw_series(LineSeries::new(finite(points), style))?;
+        }
+        Mark::Dashed(points) => {
+            chart.draw_series(DashedLineSeries::new(finite(points), u(3.0) as u32, u(2.0) as u32, style))?;
+        }
+        Mark::Points(points) => {
+            let shape: Marker = marker(series.style);
+            for p in points.iter().filter(|p| p.y.is_finite()) {
+                let (x, y) = place(p.x, p.y);
+                let (_, low) = place(p.x, p.y - p.error);
+                let (_, high) = place(p.x, p.y + p.error);
+                if p.error > 0.0 && low.is_finite() {
+                    chart.draw_series(std::iter::once(PathElement::new(vec![(x, low), (x, high)], style)))?;
+                    for end in [low, high] {
+                        let cap = EmptyElement::at((x, end))
+                            + PathElement::new(vec![(-u(1.5), 0), (u(1.5), 0)], style);
+                        chart.draw_series(std::iter::once(cap))?;
+                    }
+                }
+                let corners: Vec<(i32, i32)> =
+                    shape.corners(MARKER).iter().map(|&(dx, dy)| (u(dx), u(dy))).collect();
+                let symbol = EmptyElement::at((x, y)) + Polygon::new(corners, style);
+                chart.draw_series(std::iter::once(symbol))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All finite coordinates of a panel.
+fn extents(panel: &Panel) -> (Vec<f64>, Vec<f64>) {
+    let (mut xs, mut ys) = (Vec::new(), Vec::new());
+    for s in &panel.series {
+        match &s.mark {
+            Mark::Points(points) => {
+                for p in points.iter().filter(|p| p.y.is_finite()) {
+                    xs.push(p.x);
+                    ys.extend([p.y - p.error.max(0.0), p.y + p.error.max(0.0)]);
+                }
+            }
+            Mark::Curve(points) | Mark::Dashed(points) => {
+                for p in points.iter().filter(|p| p.1.is_finite()) {
+                    xs.push(p.0);
+                    ys.push(p.1);
+                }
+            }
+        }
+    }
+    (xs, ys)
+}
+
+/// From 0 (where the data are not far from it) with a little room.
+fn linear_range(values: &[f64]) -> (f64, f64) {
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    if !high.is_finite() || !low.is_finite() {
+        return (0.0, 1.0);
+    }
+    let span = if high > low { high - low } else { high.abs().max(1.0) };
+    let start = if low >= 0.0 && low < 0.6 * high { 0.0 } else { low - 0.06 * span };
+    (start, high + 0.06 * span)
+}
+
+fn log_range(values: &[f64]) -> (f64, f64) {
+    let logs: Vec<f64> = values.iter().filter(|v| **v > 0.0).map(|v| v.log10()).collect();
+    let high = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let low = logs.iter().copied().fold(f64::INFINITY, f64::min);
+    if !high.is_finite() || !low.is_finite() {
+        return (0.0, 1.0);
+    }
+    let room = (0.05 * (high - low)).max(0.1);
+    (low - room, high + room)
+}
+
+/// Ticks for a logarithmic axis over `span` decades: whole decades where there are enough.
+fn tick_count(span: f64) -> usize {
+    if span >= 2.0 { (span.floor() as usize).min(8) } else { 5 }
+}
+
+fn tick(value: f64, log: bool, span: f64) -> String {
+    if !log {
+        let digits = if span > 20.0 {
+            0
+        } else if span > 2.0 {
+            1
+        } else if span > 0.08 {
+            2
+        } else {
+            3
+        };
+        return format!("{value:.digits$}");
+    }
+    if (value - value.round()).abs() < 1e-9 {
+        let exponent = value.round() as i64;
+        if (-2..=3).contains(&exponent) {
+            return format!("{}", 10f64.powi(exponent as i32));
+        }
+        let superscript: String = exponent
+            .to_string()
+            .chars()
+            .map(|c| match c {
+                '-' => '⁻',
+                '1' => '¹',
+                '2' => '²',
+                '3' => '³',
+                c => char::from_u32('⁰' as u32 + c.to_digit(10).unwrap_or(0)).unwrap_or(c),
+            })
+            .collect();
+        return format!("10{superscript}");
+    }
+    let v = 10f64.powf(value);
+    if v >= 100.0 { format!("{v:.0}") } else { format!("{v:.2}") }
+}
+
+/// Plain text as SVG spans.
+pub fn plain(s: &str) -> String {
+    escape(s)
+}
