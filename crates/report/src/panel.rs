@@ -11,7 +11,7 @@ use crate::palette::{Marker, colour, marker};
 use crate::{ReportError, Result};
 
 /// Font size of labels, points.
-const FONT: f64 = 8.0;
+const FONT: f64 = 9.0;
 /// Line width of curves, points.
 const LINE: f64 = 1.1;
 /// Half-width of markers, points.
@@ -87,6 +87,8 @@ pub enum Symbol {
     Line,
     /// A dashed line.
     Dashed,
+    /// Text alone.
+    Nothing,
 }
 
 fn u(points: f64) -> i32 {
@@ -135,13 +137,13 @@ pub fn draw_grid(
         let middle = x0 + left + (w - left - right) / 2.0;
         let centre = y0 + MARGIN_TOP + (h - MARGIN_TOP - bottom) / 2.0;
         body += &text(middle, y0 + 11.0, "middle", 0.0, FONT, &panel.title);
-        body += &text(middle, y0 + h - 6.0, "middle", 0.0, FONT, &panel.x_label);
-        body += &text(x0 + 10.0, centre, "middle", -90.0, FONT, &panel.y_label);
+        body += &text(middle, y0 + h - 5.0, "middle", 0.0, FONT, &panel.x_label);
+        body += &text(x0 + 11.0, centre, "middle", -90.0, FONT, &panel.y_label);
     }
     Ok(body)
 }
 
-const MARGIN_LEFT: f64 = 44.0;
+const MARGIN_LEFT: f64 = 46.0;
 const MARGIN_RIGHT: f64 = 10.0;
 const MARGIN_TOP: f64 = 16.0;
 const MARGIN_BOTTOM: f64 = 30.0;
@@ -152,14 +154,14 @@ fn draw_legend(width: f64, entries: &[LegendEntry]) -> (String, f64) {
     let (mut x, mut y) = (MARGIN_LEFT, 12.0);
     for e in entries {
         let plain: String = strip_tags(&e.text);
-        let needed = 30.0 + plain.chars().count() as f64 * FONT * 0.62;
+        let needed = 30.0 + plain.chars().count() as f64 * FONT * 0.58;
         if x + needed > width - 4.0 && x > MARGIN_LEFT {
             x = MARGIN_LEFT;
             y += 12.0;
         }
         let RGBColor(r, g, b) = colour(e.style);
         let rgb = format!("rgb({r},{g},{b})");
-        if e.symbol != Symbol::Marker {
+        if !matches!(e.symbol, Symbol::Marker | Symbol::Nothing) {
             let dash = if e.symbol == Symbol::Dashed {
                 format!(" stroke-dasharray=\"{0} {1}\"", 3.0 * UNITS, 2.0 * UNITS)
             } else {
@@ -181,7 +183,8 @@ fn draw_legend(width: f64, entries: &[LegendEntry]) -> (String, f64) {
                 .collect();
             svg += &format!("<polygon points=\"{}\" fill=\"{rgb}\"/>", corners.join(" "));
         }
-        svg += &text(x + 22.0, y, "start", 0.0, FONT, &e.text);
+        let indent = if e.symbol == Symbol::Nothing { 0.0 } else { 22.0 };
+        svg += &text(x + indent, y, "start", 0.0, FONT, &e.text);
         x += needed;
     }
     (svg, if entries.is_empty() { 2.0 } else { y + 6.0 })
@@ -237,8 +240,8 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult {
         .light_line_style(TRANSPARENT)
         .x_labels(if lx { tick_count(x_span) } else { 7 })
         .y_labels(if ly { tick_count(y_span) } else { 7 })
-        .x_label_formatter(&|v| tick(*v, lx, x_span))
-        .y_label_formatter(&|v| tick(*v, ly, y_span))
+        .x_label_formatter(&|v| tick(*v, lx))
+        .y_label_formatter(&|v| tick(*v, ly))
         .set_all_tick_mark_size(u(2.5))
         .draw()?;
     let place = |x: f64, y: f64| (if lx { x.log10() } else { x }, if ly { y.log10() } else { y });
@@ -341,18 +344,10 @@ fn tick_count(span: f64) -> usize {
     if span >= 2.0 { (span.floor() as usize).min(8) } else { 5 }
 }
 
-fn tick(value: f64, log: bool, span: f64) -> String {
+fn tick(value: f64, log: bool) -> String {
     if !log {
-        let digits = if span > 20.0 {
-            0
-        } else if span > 2.0 {
-            1
-        } else if span > 0.08 {
-            2
-        } else {
-            3
-        };
-        return format!("{value:.digits$}");
+        let text = format!("{:.4}", value + 0.0);
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
     }
     if (value - value.round()).abs() < 1e-9 {
         let exponent = value.round() as i64;

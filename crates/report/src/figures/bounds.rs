@@ -6,7 +6,7 @@ use super::{FigureData, distinct};
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid, plain};
 use crate::{Canvas, Result, math};
 
-const WIDTH: f64 = 470.0;
+const WIDTH: f64 = 390.0;
 
 pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells: Vec<CellSummary> = data
@@ -30,11 +30,11 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         entry(1, Symbol::Line, "literature bound"),
     ];
     if any_fails {
-        legend.push(entry(1, Symbol::Dashed, "the same, its condition on n fails (constants set to 1)"));
+        legend.push(entry(1, Symbol::Dashed, "the same where its condition on n fails"));
     }
     let columns = settings.len().min(2);
     let rows = settings.len().div_ceil(columns);
-    let size = (WIDTH * (columns as f64 / 2.0).max(0.6), 40.0 + 165.0 * rows as f64);
+    let size = (WIDTH * (columns as f64 / 2.0).max(0.6), 40.0 + 150.0 * rows as f64);
     let body = draw_grid("bounds", size, columns, &panels, &legend)?;
     let alt = format!(
         "Study {}: literature bound, explicit bound, exact risk and measured estimation error against the square \

@@ -46,3 +46,15 @@ fn distinct<'a>(cells: &'a [CellSummary], f: impl Fn(&'a CellSummary) -> &'a str
     }
     seen
 }
+
+/// A design's name as a title: `var1(rho=0.5)` becomes `VAR(1) inputs, ρ = 0.5`.
+fn design_title(label: &str) -> String {
+    let (kind, keys) = label.split_once('(').unwrap_or((label, ""));
+    let kind = match kind {
+        "var1" => "VAR(1)",
+        other => other,
+    };
+    let keys = keys.trim_end_matches(')').replace("rho=", "ρ = ").replace("nu=", "ν = ");
+    let keys = if keys.is_empty() { keys } else { format!(", {keys}") };
+    crate::panel::plain(&format!("{kind} inputs{keys}"))
+}

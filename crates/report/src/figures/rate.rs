@@ -2,12 +2,12 @@
 
 use convstat_study::CellSummary;
 
-use super::{FigureData, distinct};
+use super::{FigureData, design_title, distinct};
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid, plain};
 use crate::{Canvas, Result, math};
 
 /// Width of a figure over two columns of a page, points.
-const WIDTH: f64 = 470.0;
+const WIDTH: f64 = 390.0;
 
 pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells = &data.summary.cells;
@@ -44,7 +44,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
                 series.push(Series { style, mark: Mark::Points(points) });
             }
             panels.push(Panel {
-                title: format!("{} inputs", plain(design)),
+                title: design_title(design),
                 x_label: math::sqrt_dm_over_n(),
                 y_label: math::root_mean_square(norm),
                 series,
@@ -63,14 +63,14 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         })
         .collect();
     legend.push(LegendEntry {
-        text: plain("points: measured ± MCSE; lines: exact risk"),
+        text: plain("Points: measured ± MCSE. Lines: exact risk."),
         style: 6,
         symbol: Symbol::Line,
     });
     let columns = designs.len().min(3);
     let width = WIDTH * (columns as f64 / 2.0).clamp(0.55, 1.5);
     let rows = panels.len().div_ceil(columns);
-    let size = (width, 40.0 + 165.0 * rows as f64);
+    let size = (width, 40.0 + 150.0 * rows as f64);
     let body = draw_grid("rate", size, columns, &panels, &legend)?;
     let alt = format!(
         "Study {}: root mean squared prediction and estimation error against the square root of d_M over n, \

@@ -1,7 +1,7 @@
 //! `var1`: every entry is `x_t = ρ x_{t−1} + √(1−ρ²) e_t` across observations, started in its stationary
 //! law (unit variance).
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
@@ -45,19 +45,25 @@ struct Var1Sampler {
     inputs: usize,
 }
 
+/// Entries whose recursions run side by side: one alone waits for its own last value.
+const LANES: usize = 8;
+
 impl Sampler for Var1Sampler {
     fn fill(&mut self, rng: &mut ChaCha8Rng, block: &mut Array2<f64>) {
+        block.iter_mut().for_each(|v| *v = StandardNormal.sample(rng));
         let innovation = (1.0 - self.rho * self.rho).sqrt();
-        let mut next = Array1::zeros(self.inputs);
-        for (i, mut row) in block.outer_iter_mut().enumerate() {
-            let mut before = self.last.as_ref().map(|l| l[i]);
-            for v in &mut row {
-                let e: f64 = StandardNormal.sample(rng);
-                *v = before.map_or(e, |x| self.rho * x + innovation * e);
-                before = Some(*v);
+        let observations = block.ncols();
+        let last = self.last.get_or_insert_with(|| Array1::from_elem(self.inputs, f64::NAN));
+        for (mut rows, mut last) in
+            block.axis_chunks_iter_mut(Axis(0), LANES).zip(last.axis_chunks_iter_mut(Axis(0), LANES))
+        {
+            for t in 0..observations {
+                for (v, x) in rows.column_mut(t).iter_mut().zip(&mut last) {
+                    // The first observation is the stationary law itself.
+                    *v = if x.is_nan() { *v } else { self.rho * *x + innovation * *v };
+                    *x = *v;
+                }
             }
-            next[i] = before.unwrap_or(0.0);
         }
-        self.last = Some(next);
     }
 }
