@@ -36,7 +36,7 @@ pub use geometry::{Geometry, GeometrySpec, Mode};
 pub use modes::OutputModes;
 pub use spec::StructureSpec;
 pub use structure::{Counts, Factors, Structure};
-pub use windows::Windows;
+pub use windows::{Scratch, Windows};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, CnnError>;

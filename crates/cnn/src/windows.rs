@@ -2,7 +2,7 @@
 //! dense `U_F` product is formed.
 
 use convstat_tensor::algebra::{entries, shaped};
-use ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD, Axis, IxDyn};
+use ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2, Axis, IxDyn};
 use rayon::prelude::*;
 
 use crate::{CnnError, Geometry, Result};
@@ -51,29 +51,30 @@ impl Windows {
 
     /// Transforms a feature-major block: `∏d × b` inputs (one column a sample) to `D × b` features.
     pub fn apply(&self, x: &ArrayView2<f64>) -> Array2<f64> {
+        let mut z = Array2::zeros((self.features(), x.ncols()));
+        self.apply_into(x, &mut z.view_mut(), &mut Scratch::default());
+        z
+    }
+
+    /// As [`Windows::apply`], into `z` (`D × b`), with memory kept between calls.
+    pub fn apply_into(&self, x: &ArrayView2<f64>, z: &mut ArrayViewMut2<f64>, scratch: &mut Scratch) {
         let b = x.ncols();
         let x = x.as_standard_layout();
-        let mut data: Vec<f64> = x.iter().copied().collect();
-        let mut outer = 1;
-        let mut inner: usize = self.input_shape.iter().product::<usize>() * b;
-        for mode in &self.modes {
+        let Some(x) = x.as_slice() else { unreachable!("a standard layout is a slice") };
+        let (mut outer, mut inner) = (1, x.len());
+        let Scratch { current, previous } = scratch;
+        for (j, mode) in self.modes.iter().enumerate() {
             inner /= mode.input;
-            let mut next = vec![0.0; outer * mode.rows.len() * inner];
-            for o in 0..outer {
-                let source = &data[o * mode.input * inner..(o + 1) * mode.input * inner];
-                for (f, rows) in mode.rows.iter().enumerate() {
-                    let target = &mut next[(o * mode.rows.len() + f) * inner..][..inner];
-                    add_rows(target, source, rows, mode.weight);
-                }
-            }
+            std::mem::swap(current, previous);
+            let source = if j == 0 { x } else { previous.as_slice() };
+            current.resize(outer * mode.rows.len() * inner, 0.0);
+            mode.average(source, current, outer, inner);
             outer *= mode.rows.len();
-            data = next;
         }
-        let mut z = Array2::zeros((self.place.len(), b));
+        let data = &*current;
         for (row, &place) in data.chunks_exact(b.max(1)).zip(&self.place) {
             z.row_mut(place).assign(&ndarray::aview1(row));
         }
-        z
     }
 
     /// Transforms `n × d_1 × … × d_N` inputs to `n × D` rows, in parallel over blocks of samples.
@@ -124,10 +125,30 @@ impl Windows {
     }
 }
 
-/// `target = weight · Σ source[row]`, each row a contiguous run of `target.len()`.
-fn add_rows(target: &mut [f64], source: &[f64], rows: &[usize], weight: f64) {
+/// Memory that [`Windows::apply_into`] keeps between calls.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    current: Vec<f64>,
+    previous: Vec<f64>,
+}
+
+impl ModeWindows {
+    /// Contracts this mode: `outer × input × inner` to `outer × (positions · taps) × inner`.
+    fn average(&self, source: &[f64], target: &mut [f64], outer: usize, inner: usize) {
+        for o in 0..outer {
+            let source = &source[o * self.input * inner..][..self.input * inner];
+            for (f, rows) in self.rows.iter().enumerate() {
+                let target = &mut target[(o * self.rows.len() + f) * inner..][..inner];
+                average_rows(target, source, rows, self.weight);
+            }
+        }
+    }
+}
+
+/// `target = weight · Σ source[row]`, each row a contiguous run of `target.len()`; 0 without rows.
+fn average_rows(target: &mut [f64], source: &[f64], rows: &[usize], weight: f64) {
     let n = target.len();
-    let Some((&first, rest)) = rows.split_first() else { return };
+    let Some((&first, rest)) = rows.split_first() else { return target.fill(0.0) };
     target.copy_from_slice(&source[first * n..][..n]);
     for &row in rest {
         target.iter_mut().zip(&source[row * n..][..n]).for_each(|(t, s)| *t += s);

@@ -43,23 +43,16 @@ impl Compressor {
         Ok(Self { features, outputs, rows: 0.0, state })
     }
 
-    /// Adds a feature-major block: `z` is `D × b`, `y` is `M × b`.
-    pub fn add(&mut self, z: &ArrayView2<f64>, y: &ArrayView2<f64>) -> Result<()> {
-        if z.ncols() != y.ncols() {
-            return Err(EstimateError::RowMismatch { x: z.ncols(), y: y.ncols() });
+    /// Adds a feature-major block of b observations, `(D + M) × b`: features, then responses.
+    pub fn add(&mut self, block: &ArrayView2<f64>) -> Result<()> {
+        let width = self.features + self.outputs;
+        if block.nrows() != width {
+            return Err(EstimateError::BlockRows { found: block.nrows(), expected: width });
         }
-        self.rows += z.ncols() as f64;
+        self.rows += block.ncols() as f64;
         match &mut self.state {
-            State::Gram(gram) => {
-                let mut block = Array2::zeros((self.features + self.outputs, z.ncols()));
-                block.slice_mut(s![..self.features, ..]).assign(z);
-                block.slice_mut(s![self.features.., ..]).assign(y);
-                add_outer_gram(gram, &block.view());
-            }
-            State::Triangle(r) => {
-                let rows = concatenate![Axis(1), z.t(), y.t()];
-                *r = qr_r(&concatenate![Axis(0), r.view(), rows].view())?;
-            }
+            State::Gram(gram) => add_outer_gram(gram, block),
+            State::Triangle(r) => *r = qr_r(&concatenate![Axis(0), r.view(), block.t()].view())?,
         }
         Ok(())
     }

@@ -19,6 +19,14 @@ pub enum EstimateError {
         /// Rows of y.
         y: usize,
     },
+    /// A block of observations with the wrong number of rows.
+    #[error("a block of observations has {found} rows; features and responses make {expected}")]
+    BlockRows {
+        /// Its rows.
+        found: usize,
+        /// `D + M`.
+        expected: usize,
+    },
     /// The sample does not fit the structure.
     #[error(
         "the sample has {features} features and {outputs} responses but structure \"{structure}\" has {needed} and {needed_outputs}"

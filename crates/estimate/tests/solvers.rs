@@ -5,7 +5,7 @@ use convstat_estimate::{FitOptions, Inference, Sample, SolverKind, Start, fit};
 use convstat_tensor::linalg::{lstsq, svd};
 use ndarray::{Array2, s};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 fn normals(seed: u64) -> impl FnMut() -> f64 {

@@ -1,7 +1,7 @@
 //! Counter-based random streams: ChaCha8 keyed by a digest, one stream a replicate.
 
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use sha2::Digest as _;
 
 /// SHA-256 of a text, used as the identity of cells and keys of streams.

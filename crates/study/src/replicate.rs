@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use convstat_cnn::Scratch;
 use convstat_estimate::{Fit, FitOptions, Sample, compress, fit};
 use convstat_runner::stream;
-use ndarray::Array2;
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, Axis};
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::plan::{Cell, Plan, TrueCoefficient};
@@ -74,7 +76,12 @@ pub fn draw_sample(plan: &Plan, cell: &Cell, replicate: u64, truth: &TrueCoeffic
     let design = plan.file.design[cell.design].law();
     let (inputs, outputs) = (setting.geometry.inputs(), setting.structure.outputs());
     let sigma = plan.file.noise.sigma;
-    let sample = compress(setting.geometry.features(), outputs, cell.n as f64, |sink| {
+    let features = setting.geometry.features();
+    let full = cell.n.min(BLOCK) as usize;
+    let mut x = Array2::zeros((inputs, full));
+    let mut block = Array2::zeros((features + outputs, full));
+    let mut scratch = Scratch::default();
+    let sample = compress(features, outputs, cell.n as f64, |sink| {
         let mut rng = stream(seed, "inputs", &cell.data_key, replicate);
         let mut noise_rng = stream(seed, "noise", &cell.data_key, replicate);
         let mut sampler = design.sampler(inputs);
@@ -82,13 +89,19 @@ pub fn draw_sample(plan: &Plan, cell: &Cell, replicate: u64, truth: &TrueCoeffic
         while left > 0 {
             let b = left.min(BLOCK) as usize;
             left -= b as u64;
-            let mut x = Array2::zeros((inputs, b));
+            if b != x.ncols() {
+                x = Array2::zeros((inputs, b));
+                block = Array2::zeros((features + outputs, b));
+            }
             sampler.fill(&mut rng, &mut x);
-            let z = setting.windows.apply(&x.view());
-            let noise = Array2::from_shape_simple_fn((outputs, b), || -> f64 {
-                sigma * Distribution::<f64>::sample(&StandardNormal, &mut noise_rng)
+            let (mut z, mut y) = block.view_mut().split_at(Axis(0), features);
+            setting.windows.apply_into(&x.view(), &mut z, &mut scratch);
+            y.iter_mut().for_each(|v| {
+                let e: f64 = StandardNormal.sample(&mut noise_rng);
+                *v = sigma * e;
             });
-            sink.add(&z.view(), &(truth.w.t().dot(&z) + noise).view())?;
+            general_mat_mul(1.0, &truth.w.t(), &z, 1.0, &mut y);
+            sink.add(&block.view())?;
         }
         Ok(())
     });

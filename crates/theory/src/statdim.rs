@@ -4,7 +4,7 @@ use convstat_cnn::Structure;
 use convstat_estimate::{FitOptions, Sample, SolverKind, Start, fit};
 use ndarray::Array2;
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use serde::Serialize;

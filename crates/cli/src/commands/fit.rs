@@ -165,7 +165,7 @@ impl FitCommand {
             lambda: self.lambda,
             ..FitOptions::default()
         };
-        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(self.seed);
+        let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(self.seed);
         Ok(fit(structure, sample, &options, None, || StandardNormal.sample(&mut rng))?)
     }
 

@@ -65,7 +65,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     legend.push(LegendEntry {
         text: plain("Points: measured ± MCSE. Lines: exact risk."),
         style: 6,
-        symbol: Symbol::Line,
+        symbol: Symbol::Nothing,
     });
     let columns = designs.len().min(3);
     let width = WIDTH * (columns as f64 / 2.0).clamp(0.55, 1.5);

@@ -6,7 +6,7 @@ pub mod normal;
 pub mod var1;
 
 use ndarray::Array2;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;

@@ -1,7 +1,7 @@
 //! `normal`: independent standard normal entries.
 
 use ndarray::Array2;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 //! law (unit variance).
 
 use ndarray::{Array1, Array2, Axis};
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
