@@ -1,1 +1,427 @@
+//! The command line as a user meets it.
 
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+// Links the BLAS that ndarray uses.
+use convstat as _;
+use ndarray::{Array1, ArrayD, IxDyn};
+use ndarray_npy::{ReadNpyExt, WriteNpyExt};
+use serde_json::Value;
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn text(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn array(&self, name: &str, array: &ArrayD<f64>) {
+        array.write_npy(std::fs::File::create(self.path(name)).unwrap()).unwrap();
+    }
+
+    fn read(&self, name: &str) -> ArrayD<f64> {
+        ArrayD::read_npy(std::fs::File::open(self.path(name)).unwrap()).unwrap()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_convstat"));
+        command.current_dir(self.0.path()).env("NO_COLOR", "1").args(arguments).output().unwrap()
+    }
+
+    fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Exit code 2 and a message with all of `expected`, line breaks aside.
+    fn refuses(&self, arguments: &[&str], expected: &[&str]) {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr).replace('│', " ");
+        let errors = errors.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+        assert!(!errors.contains("panicked"), "{errors}");
+        for text in expected {
+            assert!(errors.contains(text), "{arguments:?}: no {text:?} in: {errors}");
+        }
+    }
+}
+
+fn entries(shape: &[usize], seed: u64) -> ArrayD<f64> {
+    let mut state = seed;
+    ArrayD::from_shape_simple_fn(IxDyn(shape), || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    })
+}
+
+const GEOMETRY: &str = "input = [8, 8, 3]\nkernel = [3, 3, 3]\npool = [3, 3, 1]\n";
+
+#[test]
+fn formulate_reproduces_a_network_of_another_program() {
+    // Computed by JAX: data/make_networks.py.
+    let networks: Value = serde_json::from_str(include_str!("data/networks.json")).unwrap();
+    for network in networks["networks"].as_array().unwrap() {
+        let place = Place::new();
+        place.text("g.toml", network["geometry"].as_str().unwrap());
+        let array = |key: &str| {
+            let shape: Vec<usize> = network[key]["shape"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|v| v.as_u64().unwrap() as usize)
+                .collect();
+            let flat = network[key]["data"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+            ArrayD::from_shape_vec(IxDyn(&shape), flat).unwrap()
+        };
+        place.array("A.npy", &array("kernels"));
+        place.array("B.npy", &array("weights"));
+        place.array("X.npy", &array("inputs"));
+        place.ok(&[
+            "formulate",
+            "--geometry",
+            "g.toml",
+            "--kernels",
+            "A.npy",
+            "--weights",
+            "B.npy",
+            "--out",
+            "W.npy",
+            "--input",
+            "X.npy",
+            "--predict",
+            "y.npy",
+        ]);
+        let (y, expected, x, w) =
+            (place.read("y.npy"), array("outputs"), array("inputs"), place.read("W.npy"));
+        assert_eq!(y.shape(), expected.shape(), "{}", network["name"]);
+        assert!((&y - &expected).iter().all(|d| d.abs() < 1e-10), "{}", network["name"]);
+        // W_X itself gives the predictions.
+        let (n, d) = (x.shape()[0], x.len() / x.shape()[0]);
+        let m = w.len() / d;
+        let x = x.to_shape((n, d)).unwrap().into_owned();
+        let again = x.dot(&w.to_shape((d, m)).unwrap().into_owned());
+        assert!(again.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-10));
+    }
+}
+
+#[test]
+fn formulate_refuses_arrays_that_do_not_fit() {
+    let place = Place::new();
+    place.text("g.toml", GEOMETRY);
+    place.array("A.npy", &entries(&[2, 3, 3, 3], 1));
+    place.array("B.npy", &entries(&[2, 2, 2, 1], 2));
+    place.array("small.npy", &entries(&[2, 3, 3], 1));
+    place.array("three.npy", &entries(&[3, 2, 2, 1], 1));
+    place.array("X.npy", &entries(&[4, 8, 8, 2], 3));
+    let call = |a: &str, b: &str, x: &str| {
+        let mut v =
+            vec!["formulate", "--geometry", "g.toml", "--kernels", a, "--weights", b, "--out", "W.npy"];
+        if !x.is_empty() {
+            v.extend(["--input", x, "--predict", "y.npy"]);
+        }
+        v.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()
+    };
+    for (a, b, x, expected) in [
+        ("small.npy", "B.npy", "", "--kernels has shape [2, 3, 3] but the geometry needs K x [3, 3, 3]"),
+        ("A.npy", "three.npy", "", "--weights has shape [3, 2, 2, 1] but the geometry needs 2 x [2, 2, 1]"),
+        ("A.npy", "B.npy", "X.npy", "--input has shape [4, 8, 8, 2] but the geometry needs n x [8, 8, 3]"),
+        ("none.npy", "B.npy", "", "cannot read none.npy"),
+    ] {
+        let arguments = call(a, b, x);
+        place.refuses(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &[expected]);
+    }
+    let mut bad = entries(&[2, 3, 3, 3], 1);
+    bad[[1, 0, 0, 0]] = f64::NAN;
+    place.array("nan.npy", &bad);
+    let arguments = call("nan.npy", "B.npy", "");
+    place.refuses(
+        &arguments.iter().map(String::as_str).collect::<Vec<_>>(),
+        &["kernels has a value that is not finite (NaN) at flat index 27"],
+    );
+}
+
+/// scikit-learn's 8×8 digits: 1797 images and labels (data/README.md).
+fn digits() -> (ArrayD<f64>, Array1<f64>) {
+    let text = include_str!("data/digits.csv");
+    let rows: Vec<Vec<f64>> =
+        text.lines().map(|l| l.split(',').map(|v| v.trim().parse().unwrap()).collect()).collect();
+    let x = rows.iter().flat_map(|r| r[..64].iter().map(|v| v / 16.0)).collect();
+    (ArrayD::from_shape_vec(IxDyn(&[rows.len(), 8, 8]), x).unwrap(), rows.iter().map(|r| r[64]).collect())
+}
+
+#[test]
+fn fit_on_digits_reaches_tensorlys_objective() {
+    let place = Place::new();
+    let (x, y) = digits();
+    place.array("X.npy", &x);
+    place.array("y.npy", &y.clone().into_dyn());
+    let reference: Value = serde_json::from_str(include_str!("data/digits-tensorly.json")).unwrap();
+    for r in 1..=3 {
+        let spec = format!("{{ einsum = \"ar,br->ab\", sizes = {{ r = {r} }} }}");
+        let json = place.ok(&[
+            "fit",
+            "--x",
+            "X.npy",
+            "--y",
+            "y.npy",
+            "--structure",
+            &spec,
+            "--json",
+            "--out",
+            "W.npy",
+            "--fitted",
+            "F.npy",
+        ]);
+        let value: Value = serde_json::from_str(&json).unwrap();
+        let objective = value["objective"].as_f64().unwrap();
+        let theirs = reference[r.to_string()].as_f64().unwrap();
+        assert!(objective <= theirs * (1.0 + 1e-9), "rank {r}: {objective} against TensorLy's {theirs}");
+        // Two constant-zero pixel columns of the digits reduce what the data identify below r(16 − r).
+        assert!(value["df"].as_u64().unwrap() <= r * (16 - r));
+        assert!(value["iterations"].as_u64().unwrap() >= 1 && value["termination"] == "converged");
+        // The written coefficients give the objective and the fitted values.
+        let w = place.read("W.npy");
+        let f = place.read("F.npy");
+        let mut rss = 0.0;
+        for (i, image) in x.outer_iter().enumerate() {
+            let fitted = (&image * &w).sum();
+            assert!((fitted - f[[i, 0]]).abs() < 1e-9 && f[[i, 1]] > 0.0);
+            rss += (y[i] - fitted).powi(2);
+        }
+        assert!((rss / objective - 1.0).abs() < 1e-10);
+        let mean = y.sum() / y.len() as f64;
+        let r_squared = 1.0 - rss / y.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+        assert!((value["r_squared"].as_f64().unwrap() - r_squared).abs() < 1e-10);
+    }
+}
+
+#[test]
+fn fit_reads_what_numpy_writes_and_geometries() {
+    let place = Place::new();
+    place.text("g.toml", GEOMETRY);
+    std::fs::write(place.path("d.npz"), include_bytes!("data/numpy.npz")).unwrap();
+    let spec = "{ kind = \"cnn\", kernels = 1 }";
+    let fit = [
+        "fit",
+        "--x",
+        "d.npz",
+        "--y",
+        "d.npz",
+        "--geometry",
+        "g.toml",
+        "--structure",
+        spec,
+        "--out",
+        "W.npy",
+    ];
+    let text = place.ok(&fit);
+    assert!(text.contains("cnn(K=1)") && text.contains("residual variance"), "{text}");
+    assert_eq!(place.read("W.npy").shape(), [8, 8, 3, 2]);
+    let dense = "{ kind = \"dense\" }";
+    place.ok(&["fit", "--x", "d.npz:x", "--y", "d.npz:labels", "--structure", dense, "--solver", "ridge"]);
+    place.refuses(
+        &["fit", "--x", "d.npz:z", "--y", "d.npz:y", "--structure", dense],
+        &["holds the arrays x, y, labels", "d.npz:x"],
+    );
+    place.refuses(&["fit", "--x", "d.npz", "--y", "d.npz", "--structure", spec], &["needs --geometry"]);
+    place.text("bad.npy", "not numpy");
+    place.refuses(&["fit", "--x", "bad.npy", "--y", "d.npz", "--structure", dense], &["cannot read bad.npy"]);
+}
+
+#[test]
+fn fit_refuses_bad_data() {
+    let place = Place::new();
+    let good = entries(&[10, 3, 2], 1);
+    place.array("X.npy", &good);
+    place.array("y.npy", &entries(&[10], 2));
+    let mut nan = good.clone();
+    nan[[2, 0, 1]] = f64::INFINITY;
+    place.array("inf.npy", &nan);
+    place.array("short.npy", &entries(&[9], 2));
+    place.array("empty.npy", &entries(&[0, 3, 2], 2));
+    place.array("none.npy", &entries(&[0], 2));
+    place.array("flat.npy", &entries(&[10], 2));
+    place.array("cube.npy", &entries(&[10, 2, 2], 2));
+    let spec = "{ einsum = \"ar,br->ab\", sizes = { r = 1 } }";
+    for (x, y, s, expected) in [
+        ("inf.npy", "y.npy", spec, "X has a value that is not finite (inf) at flat index 13"),
+        ("X.npy", "short.npy", spec, "X.npy has 10 observations, short.npy has 9"),
+        ("empty.npy", "none.npy", spec, "no observations"),
+        ("flat.npy", "y.npy", spec, "it needs at least two axes"),
+        ("X.npy", "cube.npy", spec, "it needs one axis, or two for several responses"),
+        ("X.npy", "y.npy", "{ einsum = \"ar,br,cr->abc\", sizes = { r = 1 } }", "output has 3 labels"),
+        ("X.npy", "y.npy", "{ einsum = \"ar,br->ab\", sizes = { r = 0 } }", "label 'r' has size 0"),
+        ("X.npy", "y.npy", "{ einsum = \"ar,br->ab\", sizes = { r = 999999999999 } }", "over the limit"),
+        ("X.npy", "y.npy", "{ kind = \"dens\" }", "did you mean \"dense\"?"),
+    ] {
+        place.refuses(&["fit", "--x", x, "--y", y, "--structure", s], &[expected]);
+    }
+    place.refuses(
+        &["fit", "--x", "X.npy", "--y", "y.npy", "--structure", spec, "--out", "no/such/W.npy"],
+        &["cannot write no/such/W.npy"],
+    );
+}
+
+#[test]
+fn bound_prints_every_constant() {
+    let place = Place::new();
+    place.text("g.toml", GEOMETRY);
+    let spec = "{ kind = \"cnn\", kernels = 1 }";
+    let json = place.ok(&[
+        "bound",
+        "--geometry",
+        "g.toml",
+        "--structure",
+        spec,
+        "--n",
+        "356,1422",
+        "--draws",
+        "20",
+        "--json",
+    ]);
+    let value: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((value["d_m"].as_u64(), value["df"].as_u64()), (Some(32), Some(30)));
+    let risk = value["n"][0]["risk_prediction"].as_f64().unwrap();
+    assert!((risk - (30.0_f64 / 325.0).sqrt()).abs() < 1e-12);
+    let text =
+        place.ok(&["bound", "--geometry", "g.toml", "--structure", spec, "--n", "356", "--draws", "20"]);
+    for word in ["kappa_L, kappa_U", "statistical dimension", "literature", "not known"] {
+        assert!(text.contains(word), "{text}");
+    }
+    place.refuses(
+        &["bound", "--geometry", "g.toml", "--structure", spec, "--n", "0"],
+        &["--n 0; sample sizes"],
+    );
+    place.refuses(
+        &["bound", "--geometry", "g.toml", "--structure", spec, "--n", "9", "--sigma", "nan"],
+        &["sigma = NaN"],
+    );
+    place.refuses(
+        &["bound", "--geometry", "g.toml", "--structure", spec, "--n", "9", "--confidence", "1"],
+        &["confidence = 1"],
+    );
+}
+
+#[test]
+fn geometry_files_are_checked() {
+    let place = Place::new();
+    let spec = "{ kind = \"cnn\", kernels = 1 }";
+    for (text, expected) in [
+        ("input = [8]\nkernel = [9]\n", "the kernel (9 taps, dilation 1) covers 9 rows"),
+        ("input = [8]\nkernel = [0]\n", "kernel is 0 in mode 0"),
+        ("input = [8]\nkernel = [3]\nstrid = [1]\n", "unknown field `strid`"),
+        ("input = [8]\nkernel = [3]\nstrid = [1]\n", "did you mean \"stride\"?"),
+        ("input = [4294967296, 4294967296]\nkernel = [1, 1]\n", "over the limit of 8 GiB"),
+        ("input = [4096, 4096]\nkernel = [64, 64]\n", "over the limit of 8 GiB"),
+        ("input = [8]\nkernel = [-3]\n", "-3"),
+        ("input = [8\n", "g.toml"),
+    ] {
+        place.text("g.toml", text);
+        place.refuses(&["bound", "--geometry", "g.toml", "--structure", spec, "--n", "100"], &[expected]);
+    }
+}
+
+const STUDY: &str = "[study]\nname = \"s\"\nseed = 1\nreplicates = 4\n[[setting]]\nname = \"A\"\ninput = [9, 3]\nkernel = [3, 3]\n\
+    pool = [3, 1]\nstructure = { kind = \"cnn\", kernels = 1 }\n[samples]\nn = [60, 90, 120, 200]\n[theory]\ndraws = 4\n";
+
+#[test]
+fn study_files_are_checked_with_their_place() {
+    let place = Place::new();
+    for (from, to, expected) in [
+        ("seed = 1", "sed = 1", "did you mean \"seed\"?"),
+        ("name = \"A\"", "nam = \"A\"", "unknown field `nam`"),
+        ("kernels = 1 }", "kernel = 1 }", "kernels"),
+        ("kind = \"cnn\"", "kind = \"cmn\"", "did you mean \"cnn\"?"),
+        ("n = [60, 90, 120, 200]", "n = [0]", "samples.n = 0"),
+        (
+            "n = [60, 90, 120, 200]",
+            "sqrt_dm_over_n = { from = 0.0, to = 1.0, steps = 3 }",
+            "both ends have to be above 0",
+        ),
+        ("replicates = 4", "replicates = 0", "study.replicates = 0"),
+        ("kernel = [3, 3]", "kernel = [10, 3]", "setting \"A\": mode 0: the kernel (10 taps"),
+        ("[theory]", "[noise]\nkind = \"normal\"\nsigma = nan\n[theory]", "noise.sigma = NaN"),
+        ("[theory]", "[[design]]\nkind = \"var1\"\nrho = 1.0\n[theory]", "design.rho = 1"),
+        ("[theory]", "[[check]]\nkind = \"risk\"\nsettings = [\"B\"]\n[theory]", "check.settings = B"),
+        ("[theory]", "[[check]]\nkind = \"rsk\"\n[theory]", "did you mean \"risk\"?"),
+    ] {
+        place.text("s.toml", &STUDY.replace(from, to));
+        place.refuses(&["study", "run", "s.toml"], &[expected]);
+    }
+    place.text("s.toml", &STUDY.replace("seed = 1", "sed = 1"));
+    place.refuses(&["study", "plan", "s.toml"], &["s.toml:3:1"]);
+    place.refuses(&["study", "run", "none.toml"], &["cannot read none.toml"]);
+    place.text("s.toml", STUDY);
+    place.refuses(&["study", "run", "s.toml", "--set", "noise.sigma"], &["write it as key=value"]);
+    place.refuses(&["study", "run", "s.toml", "--set", "study.sed=3"], &["unknown field `sed`"]);
+}
+
+#[test]
+fn study_from_file_to_figures() {
+    let place = Place::new();
+    place.text("s.toml", STUDY);
+    let plan = place.ok(&["study", "plan", "s.toml"]);
+    assert!(plan.contains("cells               4") && plan.contains("expected MCSE"), "{plan}");
+    let table = place.ok(&["study", "run", "s.toml", "--threads", "2"]);
+    assert!(table.contains("setting") && table.lines().count() > 5, "{table}");
+    assert!(place.ok(&["study", "status", "runs/s"]).contains("16 of 16"));
+    let rerun = place.ok(&["study", "rerun", "runs/s", "--cell", "2", "--replicate", "3"]);
+    assert!(rerun.contains("identical to the stored row"), "{rerun}");
+    place.ok(&["study", "check", "runs/s"]);
+    let files = place.ok(&["figures", "runs/s", "--out", "f"]);
+    assert_eq!(files.lines().count(), 6, "{files}");
+    check_figure(&place.path("f"), "s");
+    check_figure(&place.path("f"), "s-bounds");
+    place.refuses(&["figures", "runs/s", "--format", "gif"], &["unknown format \"gif\""]);
+    place.refuses(&["figures", "nowhere"], &["not a run directory"]);
+
+    // A check that fails is exit code 1; a missing replicate is 3.
+    let wrong = STUDY.replace("[theory]", "[[check]]\nkind = \"rate\"\nrange = [0.001, 0.002]\n[theory]");
+    place.text("wrong.toml", &wrong);
+    let output = place.run(&["study", "check", "runs/s", "--file", "wrong.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("selects no cell"));
+    let json = place.ok(&["study", "run", "s.toml", "--json", "--replicates", "5"]);
+    let value: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["summary"].as_array().unwrap().len(), 4);
+    let part = std::fs::read_dir(place.path("runs/s/parts")).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(part).unwrap();
+    assert_eq!(place.run(&["study", "status", "runs/s"]).status.code(), Some(3));
+}
+
+/// An SVG without text elements or fonts, a PNG with more than one colour, a PDF.
+fn check_figure(folder: &Path, name: &str) {
+    let svg = std::fs::read_to_string(folder.join(format!("{name}.svg"))).unwrap();
+    assert!(
+        svg.starts_with("<svg") && svg.contains("<title>") && !svg.contains("<text") && !svg.contains("NaN")
+    );
+    let png = std::fs::read(folder.join(format!("{name}.png"))).unwrap();
+    assert!(png.starts_with(b"\x89PNG") && png.len() > 20_000);
+    let pdf = std::fs::read(folder.join(format!("{name}.pdf"))).unwrap();
+    assert!(pdf.starts_with(b"%PDF"));
+}
+
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    let place = Place::new();
+    place.text("g.toml", GEOMETRY);
+    let command = format!(
+        "{} bound --geometry g.toml --structure '{{ kind = \"dense\" }}' --n 100 | true",
+        env!("CARGO_BIN_EXE_convstat")
+    );
+    let output =
+        std::process::Command::new("sh").args(["-c", &command]).current_dir(place.0.path()).output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
+}

@@ -1,1 +1,274 @@
+//! Studies across crates: reproducibility, resume, checks that can fail, reference figures.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use convstat::prelude::*;
+use convstat::runner::{RunDir, Table};
+use convstat::study::{self, run_checks};
+
+const SMALL: &str = r#"
+[study]
+name = "small"
+seed = 7
+replicates = 12
+
+[[setting]]
+name = "A"
+input = [6, 3]
+kernel = [3, 3]
+pool = [2, 1]
+structure = { kind = "cnn", kernels = 1 }
+
+[[setting]]
+name = "B"
+input = [6, 4]
+kernel = [2, 2]
+pool = [2, 3]
+structure = { kind = "cnn", kernels = 2, outputs = 2 }
+
+[[design]]
+kind = "normal"
+[[design]]
+kind = "var1"
+rho = 0.5
+
+[samples]
+n = [5, 60, 300]
+
+[theory]
+draws = 4
+designs = 4
+"#;
+
+fn plan(text: &str) -> Study {
+    convstat::tensor::blas::single_thread().unwrap();
+    Study::new(text, &Overrides::default()).unwrap()
+}
+
+fn rows(path: &Path) -> Table {
+    let (rows, damaged) = RunDir::open(path).unwrap().read_parts().unwrap();
+    assert!(damaged.is_empty());
+    rows
+}
+
+/// Rows as sorted texts, every bit of every number, without the seconds.
+fn canonical(table: &Table) -> BTreeSet<String> {
+    use convstat::runner::Column;
+    (0..table.rows())
+        .map(|i| {
+            let cells = table.columns().iter().filter(|(name, _)| name != "seconds").map(|(_, c)| match c {
+                Column::Int(v) => v[i].to_string(),
+                Column::Float(v) => format!("{:016x}", v[i].to_bits()),
+                Column::Text(v) => v[i].clone(),
+            });
+            cells.collect::<Vec<_>>().join("|")
+        })
+        .collect()
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let study = plan(SMALL);
+    for threads in [1, 2] {
+        study::run(&study, &dir.path().join(threads.to_string()), threads).unwrap();
+    }
+    let one = canonical(&rows(&dir.path().join("1")));
+    assert_eq!(one.len(), 12 * 12);
+    assert_eq!(one, canonical(&rows(&dir.path().join("2"))));
+    // Rows are numbers: n below, near and above the number of features, dependent rows, two responses.
+    assert!(one.iter().all(|r| !r.contains("error")), "{one:?}");
+}
+
+#[test]
+fn resume_runs_what_is_missing_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = plan(SMALL);
+    study::run(&whole, &dir.path().join("whole"), 2).unwrap();
+    let parts = dir.path().join("parts");
+    let few = Study::new(SMALL, &Overrides { replicates: Some(5), set: vec![] }).unwrap();
+    assert_eq!(study::run(&few, &parts, 2).unwrap().execution.done, 12 * 5);
+    let report = study::run(&whole, &parts, 2).unwrap();
+    assert_eq!((report.present, report.execution.done), (12 * 5, 12 * 7));
+    assert_eq!(study::run(&whole, &parts, 2).unwrap().execution.done, 0);
+    assert_eq!(canonical(&rows(&parts)), canonical(&rows(&dir.path().join("whole"))));
+
+    // A changed setting reruns its own cells only.
+    let changed = SMALL.replace("pool = [2, 1]", "pool = [3, 1]");
+    assert_eq!(study::run(&plan(&changed), &parts, 2).unwrap().execution.done, 6 * 12);
+
+    // A torn part is named and its replicates run again.
+    let torn = dir.path().join("torn");
+    study::run(&whole, &torn, 2).unwrap();
+    let part = std::fs::read_dir(torn.join("parts")).unwrap().next().unwrap().unwrap().path();
+    let bytes = std::fs::read(&part).unwrap();
+    std::fs::write(&part, &bytes[..bytes.len() / 2]).unwrap();
+    let report = study::run(&whole, &torn, 2).unwrap();
+    assert!(report.damaged[0].contains("is damaged") && report.execution.done > 0);
+    std::fs::remove_file(part).unwrap();
+    assert_eq!(canonical(&rows(&torn)), canonical(&rows(&dir.path().join("whole"))));
+}
+
+#[test]
+fn one_replicate_can_be_rerun_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let study = plan(SMALL);
+    study::run(&study, dir.path(), 2).unwrap();
+    let table = rows(dir.path());
+    for i in [0, 40, 100] {
+        let cell = &table.texts("cell").unwrap()[i];
+        let replicate = table.ints("replicate").unwrap()[i] as u64;
+        let row = study::rerun(&study, cell, replicate).unwrap();
+        assert_eq!(row.err_frob.to_bits(), table.floats("err_frob").unwrap()[i].to_bits());
+    }
+    assert!(study::rerun(&study, "zzz", 0).unwrap_err().to_string().contains("zzz"));
+}
+
+#[test]
+fn a_run_directory_has_one_writer_and_a_version() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = RunDir::create(dir.path()).unwrap();
+    let message = RunDir::create(dir.path()).unwrap_err().to_string();
+    assert!(message.contains("another process"), "{message}");
+    drop(first);
+    RunDir::create(dir.path()).unwrap();
+    std::fs::write(dir.path().join("manifest.json"), "{ \"format_version\": 99, \"new\": 1 }").unwrap();
+    let message = RunDir::open(dir.path()).unwrap_err().to_string();
+    assert!(message.contains("format version 99"), "{message}");
+    let message = RunDir::open(&dir.path().join("none")).unwrap_err().to_string();
+    assert!(message.contains("not a run directory"), "{message}");
+}
+
+/// A study with one response and enough replicates that wrong theory shows.
+const CHECKED: &str = r#"
+[study]
+name = "checked"
+seed = 11
+replicates = 400
+
+[[setting]]
+name = "S3"
+input = [8, 8, 3]
+kernel = [3, 3, 3]
+pool = [3, 3, 1]
+structure = { kind = "cnn", kernels = 1 }
+
+[samples]
+sqrt_dm_over_n = { from = 0.1, to = 0.3, steps = 5 }
+
+[theory]
+draws = 40
+
+[[check]]
+kind = "rate"
+[[check]]
+kind = "risk"
+[[check]]
+kind = "risk"
+norm = "frobenius"
+[[check]]
+kind = "bound"
+"#;
+
+#[test]
+fn checks_pass_on_the_theory_and_fail_on_wrong_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let study = plan(CHECKED);
+    let report = study::run(&study, dir.path(), 2).unwrap();
+    let summary = report.summary.unwrap();
+    let kinds = ["rate", "risk", "risk", "bound"];
+    for (check, kind) in report.checks.iter().zip(kinds) {
+        assert!(check.passed && check.kind == kind, "{check:#?}");
+    }
+    let verdicts = |summary: &Summary| -> Vec<bool> {
+        run_checks(&study.plan.file, summary).unwrap().iter().map(|c| c.passed).collect()
+    };
+    // df off by 10 %: the risk is off by 5 %; the slope is not.
+    let mut wrong = summary.clone();
+    for c in &mut wrong.cells {
+        c.theory.risk_pred *= 1.1f64.sqrt();
+        c.theory.risk_frob *= 1.1f64.sqrt();
+    }
+    assert_eq!(verdicts(&wrong), [true, false, false, true]);
+    // Slope 0.55 in place of 0.5 (against log n).
+    let mut wrong = summary.clone();
+    for c in &mut wrong.cells {
+        c.theory.risk_pred *= c.sqrt_dm_over_n().powf(0.1);
+    }
+    assert!(!verdicts(&wrong)[0]);
+    // A bound below the risk.
+    let mut wrong = summary.clone();
+    for c in &mut wrong.cells {
+        c.theory.explicit_pred = 0.95 * c.theory.risk_pred;
+    }
+    assert_eq!(verdicts(&wrong), [true, true, true, false]);
+    // A check that selects nothing has tested nothing.
+    let empty = Summary { cells: vec![], ..summary };
+    assert_eq!(verdicts(&empty), [false; 4]);
+}
+
+#[test]
+fn reference_figures_of_theory_section_5() {
+    let text = |input: &str, kernel: &str, pool: &str, k: usize, r: f64| {
+        format!(
+            "[study]\nname = \"ref\"\nseed = 5\nreplicates = 200\n[truth]\ndraw = \"replicate\"\n[theory]\nbounds = false\n\
+             [[setting]]\nname = \"S\"\ninput = {input}\nkernel = {kernel}\npool = {pool}\n\
+             structure = {{ kind = \"cnn\", kernels = {k} }}\n[samples]\nsqrt_dm_over_n = {{ from = {r}, to = {r}, steps = 1 }}\n"
+        )
+    };
+    // Measured √E pred² of THEORY §5 with 40 replicates; its MCSE is value/√(2 df 40).
+    let rows = [
+        ("[7, 5, 7]", "[5, 3, 5]", "[3, 3, 3]", 1, 0.30, 77, 75, 0.309),
+        ("[8, 8, 3]", "[3, 3, 3]", "[3, 3, 1]", 1, 0.30, 32, 30, 0.301),
+        ("[8, 8, 3]", "[3, 3, 3]", "[3, 3, 1]", 3, 0.15, 96, 84, 0.148),
+    ];
+    for (input, kernel, pool, k, r, d_m, df, measured) in rows {
+        let dir = tempfile::tempdir().unwrap();
+        let report = study::run(&plan(&text(input, kernel, pool, k, r)), dir.path(), 2).unwrap();
+        let cell = &report.summary.unwrap().cells[0];
+        assert_eq!((cell.d_m, cell.df), (d_m, df));
+        let theirs = measured / (2.0 * df as f64 * 40.0).sqrt();
+        let gap = (cell.pred.0 - measured).abs() / cell.pred.1.hypot(theirs);
+        assert!(gap <= 3.0, "{input} K={k}: {:?} against {measured}: {gap:.1} MCSE", cell.pred);
+        println!("{input} K={k}: {:.4} ± {:.4}, THEORY {measured}", cell.pred.0, cell.pred.1);
+    }
+}
+
+#[test]
+fn settings_with_one_truth_key_share_the_coefficient() {
+    let text = SMALL
+        .replace(
+            "structure = { kind = \"cnn\", kernels = 1 }",
+            "structure = { kind = \"cnn\", kernels = 1 }\ntruth = \"t\"",
+        )
+        .replace(
+            "[[design]]\nkind = \"normal\"",
+            "[[setting]]\nname = \"C\"\ninput = [6, 3]\nkernel = [3, 3]\npool = [2, 1]\ntruth = \"t\"\n\
+             structure = { kind = \"cnn\", kernels = 2 }\n[[design]]\nkind = \"normal\"",
+        );
+    let study = plan(&text);
+    let truth = |i: usize| study.plan.settings[i].truth(7, 0).unwrap().into_owned();
+    let (a, c) = (truth(0), truth(2));
+    assert_eq!(a.w, c.w);
+    let again = study.plan.settings[2].structure.coefficient_matrix(&c.factors).unwrap();
+    assert!((&again - &a.w).iter().all(|d| d.abs() < 1e-6), "the larger structure contains the truth");
+    let bad = text.replace("name = \"C\"\ninput = [6, 3]", "name = \"C\"\ninput = [9, 3]");
+    let error = Study::new(&bad, &Overrides::default()).unwrap_err().to_string();
+    assert!(error.contains("setting \"C\"") && error.contains("another size of W"), "{error}");
+}
+
+#[test]
+fn the_spectrum_of_dependent_rows() {
+    // THEORY §4.3: VAR(1), ρ = 0.5, df = 75, n = 856: measured 0.318 ± 0.002.
+    let text = "[study]\nname = \"v\"\nseed = 3\nreplicates = 150\n[theory]\nbounds = false\n[[design]]\nkind = \"var1\"\n\
+                rho = 0.5\n[[setting]]\nname = \"S1\"\ninput = [7, 5, 7]\nkernel = [5, 3, 5]\npool = [3, 3, 3]\n\
+                structure = { kind = \"cnn\", kernels = 1 }\n[samples]\nn = [856]\n";
+    let dir = tempfile::tempdir().unwrap();
+    let summary = study::run(&plan(text), dir.path(), 2).unwrap().summary.unwrap();
+    let c = &summary.cells[0];
+    assert!((c.pred.0 - 0.318).abs() <= 3.0 * c.pred.1.hypot(0.002), "{:?}", c.pred);
+    let (risk, se) = (c.theory.risk_pred, c.theory.risk_pred_se);
+    assert!((c.pred.0 - risk).abs() <= 3.0 * c.pred.1.hypot(se) && se > 0.0, "{:?} {risk} {se}", c.pred);
+    assert!(risk - 0.310 > 3.0 * se, "the closed form is too small here");
+}

@@ -1,0 +1,42 @@
+# make figures: set-up, build, studies, figures. make test: set-up, format, lints, documentation, tests.
+# Both are safe to repeat and say what they do.
+
+STUDIES := cnn-rate
+RUNS ?= runs
+CONVSTAT := target/release/convstat
+
+.PHONY: all figures test setup build lint doc bench clean
+
+all: figures
+
+setup:
+	@scripts/setup.sh
+
+build: setup
+	@echo "== build"
+	cargo build --release --bin convstat
+
+figures: build
+	@set -e; for study in $(STUDIES); do \
+		echo "== study $$study"; \
+		$(CONVSTAT) study run experiments/$$study.toml --out $(RUNS)/$$study; \
+		$(CONVSTAT) figures $(RUNS)/$$study --out paper-figures; \
+	done
+	@echo "== figures are in paper-figures/"
+
+lint: setup
+	@echo "== format and lints"
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+
+doc: setup
+	@echo "== documentation"
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --locked
+
+test: setup lint doc
+	@echo "== tests"
+	cargo test --release --workspace --locked
+
+clean:
+	cargo clean
+	rm -rf $(RUNS)
