@@ -106,7 +106,7 @@ impl Windows {
         let mut inner = m;
         for mode in self.modes.iter().rev() {
             let width = mode.rows.len() * inner;
-            let outer = if width == 0 { 0 } else { data.len() / width };
+            let outer = data.len().checked_div(width).unwrap_or(0);
             let mut next = vec![0.0; outer * mode.input * inner];
             for o in 0..outer {
                 for (f, rows) in mode.rows.iter().enumerate() {

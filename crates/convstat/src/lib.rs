@@ -45,3 +45,8 @@ pub mod prelude {
         statistical_dimension,
     };
 }
+
+/// The examples of the README, compiled as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;

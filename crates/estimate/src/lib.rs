@@ -1,7 +1,7 @@
 //! Least-squares estimation of structured tensor regressions (THEORY §3).
 //!
 //! * [`Sample`]: rows `(Z, y)`, raw or QR-compressed; solvers can't tell which.
-//! * [`compress`]: one pass over blocks of rows, memory independent of n.
+//! * [`compress`](fn@compress): one pass over blocks of rows, memory independent of n.
 //! * [`solvers`]: alternating least squares, Levenberg–Marquardt, OLS and ridge, one file each.
 //! * [`fit`](fn@fit): runs the starts, keeps the best, records the gap between them.
 //! * [`Inference`]: residual variance and standard errors from the tangent space.

@@ -166,7 +166,7 @@ fn bad_samples_and_options_are_errors() {
     );
     let sample = Sample::new(Array2::ones((4, 7)), y()).unwrap();
     let message = fit(&structure, &sample, &FitOptions::default(), None, || 0.0).unwrap_err().to_string();
-    assert!(message.contains("7 features") && message.contains("6"), "{message}");
+    assert!(message.contains("7 features") && message.contains('6'), "{message}");
     let sample = Sample::new(z(), y()).unwrap();
     let oracle = FitOptions { starts: vec![Start::Oracle], ..FitOptions::default() };
     assert!(fit(&structure, &sample, &oracle, None, || 0.0).unwrap_err().to_string().contains("oracle"));

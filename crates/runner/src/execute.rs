@@ -49,7 +49,7 @@ pub fn execute<R: Send>(
     tasks: &[Task],
     threads: usize,
     work: impl Fn(Task) -> Outcome<R> + Sync,
-    tabulate: impl Fn(Vec<R>) -> Table,
+    tabulate: impl Fn(&[R]) -> Table,
 ) -> Result<Execution> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -73,7 +73,7 @@ pub fn execute<R: Send>(
         let stored = collect(run, &receiver, &tabulate, &mut progress, &mut execution);
         if stored.is_err() {
             stop.store(true, std::sync::atomic::Ordering::Relaxed);
-            for _ in receiver.iter() {}
+            for _ in &receiver {}
         }
         stored
     });
@@ -86,7 +86,7 @@ pub fn execute<R: Send>(
 fn collect<R>(
     run: &mut RunDir,
     receiver: &mpsc::Receiver<Outcome<R>>,
-    tabulate: impl Fn(Vec<R>) -> Table,
+    tabulate: impl Fn(&[R]) -> Table,
     progress: &mut Progress,
     execution: &mut Execution,
 ) -> Result<()> {
@@ -106,7 +106,8 @@ fn collect<R>(
         }
         let due = rows.len() >= PART_ROWS || oldest.elapsed() >= PART_AGE;
         if !rows.is_empty() && (ended || due) {
-            run.write_part(&tabulate(std::mem::take(&mut rows)))?;
+            run.write_part(&tabulate(&rows))?;
+            rows.clear();
         }
         if ended {
             return Ok(());

@@ -1,7 +1,7 @@
 //! Runs cells × replicates: streams of random numbers, threads, progress, an append-only store and
 //! resume. Knows no statistics.
 //!
-//! * [`stream`]: counter-based random streams; any replicate can be rerun alone.
+//! * [`stream`](fn@stream): counter-based random streams; any replicate can be rerun alone.
 //! * [`Table`]: named columns, to and from Parquet.
 //! * [`RunDir`]: manifest, parts, an OS lock (DESIGN: the run directory).
 //! * [`execute`](fn@execute): rayon over tasks, one writer, progress, interruption.

@@ -42,7 +42,7 @@ pub struct Row {
 }
 
 /// Rows as a table, in the order of DESIGN's columns.
-pub fn tabulate(rows: Vec<Row>) -> Table {
+pub fn tabulate(rows: &[Row]) -> Table {
     let text = |f: &dyn Fn(&Row) -> &String| Column::Text(rows.iter().map(|r| f(r).clone()).collect());
     let int = |f: &dyn Fn(&Row) -> u64| Column::Int(rows.iter().map(|r| f(r) as i64).collect());
     let float = |f: &dyn Fn(&Row) -> f64| Column::Float(rows.iter().map(f).collect());

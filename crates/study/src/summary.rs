@@ -111,15 +111,14 @@ impl Summary {
             };
             summary.missing_replicates += planned.saturating_sub(rows.replicates.len());
             let key = theory_key(plan, cell, rows.replicates.len());
-            let theory = match known.get(&key) {
-                Some(t) => *t,
-                None => {
-                    let structured = plan.estimator(cell).solver.is_structured();
-                    if plan.file.theory.bounds && structured && dimensions[cell.setting].is_none() {
-                        dimensions[cell.setting] = Some(setting_dimension(plan, plan.setting(cell))?);
-                    }
-                    cell_theory(plan, cell, &rows.replicates, dimensions[cell.setting])?
+            let theory = if let Some(t) = known.get(&key) {
+                *t
+            } else {
+                let structured = plan.estimator(cell).solver.is_structured();
+                if plan.file.theory.bounds && structured && dimensions[cell.setting].is_none() {
+                    dimensions[cell.setting] = Some(setting_dimension(plan, plan.setting(cell))?);
                 }
+                cell_theory(plan, cell, &rows.replicates, dimensions[cell.setting])?
             };
             summary.cells.push(cell_summary(plan, cell, rows, theory));
         }

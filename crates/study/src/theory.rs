@@ -130,7 +130,6 @@ fn first_order(plan: &Plan, setting: &SettingContext, replicates: &[u64]) -> Res
 
 /// Root mean and standard error of the conditional first-order risk over drawn designs, for
 /// (Frobenius, prediction) norm. The designs are not those of the replicates.
-#[allow(clippy::type_complexity)]
 fn drawn_designs(plan: &Plan, cell: &Cell) -> Result<Option<((f64, f64), (f64, f64))>> {
     let setting = plan.setting(cell);
     let mut other = cell.clone();

@@ -118,9 +118,8 @@ impl Contraction {
             .map(|(t, l)| Some(Labelled { labels: l.clone(), tensor: t.to_owned() }.diagonal()))
             .collect();
         for &(i, j) in &self.steps {
-            let (a, b) = match (slots[i].take(), slots[j].take()) {
-                (Some(a), Some(b)) => (a, b),
-                _ => return Err(self.bad("the contraction order uses an operand twice")),
+            let (Some(a), Some(b)) = (slots[i].take(), slots[j].take()) else {
+                return Err(self.bad("the contraction order uses an operand twice"));
             };
             let needed = |c: char| {
                 self.spec.output.contains(&c) || slots.iter().flatten().any(|t| t.labels.contains(&c))

@@ -233,7 +233,7 @@ impl FitCommand {
                 "fitted_se": { "min": quantile(0.0), "median": quantile(0.5), "max": quantile(1.0) },
                 "iterations": fit.best.iterations,
                 "termination": fit.best.termination.name(),
-                "start": fit.best.start.map(|s| s.name()),
+                "start": fit.best.start.map(convstat::prelude::Start::name),
                 "starts": fit.all.iter().map(|f| f.objective).collect::<Vec<_>>(),
                 "out": self.out,
                 "fitted": self.fitted,

@@ -54,7 +54,7 @@ impl Formulate {
         }
         check_writable(&self.out)?;
         self.predict.as_deref().map(check_writable).transpose()?;
-        let outputs = self.check_shapes(&geometry, &a, &b)?;
+        let outputs = check_shapes(&geometry, &a, &b)?;
 
         // W = Σ_k B_k ∘ A_k as a (P·M) × L matrix, then with the responses last.
         let (p, l, k) = (geometry.positions(), geometry.taps(), a.shape()[0]);
@@ -84,23 +84,23 @@ impl Formulate {
         print(&format!("W_X {:?} written to {}\n", w_x.shape(), self.out.display()))?;
         Ok(Status::Done)
     }
+}
 
-    /// The number of responses, if the shapes fit the geometry.
-    fn check_shapes(&self, geometry: &Geometry, a: &ArrayD<f64>, b: &ArrayD<f64>) -> Result<usize, Failure> {
-        let (kernel, positions) = (geometry.kernel_shape(), geometry.positions_shape());
-        if a.ndim() != kernel.len() + 1 || a.shape()[1..] != kernel[..] || a.is_empty() {
-            return Err(shape_error("--kernels", a.shape(), &format!("K x {kernel:?}")));
-        }
-        let fits = b.ndim() > positions.len()
-            && b.ndim() <= positions.len() + 2
-            && b.shape()[1..=positions.len()] == positions[..]
-            && !b.is_empty();
-        if !fits || b.shape()[0] != a.shape()[0] {
-            let needed = format!("{} x {positions:?} (x M), K as in --kernels", a.shape()[0]);
-            return Err(shape_error("--weights", b.shape(), &needed));
-        }
-        Ok(if b.ndim() == positions.len() + 2 { b.shape()[positions.len() + 1] } else { 1 })
+/// The number of responses, if the shapes fit the geometry.
+fn check_shapes(geometry: &Geometry, a: &ArrayD<f64>, b: &ArrayD<f64>) -> Result<usize, Failure> {
+    let (kernel, positions) = (geometry.kernel_shape(), geometry.positions_shape());
+    if a.ndim() != kernel.len() + 1 || a.shape()[1..] != kernel[..] || a.is_empty() {
+        return Err(shape_error("--kernels", a.shape(), &format!("K x {kernel:?}")));
     }
+    let fits = b.ndim() > positions.len()
+        && b.ndim() <= positions.len() + 2
+        && b.shape()[1..=positions.len()] == positions[..]
+        && !b.is_empty();
+    if !fits || b.shape()[0] != a.shape()[0] {
+        let needed = format!("{} x {positions:?} (x M), K as in --kernels", a.shape()[0]);
+        return Err(shape_error("--weights", b.shape(), &needed));
+    }
+    Ok(if b.ndim() == positions.len() + 2 { b.shape()[positions.len() + 1] } else { 1 })
 }
 
 fn matrix(array: &ArrayD<f64>, rows: usize, cols: usize) -> Array2<f64> {

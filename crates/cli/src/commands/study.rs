@@ -35,7 +35,7 @@ pub enum StudyCommand {
 
 /// A study file with what the command line changes.
 #[derive(Debug, Args)]
-struct File {
+struct StudyInput {
     /// Study file (TOML)
     file: PathBuf,
     /// Replicates a cell, instead of the file's
@@ -46,7 +46,7 @@ struct File {
     set: Vec<String>,
 }
 
-impl File {
+impl StudyInput {
     fn study(&self) -> Result<Study, Failure> {
         let text = read_text(&self.file)?;
         let overrides = Overrides { replicates: self.replicates, set: self.set.clone() };
@@ -58,7 +58,7 @@ impl File {
 #[derive(Debug, Args)]
 pub struct Run {
     #[command(flatten)]
-    file: File,
+    file: StudyInput,
     /// Run directory (default runs/NAME)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -74,7 +74,7 @@ pub struct Run {
 #[derive(Debug, Args)]
 pub struct PlanCommand {
     #[command(flatten)]
-    file: File,
+    file: StudyInput,
     /// Threads to plan for (default: one a processor)
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,

@@ -1,5 +1,5 @@
 //! Unit tests of error bounds, run on a summary. A new check is a file here, a variant and a line in
-//! [`CheckSpec::check`].
+//! `CheckSpec::check`.
 
 mod bound;
 mod rate;
