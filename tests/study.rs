@@ -267,7 +267,7 @@ fn the_spectrum_of_dependent_rows() {
     let dir = tempfile::tempdir().unwrap();
     let summary = study::run(&plan(text), dir.path(), 2).unwrap().summary.unwrap();
     let c = &summary.cells[0];
-    let (reference, its_error) = (318e-3, 2e-3);
+    let (reference, its_error) = (318.0 / 1000.0, 0.002);
     assert!((c.pred.0 - reference).abs() <= 3.0 * c.pred.1.hypot(its_error), "{:?}", c.pred);
     let (risk, se) = (c.theory.risk_pred, c.theory.risk_pred_se);
     assert!((c.pred.0 - risk).abs() <= 3.0 * c.pred.1.hypot(se) && se > 0.0, "{:?} {risk} {se}", c.pred);
