@@ -31,11 +31,37 @@ pub struct GeometrySpec {
     /// Pooling strides `t_j` (default: the window).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool_stride: Option<Vec<usize>>,
+    /// Further convolution and pooling layers, from the first to the last (THEORY §1, "Deeper").
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deeper: Vec<LayerSpec>,
 }
 
-/// One mode of a geometry, checked.
+/// A further layer as a user writes it; its input is the pooled output of the layer before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerSpec {
+    /// Kernel sizes.
+    pub kernel: Vec<usize>,
+    /// Strides (default 1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stride: Option<Vec<usize>>,
+    /// Zero padding on each side (default 0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padding: Option<Vec<usize>>,
+    /// Dilations (default 1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dilation: Option<Vec<usize>>,
+    /// Average-pooling windows (default 1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Vec<usize>>,
+    /// Pooling strides (default: the window).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool_stride: Option<Vec<usize>>,
+}
+
+/// One layer of one mode, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mode {
+pub struct Layer {
     /// Input size `d`.
     pub input: usize,
     /// Kernel taps `l`.
@@ -56,24 +82,68 @@ pub struct Mode {
     pub pooled: usize,
 }
 
-impl Mode {
-    /// Input rows that pooled position `i` and tap `a` average, one a pooling offset; rows that fall
-    /// into the padding are left out (their weight `1/q` is lost, as in THEORY §1).
-    pub fn rows(&self, i: usize, a: usize) -> impl Iterator<Item = usize> + '_ {
+impl Layer {
+    /// Rows of this layer's input that pooled position `i` and tap `a` average, one a pooling offset; rows
+    /// that fall into the padding are left out (their weight `1/q` is lost, as in THEORY §1).
+    fn rows(&self, i: usize, a: usize) -> impl Iterator<Item = usize> + '_ {
         (0..self.pool).filter_map(move |r| {
             let row = (i * self.pool_stride + r) * self.stride + self.dilation * a;
             row.checked_sub(self.padding).filter(|&row| row < self.input)
         })
     }
+}
 
-    /// `U_F ∈ R^{d × p l}`, column `i·l + a`.
+/// One mode of a geometry: its layers, from the first to the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mode {
+    /// The layers; at least one.
+    pub layers: Vec<Layer>,
+}
+
+impl Mode {
+    /// Input size `d`.
+    pub fn input(&self) -> usize {
+        self.layers[0].input
+    }
+
+    /// Pooled positions of the last layer, `p`.
+    pub fn pooled(&self) -> usize {
+        self.layers[self.layers.len() - 1].pooled
+    }
+
+    /// Sizes of one feature's index: pooled position, then the taps from the last layer to the first.
+    pub fn feature_shape(&self) -> Vec<usize> {
+        std::iter::once(self.pooled()).chain(self.layers.iter().rev().map(|l| l.kernel)).collect()
+    }
+
+    /// `∏ 1/q` over the layers: the weight of each row that a feature averages.
+    pub fn weight(&self) -> f64 {
+        self.layers.iter().map(|l| 1.0 / l.pool as f64).product()
+    }
+
+    /// For each feature, in the C order of [`Mode::feature_shape`], the input rows that it averages.
+    pub fn feature_rows(&self) -> Vec<Vec<usize>> {
+        let mut features: Vec<Vec<usize>> = (0..self.pooled()).map(|i| vec![i]).collect();
+        for layer in self.layers.iter().rev() {
+            features = features
+                .iter()
+                .flat_map(|positions| {
+                    (0..layer.kernel).map(move |a| {
+                        positions.iter().flat_map(|&i| layer.rows(i, a)).collect::<Vec<usize>>()
+                    })
+                })
+                .collect();
+        }
+        features
+    }
+
+    /// `U_F ∈ R^{d × p l}`, column `i·l + a` (for deeper networks `(i·l̃ + ã)·l + a`).
     pub fn factor(&self) -> Array2<f64> {
-        let mut u = Array2::zeros((self.input, self.pooled * self.kernel));
-        for i in 0..self.pooled {
-            for a in 0..self.kernel {
-                for row in self.rows(i, a) {
-                    u[[row, i * self.kernel + a]] += 1.0 / self.pool as f64;
-                }
+        let features = self.feature_rows();
+        let mut u = Array2::zeros((self.input(), features.len()));
+        for (column, rows) in features.iter().enumerate() {
+            for &row in rows {
+                u[[row, column]] += self.weight();
             }
         }
         u
@@ -100,31 +170,45 @@ impl Geometry {
             Some(v) if v.len() != n => Err(CnnError::ModeCount { key, found: v.len(), expected: n }),
             _ => Ok(()),
         };
-        entry("kernel", &Some(spec.kernel.clone()))?;
-        entry("stride", &spec.stride)?;
-        entry("padding", &spec.padding)?;
-        entry("dilation", &spec.dilation)?;
-        entry("pool", &spec.pool)?;
-        entry("pool_stride", &spec.pool_stride)?;
-        let get =
-            |values: &Option<Vec<usize>>, j: usize, default: usize| values.as_ref().map_or(default, |v| v[j]);
-        let modes = (0..n)
-            .map(|j| {
-                let pool = get(&spec.pool, j, 1);
-                mode(
+        let mut modes: Vec<Mode> = Vec::with_capacity(n);
+        let first = LayerSpec {
+            kernel: spec.kernel.clone(),
+            stride: spec.stride.clone(),
+            padding: spec.padding.clone(),
+            dilation: spec.dilation.clone(),
+            pool: spec.pool.clone(),
+            pool_stride: spec.pool_stride.clone(),
+        };
+        for spec_layer in std::iter::once(&first).chain(&spec.deeper) {
+            entry("kernel", &Some(spec_layer.kernel.clone()))?;
+            entry("stride", &spec_layer.stride)?;
+            entry("padding", &spec_layer.padding)?;
+            entry("dilation", &spec_layer.dilation)?;
+            entry("pool", &spec_layer.pool)?;
+            entry("pool_stride", &spec_layer.pool_stride)?;
+            let get = |values: &Option<Vec<usize>>, j: usize, default: usize| {
+                values.as_ref().map_or(default, |v| v[j])
+            };
+            for j in 0..n {
+                let pool = get(&spec_layer.pool, j, 1);
+                let layer = layer(
                     j,
                     [
-                        spec.input[j],
-                        spec.kernel[j],
-                        get(&spec.stride, j, 1),
-                        get(&spec.padding, j, 0),
-                        get(&spec.dilation, j, 1),
+                        modes.get(j).map_or(spec.input[j], Mode::pooled),
+                        spec_layer.kernel[j],
+                        get(&spec_layer.stride, j, 1),
+                        get(&spec_layer.padding, j, 0),
+                        get(&spec_layer.dilation, j, 1),
                         pool,
-                        get(&spec.pool_stride, j, pool),
+                        get(&spec_layer.pool_stride, j, pool),
                     ],
-                )
-            })
-            .collect::<Result<Vec<_>>>()?;
+                )?;
+                match modes.get_mut(j) {
+                    Some(mode) => mode.layers.push(layer),
+                    None => modes.push(Mode { layers: vec![layer] }),
+                }
+            }
+        }
         let geometry = Self { modes };
         memory::check("one input", &geometry.input_shape())?;
         memory::check(
@@ -141,17 +225,22 @@ impl Geometry {
 
     /// `d_1 … d_N`.
     pub fn input_shape(&self) -> Vec<usize> {
-        self.modes.iter().map(|m| m.input).collect()
+        self.modes.iter().map(Mode::input).collect()
     }
 
-    /// `l_1 … l_N`.
+    /// Number of convolution and pooling layers.
+    pub fn layers(&self) -> usize {
+        self.modes[0].layers.len()
+    }
+
+    /// `l_1 … l_N` (for deeper networks the last layer's taps first, `l̃_1 … l̃_N, l_1 … l_N`).
     pub fn kernel_shape(&self) -> Vec<usize> {
-        self.modes.iter().map(|m| m.kernel).collect()
+        (0..self.layers()).rev().flat_map(|h| self.modes.iter().map(move |m| m.layers[h].kernel)).collect()
     }
 
     /// `p_1 … p_N`.
     pub fn positions_shape(&self) -> Vec<usize> {
-        self.modes.iter().map(|m| m.pooled).collect()
+        self.modes.iter().map(Mode::pooled).collect()
     }
 
     /// `∏ d_j`.
@@ -164,7 +253,7 @@ impl Geometry {
         self.positions_shape().iter().product()
     }
 
-    /// Kernel taps `L = ∏ l_j`.
+    /// Kernel taps `L = ∏ l_j` (over all layers).
     pub fn taps(&self) -> usize {
         self.kernel_shape().iter().product()
     }
@@ -176,7 +265,12 @@ impl Geometry {
 
     /// Output modes for a structure with `outputs` responses.
     pub fn output_modes(&self, outputs: usize) -> OutputModes {
-        OutputModes { positions: self.positions_shape(), taps: self.kernel_shape(), outputs }
+        OutputModes {
+            positions: self.positions_shape(),
+            taps: self.kernel_shape(),
+            layers: self.layers(),
+            outputs,
+        }
     }
 
     /// `U_F^{(j)}` for every mode.
@@ -193,21 +287,17 @@ impl Geometry {
     pub(crate) fn interleaved_to_split(&self) -> Vec<usize> {
         let n = self.modes.len();
         let split_shape: Vec<usize> = [self.positions_shape(), self.kernel_shape()].concat();
-        let mut stride = vec![1; 2 * n];
-        for i in (0..2 * n - 1).rev() {
+        let mut stride = vec![1; split_shape.len()];
+        for i in (0..split_shape.len() - 1).rev() {
             stride[i] = stride[i + 1] * split_shape[i + 1];
         }
         let mut places = vec![0];
         for (j, m) in self.modes.iter().enumerate() {
-            let mut next = Vec::with_capacity(places.len() * m.pooled * m.kernel);
-            for &place in &places {
-                for i in 0..m.pooled {
-                    for a in 0..m.kernel {
-                        next.push(place + i * stride[j] + a * stride[n + j]);
-                    }
-                }
+            for (k, size) in m.feature_shape().into_iter().enumerate() {
+                let stride = stride[j + k * n];
+                places =
+                    places.iter().flat_map(|&place| (0..size).map(move |v| place + v * stride)).collect();
             }
-            places = next;
         }
         places
     }
@@ -247,7 +337,7 @@ impl Geometry {
     }
 }
 
-fn mode(mode: usize, sizes: [usize; 7]) -> Result<Mode> {
+fn layer(mode: usize, sizes: [usize; 7]) -> Result<Layer> {
     let [input, kernel, stride, padding, dilation, pool, pool_stride] = sizes;
     for (key, value) in [
         ("input", input),
@@ -278,5 +368,5 @@ fn mode(mode: usize, sizes: [usize; 7]) -> Result<Mode> {
         return Err(CnnError::PoolExceedsConvolution { mode, pool, conv });
     }
     let pooled = (conv - pool) / pool_stride + 1;
-    Ok(Mode { input, kernel, stride, padding, dilation, pool, pool_stride, conv, pooled })
+    Ok(Layer { input, kernel, stride, padding, dilation, pool, pool_stride, conv, pooled })
 }

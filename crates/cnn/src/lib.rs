@@ -32,7 +32,7 @@ pub mod structure;
 pub mod windows;
 
 pub use error::CnnError;
-pub use geometry::{Geometry, GeometrySpec, Mode};
+pub use geometry::{Geometry, GeometrySpec, Layer, LayerSpec, Mode};
 pub use modes::OutputModes;
 pub use spec::StructureSpec;
 pub use structure::{Counts, Factors, Structure};

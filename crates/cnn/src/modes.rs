@@ -9,6 +9,8 @@ pub struct OutputModes {
     pub positions: Vec<usize>,
     /// Kernel taps `l_1 … l_N`, or the axes of plain data.
     pub taps: Vec<usize>,
+    /// Convolution layers; the taps of the last layer come first. 1 for plain data.
+    pub layers: usize,
     /// Responses `M`.
     pub outputs: usize,
 }
@@ -16,7 +18,7 @@ pub struct OutputModes {
 impl OutputModes {
     /// Modes of data without a geometry: the axes of one observation.
     pub fn plain(shape: &[usize], outputs: usize) -> Self {
-        Self { positions: Vec::new(), taps: shape.to_vec(), outputs }
+        Self { positions: Vec::new(), taps: shape.to_vec(), layers: 1, outputs }
     }
 
     /// `D`, the number of features.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::families::{FAMILIES, Family};
+use crate::families::{FAMILIES, Family, draft::Draft};
 use crate::{CnnError, OutputModes, Result, Structure};
 
 /// A structure read from TOML; [`StructureSpec::build`] gives it sizes.
@@ -64,7 +64,9 @@ impl StructureSpec {
     fn family(&self) -> Result<Box<dyn Family>> {
         self.outputs()?;
         let mut keys = self.table.clone();
-        keys.remove("outputs");
+        for common in ["outputs", "groups", "head_ranks"] {
+            keys.remove(common);
+        }
         let kind = match keys.remove("kind") {
             Some(toml::Value::String(kind)) => kind,
             Some(other) => return Err(bad(format!("kind = {other}; it has to be a text"))),
@@ -82,7 +84,20 @@ impl StructureSpec {
 
     /// The structure over the given output modes (their `outputs` counts).
     pub fn build(&self, modes: &OutputModes) -> Result<Structure> {
-        self.family()?.build(modes)
+        let family = self.family()?;
+        let groups: Option<Vec<Vec<usize>>> = self.common("groups", family.takes_groups())?;
+        let head_ranks: Option<Vec<usize>> = self.common("head_ranks", family.takes_head_ranks())?;
+        family.build(Draft::new(modes, groups.as_deref(), head_ranks.as_deref())?)
+    }
+
+    /// A key that several families share.
+    fn common<T: serde::de::DeserializeOwned>(&self, key: &str, taken: bool) -> Result<Option<T>> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        if !taken {
+            return Err(bad(format!("kind \"{}\" has no key {key}", self.kind())));
+        }
+        let read = value.clone().try_into().map(Some);
+        read.map_err(|e: toml::de::Error| bad(format!("{key} = {value}: {}", e.message())))
     }
 }
 

@@ -32,14 +32,7 @@ impl Windows {
         let modes = geometry
             .modes()
             .iter()
-            .map(|m| ModeWindows {
-                input: m.input,
-                weight: 1.0 / m.pool as f64,
-                rows: (0..m.pooled)
-                    .flat_map(|i| (0..m.kernel).map(move |a| (i, a)))
-                    .map(|(i, a)| m.rows(i, a).collect())
-                    .collect(),
-            })
+            .map(|m| ModeWindows { input: m.input(), weight: m.weight(), rows: m.feature_rows() })
             .collect();
         Self { modes, place: geometry.interleaved_to_split(), input_shape: geometry.input_shape() }
     }

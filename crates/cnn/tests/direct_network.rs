@@ -88,6 +88,7 @@ fn spec(modes: &[[usize; 7]]) -> GeometrySpec {
         dilation: Some(column(4)),
         pool: Some(column(5)),
         pool_stride: Some(column(6)),
+        deeper: vec![],
     }
 }
 
@@ -101,7 +102,7 @@ fn filled(shape: &[usize], seed: u64) -> ArrayD<f64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn linear_network_is_an_inner_product(
@@ -149,6 +150,77 @@ proptest! {
             prop_assert!((by_z - expected[o]).abs() <= 1e-10 * scale, "{by_z} {}", expected[o]);
             prop_assert!((by_x - expected[o]).abs() <= 1e-10 * scale, "{by_x} {}", expected[o]);
         }
+    }
+
+    /// Two layers: the pooled feature maps of the first are the input of the second.
+    #[test]
+    fn deep_linear_network_is_an_inner_product(
+        first in prop::collection::vec(mode(), 1..=3),
+        kernels in (1usize..3, 1usize..3),
+        seed in 0u64..1000,
+    ) {
+        let mut all = spec(&first);
+        let below = Geometry::new(&all).unwrap();
+        let n = first.len();
+        // A second layer that fits: kernel 2 (or 1), padding 1 in the first mode, pool 2 where there is room.
+        let size = below.positions_shape();
+        let kernel: Vec<usize> = size.iter().map(|&d| d.min(2)).collect();
+        let padding: Vec<usize> = (0..n).map(|j| usize::from(j == 0)).collect();
+        let pool: Vec<usize> = (0..n).map(|j| if size[j] + 2 * padding[j] > kernel[j] { 2 } else { 1 }).collect();
+        let second = convstat_cnn::LayerSpec {
+            kernel: kernel.clone(),
+            padding: Some(padding.clone()),
+            pool: Some(pool.clone()),
+            pool_stride: Some(vec![1; n]),
+            ..Default::default()
+        };
+        all.deeper.push(second);
+        let geometry = Geometry::new(&all).unwrap();
+        prop_assume!(geometry.features() <= 20_000 && geometry.inputs() <= 2000);
+        let (k1, k2) = kernels;
+        let a: Vec<ArrayD<f64>> = (0..k1).map(|k| filled(&below.kernel_shape(), seed + k as u64)).collect();
+        let top: Vec<Vec<ArrayD<f64>>> =
+            (0..k2).map(|k| (0..k1).map(|m| filled(&kernel, seed + 50 + (k * k1 + m) as u64)).collect()).collect();
+        let b: Vec<ArrayD<f64>> = (0..k2).map(|k| filled(&geometry.positions_shape(), seed + 77 + k as u64)).collect();
+        let x = filled(&geometry.input_shape(), seed + 999);
+
+        // The direct network: feature maps of layer 1 by unit weights, then layer 2 on each of them.
+        let maps: Vec<ArrayD<f64>> = (0..k1)
+            .map(|m| ArrayD::from_shape_fn(IxDyn(&size), |at| {
+                let mut unit = ArrayD::zeros(IxDyn(&size));
+                unit[&at] = 1.0;
+                network(&spec(&first), &x, &a[m..=m], &[unit])[0]
+            }))
+            .collect();
+        let upper = GeometrySpec {
+            input: size, kernel, padding: Some(padding), pool: Some(pool), pool_stride: Some(vec![1; n]),
+            ..GeometrySpec::default()
+        };
+        let expected: f64 = (0..k2)
+            .flat_map(|k| (0..k1).map(move |m| (k, m)))
+            .map(|(k, m)| network(&upper, &maps[m], &top[k][m..=m], &b[k..=k])[0])
+            .sum();
+
+        let structure = StructureSpec::parse(&format!("{{ kind = \"deep\", kernels = [{k1}, {k2}] }}"))
+            .unwrap()
+            .build(&geometry.output_modes(1))
+            .unwrap();
+        let shapes = structure.factor_shapes();
+        let stack = |shape: &[usize], f: &dyn Fn(&[usize]) -> f64| {
+            ArrayD::from_shape_fn(IxDyn(shape), |i| f(&(0..shape.len()).map(|d| i[d]).collect::<Vec<_>>()))
+        };
+        let factors = vec![
+            stack(&shapes[0], &|i| b[i[1]].as_slice().unwrap()[i[0]]),
+            stack(&shapes[1], &|i| top[i[0]][i[1]][IxDyn(&i[2..])]),
+            stack(&shapes[2], &|i| a[i[0]][IxDyn(&i[1..])]),
+        ];
+        let w = structure.coefficient_matrix(&factors).unwrap();
+        let windows = geometry.windows();
+        let z = windows.apply(&x.to_shape((geometry.inputs(), 1)).unwrap().view());
+        let found = z.column(0).dot(&w.column(0));
+        prop_assert!((found - expected).abs() <= 1e-10 * expected.abs().max(1.0), "{found} {expected}");
+        let u = geometry.factors();
+        prop_assert_eq!(u[0].ncols(), geometry.modes()[0].feature_shape().iter().product::<usize>());
     }
 
     #[test]

@@ -9,7 +9,7 @@ fn build(text: &str, modes: &OutputModes) -> Structure {
 }
 
 fn modes(positions: &[usize], taps: &[usize], outputs: usize) -> OutputModes {
-    OutputModes { positions: positions.to_vec(), taps: taps.to_vec(), outputs }
+    OutputModes { positions: positions.to_vec(), taps: taps.to_vec(), layers: 1, outputs }
 }
 
 /// Central differences of the contraction.
@@ -170,5 +170,138 @@ fn wrong_structures_name_the_mend() {
     ] {
         let found = message(text);
         assert!(found.contains(expected), "{text}: {found}");
+    }
+}
+
+/// A description and modes of each family with a closed form.
+fn closed_forms() -> impl Strategy<Value = (String, OutputModes)> {
+    let sizes = (1usize..5, 1usize..5, 1usize..5, 1usize..5, 1usize..4);
+    let ranks = (1usize..5, 1usize..4, 1usize..4, 1usize..4, 1usize..3);
+    (sizes, ranks, 0usize..6).prop_map(|((p, a, b, c, m), (k, r, s, t, _), family)| {
+        let flat = modes(&[p], &[a, b, c], m);
+        let two = OutputModes { layers: 2, ..modes(&[p], &[a, b, c, 2], m) };
+        match family {
+            0 => (
+                format!("{{ kind = \"tucker\", ranks = [{r}, {s}, {t}], r = {}, kernels = {k} }}", r.min(2)),
+                flat,
+            ),
+            1 => (format!("{{ kind = \"cp\", rank = {}, kernels = {k} }}", r.min(2)), flat),
+            2 => (format!("{{ kind = \"tensor-train\", ranks = [{r}, {s}, {t}], kernels = {k} }}"), flat),
+            3 => (format!("{{ kind = \"bottleneck\", r = {r}, r_in = {s}, kernels = {k} }}"), flat),
+            4 => (format!("{{ kind = \"r2plus1d\", mid = {r}, kernels = {k} }}"), flat),
+            _ => (format!("{{ kind = \"deep\", kernels = [{r}, {k}] }}"), two),
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn dimension_is_the_closed_form_wherever_there_is_one((text, modes) in closed_forms()) {
+        let s = build(&text, &modes);
+        if let Some(df) = s.counts().df_closed_form {
+            prop_assert_eq!(s.df().unwrap(), df, "{} {:?}", text, modes);
+        }
+    }
+
+    #[test]
+    fn kernels_beyond_the_rank_change_no_dimension(p in 1usize..5, r in 1usize..4, extra in 0usize..9) {
+        let m = modes(&[p], &[3, 2, 3], 1);
+        let families: [fn(usize, usize) -> String; 5] = [
+            |r, k| format!("{{ kind = \"tucker\", ranks = [2, 2, 2], r = {r}, kernels = {k} }}"),
+            |r, k| format!("{{ kind = \"cp\", rank = {r}, kernels = {k} }}"),
+            |r, k| format!("{{ kind = \"tensor-train\", ranks = [{r}, 2, 2], kernels = {k} }}"),
+            |r, k| format!("{{ kind = \"bottleneck\", r = {r}, kernels = {k} }}"),
+            |r, k| format!("{{ kind = \"inverted-residual\", expanded = {r}, kernels = {k} }}"),
+        ];
+        for text in families {
+            let (small, large) = (build(&text(r, r), &m), build(&text(r, r + extra), &m));
+            prop_assert_eq!(small.df().unwrap(), large.df().unwrap());
+            prop_assert_eq!(small.d_m(), large.d_m());
+            // The excess is what THEORY §2 says: (K − R)(R + P).
+            prop_assert_eq!(large.naive_parameters() - small.naive_parameters(), extra * (r + p));
+            let excess = large.redundant_parameters(p).unwrap() - small.redundant_parameters(p).unwrap();
+            prop_assert_eq!(excess, extra * (r + p));
+        }
+    }
+}
+
+#[test]
+fn every_family_differentiates_and_counts() {
+    let m = modes(&[2, 2], &[2, 3, 4], 1);
+    let deep = OutputModes { layers: 2, ..modes(&[2], &[2, 1, 2, 3], 1) };
+    let cases: Vec<(&str, OutputModes, usize)> = vec![
+        ("{ kind = \"tucker\", ranks = [2, 2, 2], r = 2, kernels = 3 }", m.clone(), 12 + 6 + 16 + 18),
+        (
+            "{ kind = \"tucker\", ranks = [2, 2], r = 2, kernels = 3, groups = [[0, 1], [2]] }",
+            m.clone(),
+            12 + 6 + 8 + 20,
+        ),
+        ("{ kind = \"cp\", rank = 2, kernels = 3 }", m.clone(), 12 + 6 + 18),
+        ("{ kind = \"factorised-higher-order\", rank = 2, kernels = 3 }", m.clone(), 12 + 6 + 18),
+        ("{ kind = \"tensor-train\", ranks = [2, 2, 2], kernels = 3 }", m.clone(), 12 + 6 + 8 + 12 + 8),
+        ("{ kind = \"kronecker\", outer = [2, 1, 2], terms = 2, kernels = 3 }", m.clone(), 12 + 24 + 36),
+        ("{ kind = \"bottleneck\", r = 2, kernels = 3 }", m.clone(), 12 + 6 + 24 + 8),
+        ("{ kind = \"depthwise-separable\", kernels = 3 }", m.clone(), 12 + 12 + 24),
+        ("{ kind = \"inverted-residual\", expanded = 5, kernels = 3 }", m.clone(), 12 + 15 + 30 + 20),
+        ("{ kind = \"resnext\", cardinality = 2, width = 2, kernels = 3 }", m.clone(), 12 + 12 + 48 + 16),
+        (
+            "{ kind = \"shufflenet\", conv_groups = 2, channels = 4, kernels = 6 }",
+            m.clone(),
+            24 + 12 + 24 + 8,
+        ),
+        ("{ kind = \"r2plus1d\", mid = 2, kernels = 3 }", m.clone(), 12 + 12 + 24),
+        ("{ kind = \"standard\", kernels = 3, head_ranks = [1, 2] }", m, 6 + 2 + 4 + 72),
+        ("{ kind = \"deep\", kernels = [3, 2] }", deep.clone(), 4 + 12 + 18),
+        ("{ kind = \"t-net\", kernels = 3, ranks = [2, 2, 2, 2] }", deep, 6 + 16 + 6 + 6 + 4 + 4),
+    ];
+    for (text, modes, naive) in cases {
+        let s = build(text, &modes);
+        assert_eq!(s.naive_parameters(), naive, "{text}");
+        let factors = s.generic_point();
+        let jacobian = s.jacobian(&factors).unwrap();
+        for (c, column) in numeric_jacobian(&s, &factors).iter().enumerate() {
+            for (r, v) in column.iter().enumerate() {
+                assert!((jacobian[[r, c]] - v).abs() < 1e-7 * v.abs().max(1.0), "{text} ({r}, {c})");
+            }
+        }
+        let df = s.df().unwrap();
+        assert!(df <= s.coefficients() && df <= naive && s.d_m() > 0, "{text}");
+    }
+}
+
+/// Kernels `A[k, tap…]` of a block with one pooled position and the head fixed to unit vectors.
+#[test]
+fn grouped_blocks_are_their_convolutions() {
+    // ShuffleNet by its steps on a 1×1 image: pointwise in groups, shuffle, depthwise, pointwise in groups.
+    let (g, mid, kernels, channels) = (2usize, 4usize, 2usize, 4usize);
+    let s = build(
+        "{ kind = \"shufflenet\", conv_groups = 2, channels = 4, kernels = 2 }",
+        &modes(&[1], &[1, channels], 1),
+    );
+    let f = s.generic_point();
+    let w = s.contract(&f).unwrap();
+    let (head, out, depth, input) = (&f[0], &f[1], &f[2], &f[3]);
+    for c in 0..channels {
+        // Inner channel j of input group u sits at u·(mid/g) + j; the shuffle moves it to j·g + u.
+        let mut inner = vec![0.0; mid];
+        let u = c / (channels / g);
+        for j in 0..mid / g {
+            let (y, x) = (j / (mid / g / g), j % (mid / g / g));
+            inner[j * g + u] = input[[u, y, x, c % (channels / g)]] * depth[[u, y, x, 0]];
+        }
+        let mut total = 0.0;
+        for k in 0..kernels {
+            let (y, n) = (k / (kernels / g), k % (kernels / g));
+            for q in 0..mid / g {
+                // Output group y reads shuffled channels y·(mid/g) …
+                let at = y * (mid / g) + q;
+                let (j, u) = (at / g, at % g);
+                let x = j % (mid / g / g);
+                total += head[[0, y, n]] * out[[y, n, u, x]] * inner[at];
+            }
+        }
+        assert!((total - w[c]).abs() < 1e-12, "channel {c}: {total} {}", w[c]);
     }
 }

@@ -14,7 +14,7 @@ fn normals(seed: u64) -> impl FnMut() -> f64 {
 }
 
 fn build(text: &str, positions: &[usize], taps: &[usize], outputs: usize) -> Structure {
-    let modes = OutputModes { positions: positions.to_vec(), taps: taps.to_vec(), outputs };
+    let modes = OutputModes { positions: positions.to_vec(), taps: taps.to_vec(), layers: 1, outputs };
     StructureSpec::parse(text).unwrap().build(&modes).unwrap()
 }
 

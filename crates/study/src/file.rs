@@ -1,6 +1,6 @@
 //! The study file.
 
-use convstat_cnn::{GeometrySpec, StructureSpec, spec::suggestion};
+use convstat_cnn::{GeometrySpec, LayerSpec, StructureSpec, spec::suggestion};
 use convstat_estimate::{SolverKind, Start};
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,9 @@ pub struct Setting {
     /// Pooling strides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool_stride: Option<Vec<usize>>,
+    /// Further layers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deeper: Vec<LayerSpec>,
     /// The structure that is fitted (and of the truth, unless `truth` names another setting's).
     pub structure: StructureSpec,
     /// Settings with the same key share the true coefficients of the first of them.
@@ -96,6 +99,7 @@ impl Setting {
             dilation: self.dilation.clone(),
             pool: self.pool.clone(),
             pool_stride: self.pool_stride.clone(),
+            deeper: self.deeper.clone(),
         }
     }
 }

@@ -212,7 +212,12 @@ impl SettingContext {
 
 /// Everything about a setting that decides its rows, as text.
 fn describe_setting(s: &Setting) -> String {
-    format!("{:?} {}", s.geometry(), s.structure)
+    format!("{} {}", canonical(&s.geometry()), s.structure)
+}
+
+/// JSON: keys that a study file leaves out stay out, so that a new optional key changes no identity.
+fn canonical(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
@@ -227,17 +232,20 @@ fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
             for (e, estimator) in file.estimator.iter().enumerate() {
                 for &n in &sizes {
                     let data_key = format!(
-                        "{:?}|{}|{}|{:?}|{:?}|{:?}|{n}",
-                        setting.geometry(),
+                        "{}|{}|{}|{}|{}|{}|{n}",
+                        canonical(&setting.geometry()),
                         context.structure.outputs(),
                         context.truth_key,
-                        design,
-                        file.noise,
-                        file.truth,
+                        canonical(design),
+                        canonical(&file.noise),
+                        canonical(&file.truth),
                     );
                     let identity = format!(
-                        "v1|{}|{}|{data_key}|{}|{estimator:?}",
-                        file.study.seed, setting.name, setting.structure
+                        "v1|{}|{}|{data_key}|{}|{}",
+                        file.study.seed,
+                        setting.name,
+                        setting.structure,
+                        canonical(estimator)
                     );
                     cells.push(Cell {
                         id: Digest::of(&identity).short(),

@@ -27,7 +27,7 @@ fn s3_with_one_kernel() {
 #[test]
 fn identity_covariance_is_the_top_singular_values() {
     convstat_tensor::blas::single_thread().unwrap();
-    let modes = OutputModes { positions: vec![4], taps: vec![27], outputs: 1 };
+    let modes = OutputModes { positions: vec![4], taps: vec![27], layers: 1, outputs: 1 };
     let cnn = StructureSpec::parse("{ kind = \"cnn\", kernels = 1 }").unwrap().build(&modes).unwrap();
     let d = statistical_dimension(&cnn, &Array2::eye(108), 300, 2, 2).unwrap();
     // THEORY §4.2: rank 1, 4×27, Σ = I: δ = 72.1, given to the last digit.

@@ -46,6 +46,13 @@ impl Formulate {
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
         let geometry = read_geometry(&self.geometry)?;
+        if geometry.layers() > 1 {
+            return Err(Failure::new(format!(
+                "the geometry has {} layers; formulate takes one",
+                geometry.layers()
+            ))
+            .help("remove deeper from the geometry file"));
+        }
         let a = read(&self.kernels, "a")?;
         let b = read(&self.weights, "b")?;
         let x = self.input.as_deref().map(|p| read(p, "x")).transpose()?;

@@ -1,9 +1,9 @@
-//! `cnn`: K full kernels and a fully connected layer, `pk,kabc->pabc` (THEORY §2).
+//! `cnn` (also `standard`): K full kernels and a fully connected layer, `pk,kabc->pabc` (THEORY §2).
 
 use serde::Deserialize;
 
-use super::{Family, draft::Draft};
-use crate::{Counts, OutputModes, Result, Structure};
+use super::{Draft, Family};
+use crate::{Counts, Result, Structure};
 
 /// Keys of kind `cnn`.
 #[derive(Debug, Deserialize)]
@@ -16,17 +16,18 @@ pub struct Cnn {
 impl Family for Cnn {
     /// `d_M = K(P + L + 1)` and `df = K(P + L − K)` with `K ← min(K, P, L)`; `P` counts positions
     /// times responses.
-    fn build(&self, modes: &OutputModes) -> Result<Structure> {
-        let mut draft = Draft::new(modes)?;
+    fn build(&self, mut draft: Draft) -> Result<Structure> {
         let k = draft.bond('k', "kernels", self.kernels)?;
-        let (response, taps) = (draft.response.clone(), draft.taps.clone());
-        let (p, l) = (draft.size(&response), draft.size(&taps));
-        draft.factor(&[&response, &[k]]);
+        let taps = draft.taps.clone();
+        let (p, l, full) = (draft.head_size(), draft.size(&taps), draft.head_is_full());
+        draft.head(&[k])?;
         draft.factor(&[&[k], &taps]);
         let rank = self.kernels.min(p).min(l);
-        Ok(draft.build(&format!("cnn(K={})", self.kernels))?.with_counts(Counts {
-            d_m: rank * (p + l + 1),
-            df_closed_form: Some(rank * (p + l - rank)),
+        let structure = draft.build(&format!("cnn(K={})", self.kernels))?;
+        let d_m = if full { rank * (p + l + 1) } else { structure.d_m() };
+        Ok(structure.with_counts(Counts {
+            d_m,
+            df_closed_form: full.then(|| rank * (p + l - rank)),
             kernels: Some(self.kernels),
             rank: Some(rank),
             factored_kernels: false,

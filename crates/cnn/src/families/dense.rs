@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Family, draft::Draft};
-use crate::{Counts, OutputModes, Result, Structure};
+use super::{Draft, Family};
+use crate::{Counts, Result, Structure};
 
 /// Keys of kind `dense` (none).
 #[derive(Debug, Deserialize)]
@@ -11,12 +11,14 @@ use crate::{Counts, OutputModes, Result, Structure};
 pub struct Dense {}
 
 impl Family for Dense {
-    fn build(&self, modes: &OutputModes) -> Result<Structure> {
-        let mut draft = Draft::new(modes)?;
-        let (response, taps) = (draft.response.clone(), draft.taps.clone());
-        let all = draft.size(&response) * draft.size(&taps);
-        let (p, o) = response.split_at(1);
-        draft.factor(&[p, &taps, o]);
+    fn takes_head_ranks(&self) -> bool {
+        false
+    }
+
+    fn build(&self, mut draft: Draft) -> Result<Structure> {
+        let output = draft.output();
+        let all = draft.size(&output);
+        draft.factor(&[&output]);
         Ok(draft.build("dense")?.with_counts(Counts {
             d_m: all,
             df_closed_form: Some(all),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use convstat_tensor::Einsum;
 use serde::Deserialize;
 
-use super::Family;
-use crate::{CnnError, OutputModes, Result, Structure};
+use super::{Draft, Family};
+use crate::{CnnError, Result, Structure};
 
 /// Keys of a network written out.
 #[derive(Debug, Deserialize)]
@@ -23,7 +23,12 @@ pub struct Network {
 }
 
 impl Family for Network {
-    fn build(&self, modes: &OutputModes) -> Result<Structure> {
+    fn takes_head_ranks(&self) -> bool {
+        false
+    }
+
+    fn build(&self, draft: Draft) -> Result<Structure> {
+        let modes = &draft.modes;
         let bad = |reason: String| Err(CnnError::BadStructure { reason });
         let network = Einsum::parse(&self.einsum)?;
         let spelling = modes.spelling(network.output.len())?;
