@@ -4,11 +4,13 @@
 //! * [`literature_bound`]: the bound of the literature, with its condition and labelled unknowns (§4.1).
 //! * [`explicit_bound`]: the Gaussian-comparison bound with every constant known (§4.2), and
 //!   [`statistical_dimension`], which it needs.
-//! * [`identification`]: what a singular second moment leaves identified (§3, last bullet).
+//! * [`planner`]: the n that a target error needs, risk quantiles, and rates of the literature (§4.5).
+//! * [`identification`](fn@identification): what a singular second moment leaves identified (§3, last bullet).
 
 pub mod bounds;
 pub mod error;
 pub mod identify;
+pub mod planner;
 pub mod risk;
 pub mod statdim;
 
@@ -18,7 +20,8 @@ pub use bounds::{
 };
 pub use error::TheoryError;
 pub use identify::{Identification, identification};
-pub use risk::TangentRisk;
+pub use planner::{ErrorNorm, du_rates, equivariance_gap, n_for_explicit, n_for_literature};
+pub use risk::{TangentRisk, ols_risk, ridge_risk};
 pub use statdim::{StatisticalDimension, statistical_dimension};
 
 /// Result of this crate.

@@ -20,6 +20,8 @@ pub struct TangentRisk {
     pub tangent_dimension: usize,
     /// `tr[(Qᵀ Σ_Z Q)^{-1}]` over the identified part.
     pub trace: f64,
+    /// `tr[(Qᵀ Σ_Z Q)^{-2}]` over the identified part.
+    pub trace_of_square: f64,
     /// Orthonormal basis of the tangent space, `D M × tangent dimension`.
     basis: Array2<f64>,
     /// `Σ_Z^{1/2} Q`, `rank(Σ_Z) M × tangent dimension`.
@@ -38,7 +40,8 @@ impl TangentRisk {
         Ok(Self {
             df: identified.len(),
             tangent_dimension: basis.ncols(),
-            trace: identified.iter().map(|v| 1.0 / (v * v)).sum(),
+            trace: identified.iter().map(|v| v.powi(-2)).sum(),
+            trace_of_square: identified.iter().map(|v| v.powi(-4)).sum(),
             basis,
             scaled,
         })
@@ -96,4 +99,31 @@ pub fn ols_risk(second_moment: &Array2<f64>, sigma: f64, n: f64) -> Result<Optio
     let inverse: f64 = values.iter().map(|v| 1.0 / v).sum();
     let variance = sigma * sigma / divisor;
     Ok(Some((variance * inverse, variance * d as f64)))
+}
+
+/// Exact risks of ridge given a design, squared and for one response: with `G = zᵀz` and `H = (G + λI)^{-1}` the error
+/// is `−λ H w + H zᵀξ`, so the risks are `λ² wᵀ H M H w + σ² tr(M H G H)` for `M = I` (Frobenius) and `M = Σ_Z`
+/// (prediction). `z` holds the rows, raw or compressed; `w` the truth.
+pub fn ridge_risk(
+    z: &Array2<f64>,
+    second_moment: &Array2<f64>,
+    w: &ndarray::Array1<f64>,
+    lambda: f64,
+    sigma: f64,
+) -> Result<(f64, f64)> {
+    crate::error::positive("lambda", lambda)?;
+    let (_, s, vt) = svd(&z.view())?;
+    let d = z.ncols();
+    // H = V diag(1/(s² + λ)) Vᵀ + (I − VVᵀ)/λ, so λHw = w − V diag(s²/(s² + λ)) Vᵀw.
+    let shrink = s.mapv(|v| v * v / (v * v + lambda));
+    let bias = w - &vt.t().dot(&(&shrink * &vt.dot(w)));
+    let spread = s.mapv(|v| v / (v * v + lambda));
+    let noise = &vt.t() * &spread;
+    let both = |m: Option<&Array2<f64>>| {
+        let weighted = |a: &Array2<f64>| m.map_or_else(|| a.clone(), |m| m.dot(a));
+        let b = bias.view().insert_axis(ndarray::Axis(1)).to_owned();
+        (&b * &weighted(&b)).sum() + sigma * sigma * (&noise * &weighted(&noise)).sum()
+    };
+    debug_assert_eq!(noise.nrows(), d);
+    Ok((both(None), both(Some(second_moment))))
 }
