@@ -25,6 +25,21 @@ pub fn sqrt_dm_over_n() -> String {
     format!("√({} / {})", d_m(), it("n"))
 }
 
+/// An italic letter.
+pub fn italic(letter: &str) -> String {
+    it(letter)
+}
+
+/// `a / b`, both italic.
+pub fn ratio(a: &str, b: &str) -> String {
+    format!("{} / {}", it(a), it(b))
+}
+
+/// `√(df / (n − df − 1))`.
+pub fn collapse_abscissa() -> String {
+    format!("√(df / ({} − df − 1))", it("n"))
+}
+
 /// `n`.
 pub fn n() -> String {
     it("n")

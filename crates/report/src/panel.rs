@@ -63,6 +63,8 @@ pub struct Panel {
     pub log_y: bool,
     /// Logarithmic abscissa.
     pub log_x: bool,
+    /// A linear ordinate starts at 0.
+    pub from_zero: bool,
 }
 
 /// An entry of a legend.
@@ -209,7 +211,10 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult {
     let axis = |values: Vec<f64>, log: bool| if log { log_range(&values) } else { linear_range(&values) };
     let (x, y) = extents(panel);
     let (x0, x1) = axis(x, panel.log_x);
-    let (y0, y1) = axis(y, panel.log_y);
+    let (mut y0, y1) = axis(y, panel.log_y);
+    if panel.from_zero && !panel.log_y {
+        y0 = 0.0;
+    }
     let mut builder = ChartBuilder::on(area);
     builder
         .margin_left(u(14.0))

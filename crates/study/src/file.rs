@@ -36,6 +36,33 @@ pub struct StudyFile {
     /// Unit tests of error bounds.
     #[serde(default)]
     pub check: Vec<CheckSpec>,
+    /// Figures to draw (default: rate and bounds).
+    #[serde(default)]
+    pub figure: Vec<Figure>,
+}
+
+/// Table `[[figure]]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Figure {
+    /// Which.
+    pub kind: FigureKind,
+}
+
+/// The standard figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FigureKind {
+    /// Error against `√(d_M/n)`.
+    Rate,
+    /// Bounds, risk and measurement on a logarithmic axis.
+    Bounds,
+    /// Error and parameters against the number of kernels.
+    Kernels,
+    /// Prediction error of everything against `√(df/(n−df−1))`.
+    Collapse,
+    /// How often the error exceeds bound and risk quantile, against the stated probability.
+    Coverage,
 }
 
 /// Table `[study]`.

@@ -29,6 +29,10 @@ pub struct CellSummary {
     pub df: usize,
     /// Naive parameters.
     pub naive: usize,
+    /// Output channels `K`, where the family has them.
+    pub kernels: Option<usize>,
+    /// Rank on the output channels `R`.
+    pub rank: Option<usize>,
     /// Errors of the replicates that count, prediction norm.
     pub errors_pred: Vec<f64>,
     /// The same in Frobenius norm.
@@ -184,6 +188,8 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
         d_m: setting.structure.d_m(),
         df: (rows.df / rows.pred.len().max(1) as f64).round() as usize,
         naive: setting.structure.naive_parameters(),
+        kernels: setting.structure.counts().kernels,
+        rank: setting.structure.counts().rank,
         pred: squares(&rows.pred),
         frob: squares(&rows.frob),
         errors_pred: rows.pred.clone(),

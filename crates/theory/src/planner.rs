@@ -79,6 +79,26 @@ impl TangentRisk {
     }
 }
 
+/// As [`TangentRisk::quantile`] in prediction norm, from the dimension alone.
+pub fn prediction_quantile(df: usize, sigma: f64, n: f64, confidence: f64) -> Result<Option<f64>> {
+    quantile(df as f64, df as f64, df, sigma, n, confidence)
+}
+
+/// `√(σ² trace/(n−df+1) · F_{freedom, n−df+1}(confidence))`.
+fn quantile(trace: f64, freedom: f64, df: usize, sigma: f64, n: f64, confidence: f64) -> Result<Option<f64>> {
+    check_confidence(confidence)?;
+    let rest = n - df as f64 + 1.0;
+    if rest < 1.0 || df == 0 {
+        return Ok(None);
+    }
+    let law = FisherSnedecor::new(freedom, rest).map_err(|_| TheoryError::OutOfRange {
+        argument: "n",
+        value: n,
+        range: "above df",
+    })?;
+    Ok(Some((sigma * sigma * trace / rest * law.inverse_cdf(confidence)).sqrt()))
+}
+
 /// Smallest n at which the explicit bound is at most `target` (times `√λ_min(Σ_Z)`, `scale`, for the Frobenius
 /// norm; `scale = 1` for prediction).
 pub fn n_for_explicit(bound: &ExplicitBound, sigma: f64, target: f64, scale: f64) -> Result<Option<f64>> {

@@ -41,7 +41,7 @@ impl Figures {
                 partly = true;
             }
             let out = self.out.clone().unwrap_or_else(|| path.join("figures"));
-            for file in draw(&study.plan.file.study.name, &summary, &out, &formats)? {
+            for file in draw(&study.plan.file, &summary, &out, &formats)? {
                 print(&format!("{}\n", file.display()))?;
             }
         }

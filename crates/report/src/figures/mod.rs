@@ -1,11 +1,15 @@
 //! The standard figures, one file each. A new figure is a file here and a line in [`FIGURES`].
 
 mod bounds;
+mod collapse;
+mod coverage;
+mod kernels;
 mod rate;
 
 use std::path::{Path, PathBuf};
 
-use convstat_study::{CellSummary, Summary};
+use convstat_study::file::FigureKind;
+use convstat_study::{CellSummary, StudyFile, Summary};
 
 use crate::{Canvas, Format, ReportError, Result};
 
@@ -14,6 +18,8 @@ use crate::{Canvas, Format, ReportError, Result};
 pub struct FigureData<'a> {
     /// Name of the study.
     pub name: &'a str,
+    /// Standard deviation of its noise.
+    pub sigma: f64,
     /// Its summary.
     pub summary: &'a Summary,
 }
@@ -22,13 +28,24 @@ pub struct FigureData<'a> {
 pub type Draw = fn(&FigureData) -> Result<Option<Canvas>>;
 
 /// All standard figures.
-pub const FIGURES: &[(&str, Draw)] = &[("rate", rate::draw), ("bounds", bounds::draw)];
+pub const FIGURES: &[(FigureKind, Draw)] = &[
+    (FigureKind::Rate, rate::draw),
+    (FigureKind::Bounds, bounds::draw),
+    (FigureKind::Kernels, kernels::draw),
+    (FigureKind::Collapse, collapse::draw),
+    (FigureKind::Coverage, coverage::draw),
+];
 
-/// Draws every standard figure that the study has data for and saves it; returns the files.
-pub fn draw(name: &str, summary: &Summary, out: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
-    let data = FigureData { name, summary };
+/// Draws the figures that the study names (rate and bounds if it names none) and saves those it has
+/// data for; returns the files.
+pub fn draw(file: &StudyFile, summary: &Summary, out: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
+    let data = FigureData { name: &file.study.name, sigma: file.noise.sigma, summary };
+    let mut wanted: Vec<FigureKind> = file.figure.iter().map(|f| f.kind).collect();
+    if wanted.is_empty() {
+        wanted = vec![FigureKind::Rate, FigureKind::Bounds];
+    }
     let mut files = Vec::new();
-    for (_, figure) in FIGURES {
+    for (_, figure) in FIGURES.iter().filter(|(kind, _)| wanted.contains(kind)) {
         if let Some(canvas) = figure(&data)? {
             files.extend(canvas.save(out, formats)?);
         }
@@ -52,6 +69,8 @@ fn design_title(label: &str) -> String {
     let (kind, keys) = label.split_once('(').unwrap_or((label, ""));
     let kind = match kind {
         "var1" => "VAR(1)",
+        "student-t" => "Student t",
+        "rademacher" => "Rademacher",
         other => other,
     };
     let keys = keys.trim_end_matches(')').replace("rho=", "ρ = ").replace("nu=", "ν = ");

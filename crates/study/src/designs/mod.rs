@@ -3,6 +3,7 @@
 //! and a line in [`DesignSpec::law`].
 
 pub mod normal;
+pub mod tails;
 pub mod var1;
 
 use ndarray::Array2;
@@ -19,6 +20,12 @@ pub enum DesignSpec {
     Normal(normal::Normal),
     /// Vector autoregression across observations.
     Var1(var1::Var1),
+    /// Independent uniform entries.
+    Uniform(tails::Uniform),
+    /// Independent signs.
+    Rademacher(tails::Rademacher),
+    /// Independent Student t entries.
+    StudentT(tails::StudentT),
 }
 
 /// A law of the inputs.
@@ -26,9 +33,13 @@ pub trait Design {
     /// Name in tables, unique in a study.
     fn label(&self) -> String;
     /// Whether rows are independent Gaussian, as the finite-sample risk and the explicit bound assume.
-    fn is_iid_gaussian(&self) -> bool;
+    fn is_iid_gaussian(&self) -> bool {
+        false
+    }
     /// Fails on parameters outside their range.
-    fn check(&self) -> Result<()>;
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
     /// A generator of successive blocks of observations with `inputs` entries each.
     fn sampler(&self, inputs: usize) -> Box<dyn Sampler>;
 }
@@ -45,6 +56,9 @@ impl DesignSpec {
         match self {
             Self::Normal(d) => d,
             Self::Var1(d) => d,
+            Self::Uniform(d) => d,
+            Self::Rademacher(d) => d,
+            Self::StudentT(d) => d,
         }
     }
 

@@ -6,7 +6,6 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use super::{Design, Sampler};
-use crate::Result;
 
 /// Keys of design `normal` (none).
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,10 +19,6 @@ impl Design for Normal {
 
     fn is_iid_gaussian(&self) -> bool {
         true
-    }
-
-    fn check(&self) -> Result<()> {
-        Ok(())
     }
 
     fn sampler(&self, _inputs: usize) -> Box<dyn Sampler> {

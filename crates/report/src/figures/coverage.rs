@@ -1,0 +1,95 @@
+//! How often the error exceeds the explicit bound and the risk quantile, against the stated probability.
+
+use convstat_study::CellSummary;
+use convstat_theory::{ExplicitBound, explicit_bound, planner::prediction_quantile};
+
+use super::{FigureData, distinct};
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid, plain};
+use crate::{Canvas, Result};
+
+/// Stated probabilities of exceedance.
+const LEVELS: [f64; 9] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9];
+
+pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+    let cells: Vec<CellSummary> = data
+        .summary
+        .cells
+        .iter()
+        .filter(|c| c.design == "normal" && c.theory.delta.is_finite() && data.sigma > 0.0)
+        .cloned()
+        .collect();
+    if cells.is_empty() {
+        return Ok(None);
+    }
+    let settings = distinct(&cells, |c| &c.setting);
+    let panels: Vec<Panel> = settings
+        .iter()
+        .map(|s| panel(data, &cells.iter().filter(|c| c.setting == *s).collect::<Vec<_>>(), s))
+        .collect();
+    let legend = vec![
+        LegendEntry { text: plain("risk quantile, smallest n"), style: 0, symbol: Symbol::Marker },
+        LegendEntry { text: plain("risk quantile, largest n"), style: 2, symbol: Symbol::Marker },
+        LegendEntry { text: plain("explicit bound (all n)"), style: 1, symbol: Symbol::Marker },
+        LegendEntry {
+            text: plain("Line: frequency = stated probability."),
+            style: 6,
+            symbol: Symbol::Nothing,
+        },
+    ];
+    let columns = settings.len().min(2);
+    let size =
+        (390.0 * (columns as f64 / 2.0).max(0.6), 40.0 + 160.0 * settings.len().div_ceil(columns) as f64);
+    let body = draw_grid("coverage", size, columns, &panels, &legend)?;
+    let alt = format!(
+        "Study {}: measured frequency of errors above the explicit bound and above the quantile of the risk, against \
+         the stated probability, one panel a setting.",
+        data.name
+    );
+    Ok(Some(Canvas::new(data.name, &alt, size, body)))
+}
+
+/// Share of `errors` above `bound` and its binomial standard error.
+fn exceedance(errors: &[f64], bound: f64) -> (f64, f64) {
+    let n = errors.len() as f64;
+    let share = errors.iter().filter(|e| **e > bound).count() as f64 / n;
+    (share, (share * (1.0 - share) / n).sqrt())
+}
+
+fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
+    let sizes = [cells.iter().min_by_key(|c| c.n), cells.iter().max_by_key(|c| c.n)];
+    let mut series = vec![Series { style: 6, mark: Mark::Curve(vec![(0.0, 0.0), (1.0, 1.0)]) }];
+    for (style, cell) in [0, 2].into_iter().zip(sizes.into_iter().flatten()) {
+        let points = LEVELS
+            .iter()
+            .filter_map(|&level| {
+                let q = prediction_quantile(cell.df, data.sigma, cell.n as f64, 1.0 - level).ok()??;
+                let (y, error) = exceedance(&cell.errors_pred, q);
+                Some(Point { x: level, y, error })
+            })
+            .collect();
+        series.push(Series { style, mark: Mark::Points(points) });
+    }
+    let all: Vec<Point> = LEVELS
+        .iter()
+        .filter_map(|&level| {
+            let t = ExplicitBound::t_for(1.0 - level).ok()?;
+            let (mut over, mut total) = (0usize, 0usize);
+            for c in cells {
+                let bound = ExplicitBound { width: c.theory.delta.sqrt(), t };
+                let value = explicit_bound(&bound, data.sigma, c.n as f64).ok()?;
+                over += c.errors_pred.iter().filter(|e| **e > value.error).count();
+                total += c.errors_pred.len();
+            }
+            Some(Point { x: level, y: over as f64 / total.max(1) as f64, error: 0.0 })
+        })
+        .collect();
+    series.push(Series { style: 1, mark: Mark::Points(all) });
+    let structure = cells.first().map_or("", |c| c.structure.as_str());
+    Panel {
+        title: plain(&format!("{setting}: {structure}")),
+        x_label: plain("stated probability of a larger error"),
+        y_label: plain("measured frequency"),
+        series,
+        ..Panel::default()
+    }
+}
