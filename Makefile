@@ -5,7 +5,7 @@ STUDIES := cnn-rate
 RUNS ?= runs
 CONVSTAT := target/release/convstat
 
-.PHONY: all figures test setup build lint doc bench clean
+.PHONY: all figures test setup build lint doc clean
 
 all: figures
 
@@ -17,12 +17,14 @@ build: setup
 	cargo build --release --bin convstat
 
 figures: build
-	@set -e; for study in $(STUDIES); do \
+	@failed=""; for study in $(STUDIES); do \
 		echo "== study $$study"; \
-		$(CONVSTAT) study run experiments/$$study.toml --out $(RUNS)/$$study; \
-		$(CONVSTAT) figures $(RUNS)/$$study --out paper-figures; \
-	done
-	@echo "== figures are in paper-figures/"
+		$(CONVSTAT) study run experiments/$$study.toml --out $(RUNS)/$$study; status=$$?; \
+		case $$status in 0) ;; 1) failed="$$failed $$study" ;; *) exit $$status ;; esac; \
+		$(CONVSTAT) figures $(RUNS)/$$study --out paper-figures || exit $$?; \
+	done; \
+	echo "== figures are in paper-figures/"; \
+	if [ -n "$$failed" ]; then echo "== checks failed in:$$failed"; exit 1; fi
 
 lint: setup
 	@echo "== format and lints"

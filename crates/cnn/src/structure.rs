@@ -16,6 +16,9 @@ pub type Factors = Vec<ArrayD<f64>>;
 /// true zeros come out near 1e-15, the smallest others above 1e-6 in the cases tested.
 const RANK_TOLERANCE: f64 = 1e-10;
 
+/// Label of the sum of two members in [`Structure::doubled`]; no family uses it.
+const DIFFERENCE: char = 'ω';
+
 /// Counts of a structure that its family knows (THEORY §2, table).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -27,7 +30,7 @@ pub struct Counts {
     pub kernels: Option<usize>,
     /// Rank on the output channels `R`.
     pub rank: Option<usize>,
-    /// Whether the kernels themselves are factored (Tucker, CP, …).
+    /// Whether the kernels themselves are factored (Tucker, CP, …): their taps stand in several factors.
     pub factored_kernels: bool,
 }
 
@@ -89,7 +92,9 @@ impl Structure {
             partials: Vec::new(),
             owners,
         };
-        memory::check("the Jacobian", &[structure.coefficients(), structure.naive_parameters()])?;
+        let parameters = structure.naive_parameters();
+        memory::check("the Jacobian", &[structure.coefficients(), parameters])?;
+        memory::check("the normal equations", &[parameters, parameters])?;
         structure.partials = (0..structure.network.inputs.len())
             .map(|i| Partial::new(&structure.network, &structure.sizes, i))
             .collect::<Result<_>>()?;
@@ -282,17 +287,15 @@ impl Structure {
         Ok(jacobian)
     }
 
-    /// The network with every bond dimension doubled, which contains all differences `M − M`
-    /// (THEORY §4.2). Bonds stay below the number of coefficients, beyond which they add nothing.
+    /// The set of differences `M − M` as a structure (THEORY §4.2): one more label of size 2 on every operand,
+    /// summed, is the sum of two members. Shared factors are let go, so that the sign of the second can be
+    /// absorbed; the result then contains the differences.
     pub fn doubled(&self) -> Result<Self> {
-        let most = self.coefficients().max(1);
-        let sizes = self
-            .sizes
-            .iter()
-            .map(|(&c, &d)| (c, if self.network.output.contains(&c) { d } else { (2 * d).min(most.max(d)) }))
-            .collect();
-        let name = format!("{} doubled", self.name);
-        Self::with_shared(&name, self.network.clone(), sizes, self.outputs, self.owners.clone())
+        let mut network = self.network.clone();
+        network.inputs.iter_mut().for_each(|labels| labels.push(DIFFERENCE));
+        let mut sizes = self.sizes.clone();
+        sizes.insert(DIFFERENCE, 2);
+        Self::new(&format!("{} doubled", self.name), network, sizes, self.outputs)
     }
 }
 

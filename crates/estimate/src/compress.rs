@@ -10,6 +10,10 @@ use crate::{EstimateError, Result, Sample};
 /// repeated with blocked QR, so that at least half the digits remain.
 const MAX_CONDITION: f64 = 1e4;
 
+/// The residual is a difference of sums of squares; where it is a smaller share of them than this, half its digits
+/// are gone and the pass is repeated with blocked QR too.
+const MIN_RESIDUAL: f64 = 1e-8;
+
 /// Below this many observations a feature the Gram matrix is taken to be ill-conditioned at once
 /// (a Wishart matrix with n = 1.2 D has a condition number of about 500).
 const MIN_ROWS_A_FEATURE: f64 = 1.2;
@@ -71,6 +75,9 @@ impl Compressor {
                 let c = solve_upper_transposed(&r.view(), &gram.slice(s![..d, d..]));
                 let total: f64 = (d..gram.nrows()).map(|i| gram[[i, i]]).sum();
                 let explained: f64 = c.iter().map(|v| v * v).sum();
+                if total - explained < MIN_RESIDUAL * total {
+                    return Ok(None);
+                }
                 Ok(Some(Sample { z: r, y: c, rss: (total - explained).max(0.0), n }))
             }
             State::Triangle(r) => {

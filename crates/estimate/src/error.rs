@@ -27,6 +27,9 @@ pub enum EstimateError {
         /// `D + M`.
         expected: usize,
     },
+    /// Squares of the data overflow.
+    #[error("the squares of the data overflow; divide X and y by their largest absolute values first")]
+    Overflow,
     /// The sample does not fit the structure.
     #[error(
         "the sample has {features} features and {outputs} responses but structure \"{structure}\" has {needed} and {needed_outputs}"

@@ -64,14 +64,24 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// Whether the starts a user has missed the optimum by more than a negligible decrease.
-    pub fn is_optimisation_failure(&self) -> bool {
-        self.oracle_gap.is_some_and(|gap| gap > GAP_TOLERANCE * self.best.objective)
+    /// Whether the starts a user has missed the optimum; see [`is_optimisation_failure`].
+    pub fn is_optimisation_failure(&self, n: f64) -> bool {
+        is_optimisation_failure(self.oracle_gap.unwrap_or(0.0), self.best.objective, n)
     }
 }
 
-/// Objectives closer than this (relative) count as the same optimum.
-pub const GAP_TOLERANCE: f64 = 1e-6;
+/// Objectives closer than this share of the residual variance count as the same optimum: the estimates are then
+/// within a hundredth of a standard error.
+const GAP_TOLERANCE: f64 = 1e-4;
+
+/// Differences of objectives below this share of the sum of squares of the data are rounding.
+const ROUNDING: f64 = 1e-12;
+
+/// Whether a gap between objectives (0 where it is rounding) is more than a negligible part of the residual
+/// variance `objective / n`.
+pub fn is_optimisation_failure(gap: f64, objective: f64, n: f64) -> bool {
+    gap > GAP_TOLERANCE * objective / n.max(1.0)
+}
 
 /// Fits `structure` to `sample` from every start and keeps the best.
 ///
@@ -88,6 +98,9 @@ pub fn fit(
     mut normal: impl FnMut() -> f64,
 ) -> Result<Fit> {
     check(structure, sample)?;
+    if !sample.sum_of_squares().is_finite() || !sample.z.iter().map(|v| v * v).sum::<f64>().is_finite() {
+        return Err(EstimateError::Overflow);
+    }
     if !options.solver.is_structured() {
         return direct(sample, options);
     }
@@ -111,7 +124,7 @@ pub fn fit(
         };
         fits.push(refine(structure, sample, options, start, from)?);
     }
-    choose(structure, fits)
+    choose(structure, sample, fits)
 }
 
 /// Improves one start.
@@ -135,7 +148,7 @@ pub fn refine(
     ))
 }
 
-fn choose(structure: &Structure, fits: Vec<(Factors, SingleFit)>) -> Result<Fit> {
+fn choose(structure: &Structure, sample: &Sample, fits: Vec<(Factors, SingleFit)>) -> Result<Fit> {
     let lowest = |oracle: bool| {
         fits.iter()
             .filter(|(_, f)| oracle || f.start != Some(Start::Oracle))
@@ -144,9 +157,12 @@ fn choose(structure: &Structure, fits: Vec<(Factors, SingleFit)>) -> Result<Fit>
     };
     let least = lowest(true);
     let has_oracle = fits.iter().any(|(_, f)| f.start == Some(Start::Oracle));
-    let oracle_gap = (has_oracle && fits.len() > 1).then(|| lowest(false) - least);
-    // The first start within rounding of the best, so that ties do not depend on the last bits.
-    let best = fits.iter().position(|(_, f)| f.objective <= least * (1.0 + GAP_TOLERANCE)).unwrap_or(0);
+    let rounding = ROUNDING * sample.sum_of_squares();
+    let gap = |objective: f64| if objective - least > rounding { objective - least } else { 0.0 };
+    let oracle_gap = (has_oracle && fits.len() > 1).then(|| gap(lowest(false)));
+    // The first start at the best optimum, so that ties do not depend on the last bits.
+    let same = |f: &SingleFit| !is_optimisation_failure(gap(f.objective), least, sample.n);
+    let best = fits.iter().position(|(_, f)| same(f)).unwrap_or(0);
     let all: Vec<SingleFit> = fits.iter().map(|(_, f)| f.clone()).collect();
     let factors = fits.into_iter().nth(best).map(|(f, _)| f).unwrap_or_default();
     let w = structure.coefficient_matrix(&factors)?;

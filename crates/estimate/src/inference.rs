@@ -10,8 +10,8 @@ use crate::{Result, Sample};
 /// First-order inference at a fit: `vec(Ŵ)` moves in the column space of `J`.
 #[derive(Debug, Clone)]
 pub struct Inference {
-    /// Identified dimension: rank of `Z J`.
-    pub df: usize,
+    /// Identified dimension, the rank of `Z J`; for ridge the effective one, `Σ s²/(s² + λ)`.
+    pub df: f64,
     /// Residual sum of squares.
     pub objective: f64,
     /// `objective / (n M − df)`, NaN without residual degrees of freedom.
@@ -29,10 +29,31 @@ impl Inference {
         Self::from_basis(sample, &jacobian, &w)
     }
 
-    /// For an unstructured estimate: the tangent space is everything.
-    pub fn dense(sample: &Sample, w: &Array2<f64>) -> Result<Self> {
-        let d = sample.features() * sample.outputs();
-        Self::from_basis(sample, &Array2::eye(d), w)
+    /// For OLS (`λ = 0`) and ridge: with `Z = U S Vᵀ`, `Cov(Ŵ) = σ² V S²(S² + λ)^{-2} Vᵀ` for each response; the
+    /// bias of ridge is not in it.
+    pub fn unstructured(sample: &Sample, w: &Array2<f64>, lambda: f64) -> Result<Self> {
+        let (_, sv, vt) = convstat_tensor::linalg::svd(&sample.z.view())?;
+        let cut = rank_tolerance(sample.z.dim()) * 16.0 * sv.first().copied().unwrap_or(0.0);
+        let (m, d) = (sample.outputs(), sample.features());
+        let kept: Vec<usize> = (0..sv.len()).filter(|&i| sv[i] > cut).collect();
+        let mut spread = Array2::zeros((d * m, kept.len() * m));
+        let mut df = 0.0;
+        for (k, &i) in kept.iter().enumerate() {
+            df += m as f64 * sv[i] * sv[i] / (sv[i] * sv[i] + lambda);
+            for f in 0..d {
+                for o in 0..m {
+                    spread[[f * m + o, k * m + o]] = vt[[i, f]] * sv[i] / (sv[i] * sv[i] + lambda);
+                }
+            }
+        }
+        Ok(Self::with(sample, w, df, spread))
+    }
+
+    fn with(sample: &Sample, w: &Array2<f64>, df: f64, spread: Array2<f64>) -> Self {
+        let objective = sample.objective(&w.view());
+        let residual_df = sample.n * sample.outputs() as f64 - df;
+        let variance = if residual_df > 0.0 { objective / residual_df } else { f64::NAN };
+        Self { df, objective, variance, spread, outputs: sample.outputs() }
     }
 
     fn from_basis(sample: &Sample, jacobian: &Array2<f64>, w: &Array2<f64>) -> Result<Self> {
@@ -46,10 +67,7 @@ impl Inference {
         for (mut column, &v) in spread.axis_iter_mut(Axis(1)).zip(&sv) {
             column /= v;
         }
-        let objective = sample.objective(&w.view());
-        let residual_df = sample.n * sample.outputs() as f64 - df as f64;
-        let variance = if residual_df > 0.0 { objective / residual_df } else { f64::NAN };
-        Ok(Self { df, objective, variance, spread, outputs: sample.outputs() })
+        Ok(Self::with(sample, w, df as f64, spread))
     }
 
     /// Standard errors of the entries of `Ŵ`, `D × M` flat with the response fastest.

@@ -71,6 +71,11 @@ impl Sample {
         residual.iter().map(|r| r * r).sum::<f64>() + self.rss
     }
 
+    /// `‖y‖²` of the responses.
+    pub fn sum_of_squares(&self) -> f64 {
+        self.y.iter().map(|v| v * v).sum::<f64>() + self.rss
+    }
+
     /// The QR-compressed sample with the same objective.
     pub fn compressed(&self) -> Result<Self> {
         let mut small = compress(self.features(), self.outputs(), self.n, |sink| {

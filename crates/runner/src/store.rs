@@ -178,8 +178,14 @@ impl RunDir {
         Ok(path)
     }
 
-    /// All rows of all parts, and the parts that cannot be read, whose replicates have to run again.
-    pub fn read_parts(&self) -> Result<(Table, Vec<RunnerError>)> {
+    /// Whether this process holds the lock and may write.
+    pub fn is_writable(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// All rows of all parts with the columns of `like`, and the parts that cannot be read, whose replicates have to
+    /// run again. The holder of the lock puts those aside as `*.damaged`.
+    pub fn read_parts(&self, like: &Table) -> Result<(Table, Vec<RunnerError>)> {
         let parts = self.path.join("parts");
         let mut names = Vec::new();
         for entry in fs::read_dir(&parts).map_err(RunnerError::io("read", &parts))? {
@@ -192,12 +198,19 @@ impl RunDir {
         let mut table = Table::default();
         let mut damaged = Vec::new();
         for path in names {
-            let read = Table::read(&path).and_then(|part| {
-                let reason = "its columns are not those of the other parts";
-                table.append(part).map_err(|_| RunnerError::BadPart { path, reason: reason.to_owned() })
+            let read = Table::read(&path).and_then(|part| match like.first_difference(&part) {
+                None => table.append(part),
+                Some(column) => {
+                    let reason = format!("column \"{column}\" is not one of this format");
+                    Err(RunnerError::BadPart { path: path.clone(), reason })
+                }
             });
             if let Err(e) = read {
                 damaged.push(e);
+                if self.is_writable() {
+                    let aside = path.with_extension("damaged");
+                    fs::rename(&path, &aside).map_err(RunnerError::io("rename", &path))?;
+                }
             }
         }
         Ok((table, damaged))

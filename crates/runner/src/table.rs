@@ -42,14 +42,14 @@ impl Column {
         self.len() == 0
     }
 
-    fn extend(&mut self, other: Self) -> bool {
+    /// Adds the entries of a column of the same kind.
+    fn extend(&mut self, other: Self) {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => a.extend(b),
             (Self::Float(a), Self::Float(b)) => a.extend(b),
             (Self::Text(a), Self::Text(b)) => a.extend(b),
-            _ => return false,
+            (a, b) => debug_assert!(false, "columns of different kinds: {a:?} {b:?}"),
         }
-        true
     }
 }
 
@@ -103,16 +103,28 @@ impl Table {
         }
     }
 
+    /// The first column whose name or kind differs from that of `other`.
+    pub fn first_difference(&self, other: &Self) -> Option<String> {
+        let kind = |c: &Column| std::mem::discriminant(c);
+        let same = |a: &(String, Column), b: &(String, Column)| a.0 == b.0 && kind(&a.1) == kind(&b.1);
+        let pairs = self.columns.iter().zip(&other.columns);
+        let by_pair = pairs.filter(|(a, b)| !same(a, b)).map(|(a, _)| a.0.clone()).next();
+        let shorter = self.columns.len().min(other.columns.len());
+        by_pair.or_else(|| self.columns.get(shorter).or(other.columns.get(shorter)).map(|(n, _)| n.clone()))
+    }
+
     /// Appends the rows of a table with the same columns.
     pub fn append(&mut self, other: Self) -> Result<()> {
         if self.columns.is_empty() {
             *self = other;
             return Ok(());
         }
-        for ((name, column), (other_name, more)) in self.columns.iter_mut().zip(other.columns) {
-            if *name != other_name || !column.extend(more) {
-                return Err(RunnerError::NoColumn { column: name.clone(), kind: "matching" });
-            }
+        // All or nothing: a table that does not fit leaves this one as it was.
+        if let Some(name) = self.first_difference(&other) {
+            return Err(RunnerError::NoColumn { column: name, kind: "matching" });
+        }
+        for ((_, column), (_, more)) in self.columns.iter_mut().zip(other.columns) {
+            column.extend(more);
         }
         Ok(())
     }

@@ -203,6 +203,9 @@ pub struct Grid {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Estimator {
+    /// Name in tables and figures (default: the solver's); needed where two estimators have one solver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The solver.
     pub solver: SolverKind,
     /// Starts; the best of them is the fit.
@@ -256,6 +259,16 @@ impl Default for TheoryOptions {
     }
 }
 
+impl Estimator {
+    /// Its name, or its solver's.
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.solver.name())
+    }
+}
+
+/// Replicates a cell beyond which a plan would not fit into memory.
+const MOST_REPLICATES: u64 = 10_000_000;
+
 fn one_normal_design() -> Vec<DesignSpec> {
     vec![DesignSpec::Normal(crate::designs::normal::Normal {})]
 }
@@ -278,6 +291,7 @@ fn default_lambda() -> f64 {
 
 fn one_default_estimator() -> Vec<Estimator> {
     vec![Estimator {
+        name: None,
         solver: SolverKind::LevenbergMarquardt,
         starts: default_starts(),
         max_iterations: default_iterations(),
@@ -304,8 +318,19 @@ impl StudyFile {
         if self.study.replicates == 0 {
             return Err(StudyError::bad("study.replicates", 0, "it has to be at least 1"));
         }
-        if self.study.name.is_empty() || self.study.name.contains(['/', '\\']) {
-            return Err(StudyError::bad("study.name", &self.study.name, "give a name without slashes"));
+        if self.study.replicates > MOST_REPLICATES {
+            let mend = format!("at most {MOST_REPLICATES} are possible");
+            return Err(StudyError::bad("study.replicates", self.study.replicates, &mend));
+        }
+        if self.study.name.is_empty()
+            || self.study.name.starts_with('.')
+            || self.study.name.contains(['/', '\\'])
+        {
+            return Err(StudyError::bad(
+                "study.name",
+                &self.study.name,
+                "give a name without slashes that does not begin with a dot",
+            ));
         }
         if self.setting.is_empty() {
             return Err(StudyError::bad("setting", "none", "give at least one [[setting]]"));
@@ -313,6 +338,8 @@ impl StudyFile {
         for (list, names) in [
             ("setting", self.setting.iter().map(|s| s.name.clone()).collect::<Vec<_>>()),
             ("design", self.design.iter().map(DesignSpec::label).collect()),
+            ("estimator", self.estimator.iter().map(|e| e.label().to_owned()).collect()),
+            ("samples.n", self.samples.n.iter().flatten().map(ToString::to_string).collect()),
         ] {
             if let Some(twice) =
                 names.iter().enumerate().find_map(|(i, n)| names[..i].contains(n).then_some(n))

@@ -13,6 +13,9 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::file::{Estimator, Setting, StudyFile, TruthDraw};
 use crate::{Result, StudyError};
 
+/// A truth farther than this (relative) from the fitted structure is not in it.
+const CONTAINED: f64 = 1e-5;
+
 /// Random starts with which a truth of another structure is projected on the fitted one.
 const PROJECTION_STARTS: usize = 4;
 
@@ -43,6 +46,11 @@ pub struct TrueCoefficient {
     pub factors: Factors,
     /// First-order risk at `W*` for the fitted structure.
     pub risk: TangentRisk,
+    /// The fitted structure contains `W*`.
+    pub is_contained: bool,
+    /// And `W*` is a regular point of it: the tangent space has its generic dimension, so the first-order risk
+    /// applies.
+    pub is_regular: bool,
 }
 
 /// A setting with everything that its replicates share.
@@ -62,6 +70,8 @@ pub struct SettingContext {
     pub second_moment: Array2<f64>,
     /// A root of `Σ_Z`.
     pub root: Array2<f64>,
+    /// Generic dimension of the fitted structure.
+    pub dimension: usize,
     /// Key of the stream the truth is drawn from.
     truth_key: String,
     /// The truth, if it is drawn once.
@@ -140,13 +150,11 @@ impl SettingContext {
         let owner_geometry = Geometry::new(&truth_owner.geometry())?;
         let truth_structure =
             truth_owner.structure.build(&owner_geometry.output_modes(truth_owner.structure.outputs()?))?;
-        if (truth_structure.features(), truth_structure.outputs())
-            != (structure.features(), structure.outputs())
-        {
+        if owner_geometry.output_modes(truth_structure.outputs()) != modes {
             return Err(StudyError::bad(
                 "truth",
                 setting.truth.clone().unwrap_or_default(),
-                &format!("setting \"{}\" with the same key has another size of W", truth_owner.name),
+                &format!("setting \"{}\" with the same key has other modes of W", truth_owner.name),
             ));
         }
         let second_moment = geometry.second_moment()?;
@@ -154,13 +162,14 @@ impl SettingContext {
         let mut context = Self {
             name: setting.name.clone(),
             windows: geometry.windows(),
+            dimension: structure.df()?,
             geometry,
             structure,
             truth_structure,
             second_moment,
             root,
             truth_key: match &setting.truth {
-                Some(key) => format!("shared {key}"),
+                Some(key) => format!("shared {key} {}", describe_setting(truth_owner)),
                 None => describe_setting(setting),
             },
             fixed_truth: None,
@@ -193,7 +202,11 @@ impl SettingContext {
             && self.truth_structure.sizes() == self.structure.sizes();
         let factors = if same { own } else { self.project(&w, normal)? };
         let risk = TangentRisk::new(&self.structure, &factors, &self.root)?;
-        Ok(TrueCoefficient { w, factors, risk })
+        let again = self.structure.coefficient_matrix(&factors)?;
+        let squares = |a: &Array2<f64>| a.iter().map(|v| v * v).sum::<f64>();
+        let is_contained = squares(&(&again - &w)) <= CONTAINED * CONTAINED * squares(&w);
+        let is_regular = is_contained && risk.tangent_dimension == self.dimension;
+        Ok(TrueCoefficient { w, factors, risk, is_contained, is_regular })
     }
 
     /// Factors of the fitted structure nearest to `w`.

@@ -36,7 +36,7 @@ fn empty_row(plan: &Plan, cell: &Cell, replicate: u64) -> Row {
         setting: setting.name.clone(),
         design: plan.file.design[cell.design].label(),
         structure: setting.structure.name().to_owned(),
-        solver: plan.estimator(cell).solver.name().to_owned(),
+        solver: plan.estimator(cell).label().to_owned(),
         n: cell.n,
         replicate,
         d_m: setting.structure.d_m(),

@@ -104,7 +104,7 @@ pub fn run(study: &Study, out: &Path, threads: usize) -> Result<RunReport> {
     blas::single_thread()?;
     let mut run = RunDir::create(out)?;
     write_manifest(study, &run)?;
-    let (rows, damaged) = run.read_parts()?;
+    let (rows, damaged) = read_rows(&run)?;
     let tasks = missing(&study.plan, &rows)?;
     let present = study.plan.cells.len() * study.plan.replicates() as usize - tasks.len();
     let execution = if tasks.is_empty() {
@@ -125,7 +125,11 @@ pub fn run(study: &Study, out: &Path, threads: usize) -> Result<RunReport> {
         checks: Vec::new(),
     };
     if !execution.interrupted {
-        let (summary, checks) = summarise(study, &run)?;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(|e| RunnerError::Threads { threads, reason: e.to_string() })?;
+        let (summary, checks) = pool.install(|| summarise(study, &run))?;
         (report.summary, report.checks) = (Some(summary), checks);
     }
     Ok(report)
@@ -167,15 +171,23 @@ fn missing(plan: &Plan, rows: &Table) -> Result<Vec<Task>> {
     Ok(tasks)
 }
 
-/// Summarises a run and runs its checks; writes summary.parquet and checks.json if the run can be
-/// written.
+/// The rows of a run, and the parts that could not be read.
+pub fn read_rows(run: &RunDir) -> Result<(Table, Vec<RunnerError>)> {
+    Ok(run.read_parts(&tabulate(&[]))?)
+}
+
+/// Summarises a run and runs its checks; the holder of the run's lock writes summary.parquet and checks.json, a
+/// reader writes nothing.
 pub fn summarise(study: &Study, run: &RunDir) -> Result<(Summary, Vec<CheckOutcome>)> {
     blas::single_thread()?;
-    let (rows, _) = run.read_parts()?;
+    let (rows, _) = read_rows(run)?;
     let path = run.path().join("summary.parquet");
     let earlier = Table::read(&path).ok();
     let summary = Summary::new(&study.plan, &rows, earlier.as_ref())?;
     let checks = run_checks(&study.plan.file, &summary)?;
+    if !run.is_writable() {
+        return Ok((summary, checks));
+    }
     let temporary = run.path().join("summary.tmp");
     summary.to_table(&study.plan).write(&temporary)?;
     std::fs::rename(&temporary, &path).map_err(RunnerError::io("write", &path))?;

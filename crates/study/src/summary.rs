@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use convstat_estimate::fit::is_optimisation_failure;
 use convstat_runner::{Column, Digest, Table};
 
 use crate::Result;
@@ -43,7 +44,7 @@ pub struct CellSummary {
     pub frob: (f64, f64),
     /// Replicates that ended in an error and count in no mean.
     pub errors: usize,
-    /// Fits that reached the iteration limit (they count in the means).
+    /// Fits that ended without showing an optimum (they count in the means).
     pub not_converged: usize,
     /// Fits whose starts, the oracle left out, missed the optimum.
     pub optimisation_failures: usize,
@@ -183,7 +184,7 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
         setting: setting.name.clone(),
         design: plan.file.design[cell.design].label(),
         structure: setting.structure.name().to_owned(),
-        solver: plan.estimator(cell).solver.name().to_owned(),
+        solver: plan.estimator(cell).label().to_owned(),
         n: cell.n,
         d_m: setting.structure.d_m(),
         df: (rows.df / rows.pred.len().max(1) as f64).round() as usize,
@@ -211,7 +212,7 @@ fn group<'a>(plan: &'a Plan, table: &Table) -> Result<HashMap<&'a str, Rows>> {
     let (cells, replicates) = (table.texts("cell")?, table.ints("replicate")?);
     let (pred, frob, df) = (table.floats("err_pred")?, table.floats("err_frob")?, table.ints("df")?);
     let (gap, objective) = (table.floats("oracle_gap")?, table.floats("objective")?);
-    let termination = table.texts("termination")?;
+    let (termination, sizes) = (table.texts("termination")?, table.ints("n")?);
     let mut order: Vec<usize> = (0..table.rows()).collect();
     order.sort_by(|&a, &b| (&cells[a], replicates[a]).cmp(&(&cells[b], replicates[b])));
     order.dedup_by(|a, b| cells[*a] == cells[*b] && replicates[*a] == replicates[*b]);
@@ -229,18 +230,21 @@ fn group<'a>(plan: &'a Plan, table: &Table) -> Result<HashMap<&'a str, Rows>> {
         rows.pred.push(pred[i]);
         rows.frob.push(frob[i]);
         rows.df += df[i] as f64;
-        rows.not_converged += usize::from(termination[i] == "max-iterations");
-        let missed = gap[i].is_finite() && gap[i] > convstat_estimate::fit::GAP_TOLERANCE * objective[i];
+        rows.not_converged += usize::from(termination[i] != "converged" && termination[i] != "direct");
+        let missed = gap[i].is_finite() && is_optimisation_failure(gap[i], objective[i], sizes[i] as f64);
         rows.optimisation_failures += usize::from(missed);
     }
     Ok(by_cell)
 }
 
+/// Changes when the formulas of the theory columns do.
+const THEORY_VERSION: u32 = 1;
+
 /// Under which the theory of a cell may be used again; with a truth a replicate it depends on how
 /// many there are.
 fn theory_key(plan: &Plan, cell: &Cell, replicates: usize) -> String {
     let truths = if plan.setting(cell).has_fixed_truth() { 0 } else { replicates };
-    Digest::of(&format!("{} {:?} {truths}", cell.id, plan.file.theory)).short()
+    Digest::of(&format!("{THEORY_VERSION} {} {:?} {truths}", cell.id, plan.file.theory)).short()
 }
 
 fn read_theory(table: &Table) -> Result<HashMap<String, CellTheory>> {

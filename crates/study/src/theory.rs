@@ -1,8 +1,9 @@
 //! Theory columns of a cell: risk in both norms, bounds, conditions.
 
+use convstat_estimate::SolverKind;
 use convstat_runner::stream;
 use convstat_theory::{
-    ExplicitBound, LiteratureBound, StatisticalDimension, explicit_bound, literature_bound,
+    ExplicitBound, LiteratureBound, StatisticalDimension, explicit_bound, literature_bound, ols_risk,
     statistical_dimension,
 };
 use rand::Rng;
@@ -62,20 +63,31 @@ pub fn cell_theory(
     let mut theory = CellTheory::nothing();
     if structured {
         let risks = first_order(plan, setting, replicates)?;
+        if !risks.contained {
+            return Ok(theory);
+        }
         theory.first_order_frob = (sigma * sigma * risks.trace / n).sqrt();
         theory.first_order_pred = (sigma * sigma * risks.df / n).sqrt();
-        if law.is_iid_gaussian() {
+        if law.is_iid_gaussian() && setting.structure.outputs() == 1 {
             let divisor = n - risks.df - 1.0;
             let finite = |first: f64| if divisor > 0.0 { first * (n / divisor).sqrt() } else { f64::NAN };
             theory.risk_frob = finite(theory.first_order_frob);
             theory.risk_pred = finite(theory.first_order_pred);
             (theory.risk_frob_se, theory.risk_pred_se) = (0.0, 0.0);
-        } else {
+        } else if risks.df.is_finite() && n * setting.structure.outputs() as f64 > risks.df + 1.0 {
             let drawn = drawn_designs(plan, cell)?;
             if let Some(((frob, frob_se), (pred, pred_se))) = drawn {
                 (theory.risk_frob, theory.risk_frob_se) = (frob, frob_se);
                 (theory.risk_pred, theory.risk_pred_se) = (pred, pred_se);
             }
+        }
+    }
+    if plan.estimator(cell).solver == SolverKind::Ols && law.is_iid_gaussian() {
+        // Each response is a regression of its own: squared risks add up.
+        let m = setting.structure.outputs() as f64;
+        if let Some((frob, pred)) = ols_risk(&setting.second_moment, sigma, n)? {
+            (theory.risk_frob, theory.risk_pred) = ((m * frob).sqrt(), (m * pred).sqrt());
+            (theory.risk_frob_se, theory.risk_pred_se) = (0.0, 0.0);
         }
     }
     if let Some(d) = dimension.filter(|_| structured && sigma > 0.0) {
@@ -105,6 +117,9 @@ impl CellTheory {
 }
 
 struct FirstOrder {
+    /// The structure contains the truth.
+    contained: bool,
+    /// Identified dimension; NaN where the truth is not a regular point.
     df: f64,
     trace: f64,
 }
@@ -113,16 +128,18 @@ struct FirstOrder {
 fn first_order(plan: &Plan, setting: &SettingContext, replicates: &[u64]) -> Result<FirstOrder> {
     let one: [u64; 1] = [0];
     let list = if setting.has_fixed_truth() || replicates.is_empty() { &one[..] } else { replicates };
-    let risks: Vec<(f64, f64)> = list
+    let risks: Vec<(f64, f64, bool)> = list
         .par_iter()
         .map(|&r| {
             let truth = setting.truth(plan.file.study.seed, r)?;
+            let regular = |v: f64| if truth.is_regular { v } else { f64::NAN };
             let trace = if truth.risk.is_identified() { truth.risk.trace } else { f64::NAN };
-            Ok((truth.risk.df as f64, trace))
+            Ok((regular(truth.risk.df as f64), regular(trace), truth.is_contained))
         })
         .collect::<Result<_>>()?;
     let n = risks.len() as f64;
     Ok(FirstOrder {
+        contained: risks.iter().all(|r| r.2),
         df: risks.iter().map(|r| r.0).sum::<f64>() / n,
         trace: risks.iter().map(|r| r.1).sum::<f64>() / n,
     })
@@ -156,15 +173,17 @@ fn bounds(plan: &Plan, cell: &Cell, d: StatisticalDimension, theory: &mut CellTh
     let (sigma, n) = (plan.file.noise.sigma, cell.n as f64);
     let (c_u, big_c_u) = setting.geometry.factor_spectrum()?;
     (theory.delta, theory.delta_se) = (d.estimate, d.standard_error);
-    if plan.file.design[cell.design].law().is_iid_gaussian() {
-        let bound = ExplicitBound { width: d.width(0.0), t: ExplicitBound::t_for(o.confidence)? };
+    let law = plan.file.design[cell.design].law();
+    // Gordon's inequality is used for independent Gaussian rows and one response.
+    if law.is_iid_gaussian() && setting.structure.outputs() == 1 {
+        let bound = ExplicitBound { width: d.width(), t: ExplicitBound::t_for(o.confidence)? };
         theory.explicit_pred = explicit_bound(&bound, sigma, n)?.error;
         theory.explicit_frob = theory.explicit_pred / c_u.sqrt();
     }
     let literature = LiteratureBound {
         d_m: setting.structure.d_m(),
-        kappa_l: c_u,
-        kappa_u: big_c_u,
+        kappa_l: c_u * law.spectrum().0,
+        kappa_u: big_c_u * law.spectrum().1,
         c_n: setting.structure.counts().literature_c_n(setting.geometry.modes().len()),
         c_h: o.c_h,
         c_condition: o.c_condition,

@@ -50,6 +50,8 @@ pub fn literature_bound(bound: &LiteratureBound, sigma: f64, n: f64) -> Result<B
     positive("n", n)?;
     positive("sigma", sigma)?;
     positive("delta", bound.delta)?;
+    positive("c_H", bound.c_h)?;
+    positive("c_condition", bound.c_condition)?;
     positive("kappa_U", bound.kappa_u)?;
     let d_m = bound.d_m as f64;
     let (rsc, rsm) = (bound.kappa_l / 2.0, 1.5 * bound.kappa_u);
@@ -122,10 +124,11 @@ mod tests {
         let value = explicit_bound(&bound, 1.0, n).unwrap();
         let limit = 2.0 * (bound.width + 2f64.sqrt()) / n.sqrt();
         assert!((value.error / limit - 1.0).abs() < 1e-4);
-        assert!(
-            (value.probability - (1.0 - 3.0 * (-1f64).exp())).abs().max(0.0) < 1e-12
-                || value.probability == 0.0
-        );
+        // 1 − 3/e is negative: nothing is promised at t = 1; at t = 3 it is 1 − 3e^{−3}.
+        assert_eq!(value.probability, 0.0);
+        let value = explicit_bound(&ExplicitBound { t: 3.0, ..bound }, 1.0, n).unwrap();
+        assert!((value.probability - (1.0 - 3.0 * (-3f64).exp())).abs() < 1e-15);
+        assert!((ExplicitBound::t_for(0.95).unwrap() - 60f64.ln()).abs() < 1e-12);
     }
 
     #[test]

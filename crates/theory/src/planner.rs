@@ -44,18 +44,12 @@ impl TangentRisk {
     /// model has exactly `‖·‖² ~ σ² χ²_df/χ²_{n−df+1}`, that is `σ² df/(n−df+1) · F_{df, n−df+1}`; in Frobenius
     /// norm the numerator is a mixture, matched in mean and variance (Satterthwaite). `None` for n < df.
     pub fn quantile(&self, norm: ErrorNorm, sigma: f64, n: f64, confidence: f64) -> Result<Option<f64>> {
-        check_confidence(confidence)?;
-        let rest = n - self.df as f64 + 1.0;
-        if rest < 1.0 || self.df == 0 {
+        // The law is that of one response.
+        if self.outputs > 1 {
             return Ok(None);
         }
         let (trace, freedom) = self.moments(norm);
-        let law = FisherSnedecor::new(freedom, rest).map_err(|_| TheoryError::OutOfRange {
-            argument: "n",
-            value: n,
-            range: "above df",
-        })?;
-        Ok(Some((sigma * sigma * trace / rest * law.inverse_cdf(confidence)).sqrt()))
+        quantile(trace, freedom, self.df, sigma, n, confidence)
     }
 
     /// Smallest n whose root mean squared error is at most `target`: `df + 1 + σ² tr/target²`.

@@ -2,7 +2,7 @@
 
 use convstat_cnn::{Factors, Structure};
 use convstat_estimate::design_times;
-use convstat_tensor::linalg::{cholesky, column_basis, gram, rank_tolerance, solve_upper_transposed, svd};
+use convstat_tensor::linalg::{column_basis, rank_tolerance, svd};
 use ndarray::Array2;
 
 use crate::Result;
@@ -22,9 +22,11 @@ pub struct TangentRisk {
     pub trace: f64,
     /// `tr[(Qᵀ Σ_Z Q)^{-2}]` over the identified part.
     pub trace_of_square: f64,
-    /// Orthonormal basis of the tangent space, `D M × tangent dimension`.
+    /// Responses `M`.
+    pub outputs: usize,
+    /// Orthonormal basis of the identified part of the tangent space, `D M × df`.
     basis: Array2<f64>,
-    /// `Σ_Z^{1/2} Q`, `rank(Σ_Z) M × tangent dimension`.
+    /// `Σ_Z^{1/2} Q`, `rank(Σ_Z) M × df`.
     scaled: Array2<f64>,
 }
 
@@ -32,18 +34,19 @@ impl TangentRisk {
     /// At `factors`, with `root` of `Σ_Z` (`rank × D`, `rootᵀ root = Σ_Z`).
     pub fn new(structure: &Structure, factors: &Factors, root: &Array2<f64>) -> Result<Self> {
         let jacobian = structure.jacobian(factors)?;
-        let (basis, _) = column_basis(&jacobian.view(), RANK_TOLERANCE)?;
-        let scaled = design_times(root, &basis);
-        let (_, s, _) = svd(&scaled.view())?;
+        let (tangent, _) = column_basis(&jacobian.view(), RANK_TOLERANCE)?;
+        let (_, s, vt) = svd(&design_times(root, &tangent).view())?;
         let cut = RANK_TOLERANCE * s.first().copied().unwrap_or(0.0);
         let identified: Vec<f64> = s.iter().copied().filter(|&v| v > cut).collect();
+        let basis = tangent.dot(&vt.slice(ndarray::s![..identified.len(), ..]).t());
         Ok(Self {
             df: identified.len(),
-            tangent_dimension: basis.ncols(),
+            tangent_dimension: tangent.ncols(),
             trace: identified.iter().map(|v| v.powi(-2)).sum(),
             trace_of_square: identified.iter().map(|v| v.powi(-4)).sum(),
+            outputs: structure.outputs(),
+            scaled: design_times(root, &basis),
             basis,
-            scaled,
         })
     }
 
@@ -62,25 +65,30 @@ impl TangentRisk {
         sigma * sigma * self.trace / n
     }
 
-    /// The divisor `n − df − 1` of the finite-sample form for i.i.d. Gaussian rows; `None` where it is
-    /// not positive and the expectation is infinite.
+    /// The divisor `n − df − 1` of the finite-sample form for i.i.d. Gaussian rows and one response; `None` where it
+    /// is not positive and the expectation is infinite, and for several responses, whose law is another: average
+    /// [`TangentRisk::given_design`] there.
     pub fn finite_n(&self, n: f64) -> Option<f64> {
-        Some(n - self.df as f64 - 1.0).filter(|d| *d > 0.0)
+        Some(n - self.df as f64 - 1.0).filter(|d| *d > 0.0 && self.outputs == 1)
     }
 
     /// First-order risks given a design with `zᵀ z = n S_n` (rows raw or compressed), squared:
-    /// `(σ² tr[(Qᵀ nS_n Q)^{-1}], σ² tr[(Qᵀ nS_n Q)^{-1} Qᵀ Σ_Z Q])`. Averaged over drawn designs this is
-    /// the risk for dependent rows (THEORY §4.3). `None` if the design does not determine the tangent.
+    /// `(σ² tr[(Qᵀ nS_n Q)^{-1}], σ² tr[(Qᵀ nS_n Q)^{-1} Qᵀ Σ_Z Q])` over the identified part. Averaged over drawn designs
+    /// this is the risk for dependent rows (THEORY §4.3). `None` if the design does not determine the tangent.
     pub fn given_design(&self, sigma: f64, z: &Array2<f64>) -> Result<Option<(f64, f64)>> {
         let zq = design_times(z, &self.basis);
-        let Ok(r) = cholesky(&gram(&zq.view()).view()) else { return Ok(None) };
-        // With nQᵀSQ = RᵀR: tr[(RᵀR)^{-1} AᵀA] = ‖R^{-ᵀ} Aᵀ‖².
-        let squares = |a: &Array2<f64>| -> f64 {
-            solve_upper_transposed(&r.view(), &a.t()).iter().map(|v| v * v).sum()
-        };
-        let identity = Array2::eye(self.basis.ncols());
+        if zq.nrows() < self.df {
+            return Ok(None);
+        }
+        let (_, s, vt) = svd(&zq.view())?;
+        if s.iter().any(|&v| v <= RANK_TOLERANCE * s[0]) {
+            return Ok(None);
+        }
+        // With ZQ = U S Vᵀ: tr[(QᵀZᵀZQ)^{-1} AᵀA] = ‖A V S^{-1}‖².
+        let inverse = &vt.t() / &s;
+        let squares = |a: &Array2<f64>| -> f64 { a.iter().map(|v| v * v).sum() };
         let variance = sigma * sigma;
-        Ok(Some((variance * squares(&identity), variance * squares(&self.scaled))))
+        Ok(Some((variance * squares(&inverse), variance * squares(&self.scaled.dot(&inverse)))))
     }
 }
 
@@ -113,7 +121,6 @@ pub fn ridge_risk(
 ) -> Result<(f64, f64)> {
     crate::error::positive("lambda", lambda)?;
     let (_, s, vt) = svd(&z.view())?;
-    let d = z.ncols();
     // H = V diag(1/(s² + λ)) Vᵀ + (I − VVᵀ)/λ, so λHw = w − V diag(s²/(s² + λ)) Vᵀw.
     let shrink = s.mapv(|v| v * v / (v * v + lambda));
     let bias = w - &vt.t().dot(&(&shrink * &vt.dot(w)));
@@ -124,6 +131,5 @@ pub fn ridge_risk(
         let b = bias.view().insert_axis(ndarray::Axis(1)).to_owned();
         (&b * &weighted(&b)).sum() + sigma * sigma * (&noise * &weighted(&noise)).sum()
     };
-    debug_assert_eq!(noise.nrows(), d);
     Ok((both(None), both(Some(second_moment))))
 }

@@ -14,7 +14,7 @@ use crate::{Result, TangentRisk};
 /// `δ(T) = E‖Proj_T g‖²` for `T = Σ_Z^{1/2}(M − M)`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct StatisticalDimension {
-    /// The estimate (exact if `standard_error` is 0).
+    /// The estimate; an upper limit where `standard_error` is 0.
     pub estimate: f64,
     /// Its Monte Carlo standard error.
     pub standard_error: f64,
@@ -32,9 +32,9 @@ pub struct StatisticalDimension {
 }
 
 impl StatisticalDimension {
-    /// `w = √δ`, with `z` standard errors added to `δ` first and the upper limit kept.
-    pub fn width(&self, z: f64) -> f64 {
-        (self.estimate + z * self.standard_error).min(self.upper as f64).sqrt()
+    /// `w = √δ` for the bound, with three standard errors added to the estimate of `δ` and the upper limit kept.
+    pub fn width(&self) -> f64 {
+        (self.estimate + 3.0 * self.standard_error).min(self.upper as f64).sqrt()
     }
 }
 

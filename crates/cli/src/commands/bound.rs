@@ -102,12 +102,17 @@ impl Bound {
             c_condition: self.c_condition,
             delta: self.delta,
         };
-        let explicit = ExplicitBound { width: dimension.width(0.0), t };
+        let explicit = ExplicitBound { width: dimension.width(), t };
         let finite = |v: f64| Some(v).filter(|v| v.is_finite());
         let mut rows = Vec::new();
         for &size in &self.n {
             let n = size as f64;
-            let e = explicit_bound(&explicit, self.sigma, n)?;
+            let mut e = explicit_bound(&explicit, self.sigma, n)?;
+            if structure.outputs() > 1 {
+                // Gordon's inequality is used for one response.
+                e.error = f64::INFINITY;
+                e.condition_holds = false;
+            }
             let l = literature_bound(&literature, self.sigma, n)?;
             let finite_n = risk.finite_n(n);
             let frobenius = risk.is_identified();
@@ -163,6 +168,11 @@ impl Bound {
         }
         if let Some(warning) = ident.warning() {
             print(&format!("note                   {warning}\n"))?;
+        }
+        if structure.outputs() > 1 {
+            print(
+                "note                   several responses: the finite-sample risk and the explicit bound are for one\n",
+            )?;
         }
         let show = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
         let yes = |b: bool| if b { "holds" } else { "fails" }.to_owned();

@@ -62,6 +62,9 @@ pub struct FitCommand {
     json: bool,
 }
 
+/// More random starts than this are a mistake.
+const MOST_STARTS: usize = 10_000;
+
 /// Solvers of `fit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Solver {
@@ -87,6 +90,16 @@ impl FitCommand {
         }
         let y = self.responses(&y, &x)?;
         let outputs = y.ncols();
+        if spec.outputs()? != outputs && spec.outputs()? != 1 {
+            return Err(Failure::new(format!(
+                "the structure says outputs = {} but y has {outputs}",
+                spec.outputs()?
+            ))
+            .help("leave outputs out: the responses are those of y"));
+        }
+        if self.starts > MOST_STARTS {
+            return Err(Failure::new(format!("--starts {}; at most {MOST_STARTS}", self.starts)));
+        }
         let modes = match &geometry {
             Some(g) => g.output_modes(outputs),
             None if spec.kind() == "einsum" || spec.kind() == "dense" => {
@@ -114,7 +127,11 @@ impl FitCommand {
         let compressed = sample.compressed()?;
         let fit = self.fit(&structure, &compressed)?;
         let inference = if fit.factors.is_empty() {
-            Inference::dense(&compressed, &fit.w)?
+            Inference::unstructured(
+                &compressed,
+                &fit.w,
+                if self.solver == Solver::Ridge { self.lambda } else { 0.0 },
+            )?
         } else {
             Inference::new(&structure, &compressed, &fit.factors)?
         };
@@ -224,7 +241,7 @@ impl FitCommand {
                 "features": sample.features(),
                 "outputs": sample.outputs(),
                 "objective": objective,
-                "df": inference.df,
+                "df": whole(inference.df),
                 "naive_parameters": structure.naive_parameters(),
                 "d_m": structure.d_m(),
                 "r_squared": r_squared,
@@ -266,11 +283,19 @@ impl FitCommand {
             }
         }
         if !fit.best.termination.is_success() {
-            eprintln!("warning: the best start reached the iteration limit; raise --max-iterations");
+            eprintln!(
+                "warning: the best start ended with \"{}\", no optimum is shown; raise --max-iterations or --starts",
+                fit.best.termination.name()
+            );
             return Ok(Status::Partly);
         }
         Ok(Status::Done)
     }
+}
+
+/// A dimension as JSON: a whole number unless it is ridge's effective one.
+fn whole(df: f64) -> serde_json::Value {
+    if df.fract() == 0.0 { (df as u64).into() } else { df.into() }
 }
 
 /// Sums of squares of the responses about their means and about zero.

@@ -6,7 +6,11 @@ use clap::{Args, Subcommand};
 use convstat::prelude::*;
 use convstat::report::{check_lines, summary_table, table::align};
 use convstat::runner::{RunDir, interrupt};
-use convstat::study::{self, estimate_cost::estimate_cost, run::summarise};
+use convstat::study::{
+    self,
+    estimate_cost::estimate_cost,
+    run::{read_rows, summarise},
+};
 
 use super::read_text;
 use crate::failure::Failure;
@@ -255,7 +259,7 @@ impl OfRun {
     fn status(&self) -> Result<Status, Failure> {
         let run = RunDir::open(&self.run)?;
         let study = Study::of_run(&run)?;
-        let (rows, damaged) = run.read_parts()?;
+        let (rows, damaged) = read_rows(&run)?;
         let present = RunDir::present(&rows)?;
         let planned = study.plan.replicates();
         let done: Vec<u64> = study
@@ -322,7 +326,7 @@ impl Rerun {
         let run = RunDir::open(&self.run)?;
         let study = Study::of_run(&run)?;
         let row = study::rerun(&study, &self.cell, self.replicate)?;
-        let (rows, _) = run.read_parts()?;
+        let (rows, _) = read_rows(&run)?;
         let stored = (0..rows.rows())
             .find(|&i| {
                 let same = |name: &str, value: &str| rows.texts(name).is_ok_and(|c| c[i] == value);

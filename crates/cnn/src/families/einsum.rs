@@ -6,7 +6,7 @@ use convstat_tensor::Einsum;
 use serde::Deserialize;
 
 use super::{Draft, Family};
-use crate::{CnnError, Result, Structure};
+use crate::{CnnError, Counts, OutputModes, Result, Structure};
 
 /// Keys of a network written out.
 #[derive(Debug, Deserialize)]
@@ -46,8 +46,20 @@ impl Family for Network {
             }
         }
         let owners = owners(network.inputs.len(), &self.shared)?;
-        Structure::with_shared(&self.einsum, network, sizes, modes.outputs, owners)
+        // Labels of positions come first; with several operands that hold taps the kernels are factored.
+        let taps_from = spelling.len() - usize::from(modes.outputs > 1);
+        let taps_from = if modes.positions.is_empty() { 0 } else { taps_from - tap_labels(modes, taps_from) };
+        let taps = &network.output[taps_from..];
+        let holders = network.inputs.iter().filter(|l| l.iter().any(|c| taps.contains(c))).count();
+        let structure = Structure::with_shared(&self.einsum, network.clone(), sizes, modes.outputs, owners)?;
+        let d_m = structure.d_m();
+        Ok(structure.with_counts(Counts { d_m, factored_kernels: holders > 1, ..Counts::default() }))
     }
+}
+
+/// How many of `labels` output labels (responses left out) are taps: one in the matrix spelling.
+fn tap_labels(modes: &OutputModes, labels: usize) -> usize {
+    if labels == 2 { 1 } else { modes.taps.len() }
 }
 
 /// Factor number of each operand, from groups of operands that are the same factor.

@@ -37,6 +37,10 @@ pub(crate) fn solve(
         let now = sample.objective(&structure.coefficient_matrix(&factors)?.view());
         let decrease = objective - now;
         objective = now;
+        if decrease < -16.0 * f64::EPSILON * sample.sum_of_squares() {
+            termination = Termination::Stalled;
+            break;
+        }
         if decrease <= negligible(sample, objective, limits.tolerance) {
             termination = Termination::Converged;
             break;

@@ -4,7 +4,7 @@
 
 use convstat_cnn::{Factors, Structure};
 use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve, gram};
-use ndarray::Array1;
+use ndarray::{Array1, Array2};
 
 use super::{Limits, Solution, Termination, negligible, residual};
 use crate::sample::design_times;
@@ -14,6 +14,10 @@ use crate::{Result, Sample};
 const FIRST_DAMPING: f64 = 1e-3;
 /// Damping never falls below this share, so that the gauge directions keep a positive pivot.
 const LEAST_DAMPING: f64 = 1e-13;
+/// A promised decrease below this many roundings of the objective cannot be shown.
+const ROUNDING: f64 = 256.0;
+/// Tenfold increases of the damping before a matrix counts as not finite.
+const MOST_RETRIES: usize = 12;
 
 pub(crate) fn solve(
     structure: &Structure,
@@ -36,29 +40,28 @@ pub(crate) fn solve(
         let normal = gram(&a.view());
         let gradient = a.t().dot(&r);
         let largest = normal.diag().iter().fold(0.0f64, |m, &v| m.max(v));
-        if largest == 0.0 {
+        if largest == 0.0 || !largest.is_finite() {
             break Termination::Stalled;
+        }
+        // What a step without damping promises is the distance from an optimum, however large the damping is.
+        let Some(free) = damped_step(&normal, &gradient, LEAST_DAMPING * largest) else {
+            break Termination::Stalled;
+        };
+        let rounding = ROUNDING * f64::EPSILON * objective;
+        if free.dot(&gradient) <= negligible(sample, objective, limits.tolerance).max(rounding) {
+            break Termination::Converged;
         }
         if damping.is_nan() {
             damping = FIRST_DAMPING * largest;
         }
         loop {
             damping = damping.max(LEAST_DAMPING * largest);
-            let mut damped = normal.clone();
-            damped.diag_mut().mapv_inplace(|v| v + damping);
-            let mut step = gradient.clone();
-            if cholesky_in_place(&mut damped).is_err() {
-                damping *= 10.0;
-                continue;
-            }
-            cholesky_solve(&damped, &mut step);
-            // Decrease that the linear model promises: δᵀ(λδ + g) − ½… as in Madsen, Nielsen & Tingleff.
+            let Some(step) = damped_step(&normal, &gradient, damping) else {
+                break 'outer Termination::Stalled;
+            };
+            // Decrease that the linear model promises (Madsen, Nielsen & Tingleff 2004, eq. 3.14, doubled).
             let promised = step.dot(&(damping * &step + &gradient));
-            if promised <= negligible(sample, objective, limits.tolerance) {
-                // Large damping shrinks any step: only a promise at small damping means an optimum.
-                if damping <= FIRST_DAMPING * largest {
-                    break 'outer Termination::Converged;
-                }
+            if promised <= f64::EPSILON * objective {
                 break 'outer Termination::Stalled;
             }
             let trial = moved(&factors, &step);
@@ -72,10 +75,6 @@ pub(crate) fn solve(
                 growth = 2.0;
                 break;
             }
-            // The promise is below what rounding of the objective can show.
-            if promised <= 16.0 * f64::EPSILON * objective && damping <= FIRST_DAMPING * largest {
-                break 'outer Termination::Converged;
-            }
             damping *= growth;
             growth *= 2.0;
             if !damping.is_finite() || growth > 1e12 {
@@ -85,6 +84,23 @@ pub(crate) fn solve(
     };
     drop(w);
     Ok(Solution { factors, objective, iterations, termination })
+}
+
+/// `(normal + damping I)^{-1} gradient`, with more damping if rounding makes the matrix indefinite; none if it is not
+/// finite.
+fn damped_step(normal: &Array2<f64>, gradient: &Array1<f64>, damping: f64) -> Option<Array1<f64>> {
+    let mut damping = damping;
+    for _ in 0..MOST_RETRIES {
+        let mut damped = normal.clone();
+        damped.diag_mut().mapv_inplace(|v| v + damping);
+        if cholesky_in_place(&mut damped).is_ok() {
+            let mut step = gradient.clone();
+            cholesky_solve(&damped, &mut step);
+            return Some(step);
+        }
+        damping *= 10.0;
+    }
+    None
 }
 
 /// `factors + step`, the step flat over all factors.

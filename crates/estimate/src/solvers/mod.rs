@@ -47,7 +47,7 @@ impl SolverKind {
 pub enum Termination {
     /// The decrease still to be had is negligible beside the noise.
     Converged,
-    /// Rounding stops further decrease.
+    /// No step decreases the objective, but no optimum is shown.
     Stalled,
     /// The iteration limit was reached.
     MaxIterations,
@@ -66,9 +66,9 @@ impl Termination {
         }
     }
 
-    /// Whether the solver ended at an optimum, up to rounding.
+    /// Whether the solver ended at an optimum that it could show.
     pub fn is_success(self) -> bool {
-        self != Self::MaxIterations
+        matches!(self, Self::Converged | Self::Direct)
     }
 }
 
@@ -112,6 +112,5 @@ pub(crate) fn residual(sample: &Sample, w: &Array2<f64>) -> Array1<f64> {
 /// The scale below which a decrease of the objective does not matter: the residual variance, or
 /// rounding of the data where the fit is exact.
 pub(crate) fn negligible(sample: &Sample, objective: f64, tolerance: f64) -> f64 {
-    let total: f64 = sample.y.iter().map(|v| v * v).sum::<f64>() + sample.rss;
-    tolerance * objective / sample.n.max(1.0) + f64::EPSILON * f64::EPSILON * total
+    tolerance * objective / sample.n.max(1.0) + f64::EPSILON * f64::EPSILON * sample.sum_of_squares()
 }

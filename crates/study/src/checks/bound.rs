@@ -63,6 +63,6 @@ impl Check for Bound {
             self.0.norm.name(),
             self.0.describe()
         );
-        Ok(outcome("bound", claim, comparisons))
+        Ok(outcome("bound", claim, &self.0, summary, comparisons))
     }
 }

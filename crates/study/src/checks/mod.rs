@@ -109,18 +109,18 @@ impl Norm {
 
 impl Select {
     fn cells<'a>(&self, summary: &'a Summary) -> Vec<&'a CellSummary> {
+        summary.cells.iter().filter(|c| c.replicates() > 1 && self.selects(c)).collect()
+    }
+
+    fn selects(&self, c: &CellSummary) -> bool {
         let listed = |list: &Option<Vec<String>>, names: &[&str]| {
             list.as_ref().is_none_or(|l| l.iter().any(|x| names.contains(&x.as_str())))
         };
         // The ends of the range belong to it: n is rounded, so √(d_M/n) misses them by a little.
         let inside = |x: f64| self.range.is_none_or(|[a, b]| x >= a * (1.0 - 5e-3) && x <= b * (1.0 + 5e-3));
-        summary
-            .cells
-            .iter()
-            .filter(|c| c.replicates() > 1 && inside(c.sqrt_dm_over_n()))
-            .filter(|c| listed(&self.settings, &[&c.setting]))
-            .filter(|c| listed(&self.designs, &[&c.design, c.design.split('(').next().unwrap_or("")]))
-            .collect()
+        inside(c.sqrt_dm_over_n())
+            && listed(&self.settings, &[&c.setting])
+            && listed(&self.designs, &[&c.design, c.design.split('(').next().unwrap_or("")])
     }
 
     fn describe(&self) -> String {
@@ -188,12 +188,42 @@ struct Comparison {
     line: String,
 }
 
-fn outcome(kind: &str, claim: String, comparisons: Vec<Comparison>) -> CheckOutcome {
+/// The chance that a true theory fails one of `total` comparisons at `z` standard errors.
+fn false_alarm(z: f64, total: usize, kind: &str) -> String {
+    if kind == "bound" {
+        return String::new();
+    }
+    let one = statrs::function::erf::erfc(z / std::f64::consts::SQRT_2);
+    let any = 1.0 - (1.0 - one).powi(total as i32);
+    format!(" (a true theory fails one of {total} with probability {any:.2} over seeds)")
+}
+
+/// Comparisons that fail because every replicate of a cell ended in an error.
+fn without_results(select: &Select, summary: &Summary) -> Vec<Comparison> {
+    let lost = summary.cells.iter().filter(|c| c.replicates() <= 1 && c.errors > 0 && select.selects(c));
+    lost.map(|c| Comparison {
+        passed: false,
+        line: format!(
+            "{} {} {} n = {}: {} replicates ended in errors",
+            c.setting, c.design, c.solver, c.n, c.errors
+        ),
+    })
+    .collect()
+}
+
+fn outcome(
+    kind: &str,
+    claim: String,
+    select: &Select,
+    summary: &Summary,
+    mut comparisons: Vec<Comparison>,
+) -> CheckOutcome {
+    comparisons.extend(without_results(select, summary));
     let failed = comparisons.iter().filter(|c| !c.passed).count();
     let total = comparisons.len();
     let verdict = match (total, failed) {
         (0, _) => "failed: it selects no cell with two replicates, so nothing was tested".to_owned(),
-        (_, 0) => format!("passed: all {total} comparisons agree"),
+        (_, 0) => format!("passed: all {total} comparisons agree{}", false_alarm(select.mcse, total, kind)),
         _ => format!("failed: {failed} of {total} comparisons disagree"),
     };
     let mut details: Vec<(bool, String)> = comparisons.into_iter().map(|c| (c.passed, c.line)).collect();

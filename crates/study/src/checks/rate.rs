@@ -59,7 +59,7 @@ impl Check for Rate {
             norm.name(),
             self.0.describe()
         );
-        Ok(outcome("rate", claim, comparisons))
+        Ok(outcome("rate", claim, &self.0, summary, comparisons))
     }
 }
 

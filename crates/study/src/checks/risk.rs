@@ -37,6 +37,6 @@ impl Check for Risk {
             .collect();
         let claim =
             format!("root mean squared {} = exact risk within {z} MCSE{}", norm.name(), self.0.describe());
-        Ok(outcome("risk", claim, comparisons))
+        Ok(outcome("risk", claim, &self.0, summary, comparisons))
     }
 }

@@ -36,6 +36,10 @@ pub trait Design {
     fn is_iid_gaussian(&self) -> bool {
         false
     }
+    /// Smallest and largest eigenvalue `c_x, C_x` of the joint covariance of all observations.
+    fn spectrum(&self) -> (f64, f64) {
+        (1.0, 1.0)
+    }
     /// Fails on parameters outside their range.
     fn check(&self) -> Result<()> {
         Ok(())

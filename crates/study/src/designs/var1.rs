@@ -26,6 +26,12 @@ impl Design for Var1 {
         self.rho == 0.0
     }
 
+    /// Limits of the spectral density for many observations: `(1 ∓ |ρ|)/(1 ± |ρ|)`.
+    fn spectrum(&self) -> (f64, f64) {
+        let r = self.rho.abs();
+        ((1.0 - r) / (1.0 + r), (1.0 + r) / (1.0 - r))
+    }
+
     fn check(&self) -> Result<()> {
         if self.rho.abs() < 1.0 {
             return Ok(());
