@@ -138,8 +138,10 @@ impl Canvas {
     /// The picture as a one-page PDF of its size.
     pub fn to_pdf(&self) -> Result<Vec<u8>> {
         let page = svg2pdf::PageOptions { dpi: 72.0 };
-        svg2pdf::to_pdf(&self.tree()?, svg2pdf::ConversionOptions::default(), page)
-            .map_err(|e| self.failed(&e.to_string()))
+        // Outlines as in the SVG: with embedded fonts the order of objects would differ from run to run.
+        let options =
+            svg2pdf::ConversionOptions { embed_text: false, ..svg2pdf::ConversionOptions::default() };
+        svg2pdf::to_pdf(&self.tree()?, options, page).map_err(|e| self.failed(&e.to_string()))
     }
 
     /// Writes `name.extension` into `out` for each format.
