@@ -425,3 +425,111 @@ fn a_closed_pipe_is_no_panic() {
         std::process::Command::new("sh").args(["-c", &command]).current_dir(place.0.path()).output().unwrap();
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
 }
+
+#[test]
+fn outputs_do_not_overwrite_each_other() {
+    let place = Place::new();
+    place.text("g.toml", GEOMETRY);
+    place.array("A.npy", &entries(&[2, 3, 3, 3], 1));
+    place.array("B.npy", &entries(&[2, 2, 2, 1], 2));
+    place.array("X.npy", &entries(&[4, 8, 8, 3], 3));
+    place.array("none.npy", &entries(&[0, 8, 8, 3], 3));
+    place.array("y.npy", &entries(&[4], 3));
+    place.array("huge.npy", &(entries(&[2, 3, 3, 3], 1) * 1e300));
+    place.array("huge_b.npy", &(entries(&[2, 2, 2, 1], 1) * 1e300));
+    let formulate = |a: &str, b: &str, x: &str, predict: &str, expected: &str| {
+        place.refuses(
+            &[
+                "formulate",
+                "--geometry",
+                "g.toml",
+                "--kernels",
+                a,
+                "--weights",
+                b,
+                "--out",
+                "S.npy",
+                "--input",
+                x,
+                "--predict",
+                predict,
+            ],
+            &[expected],
+        );
+    };
+    formulate("A.npy", "B.npy", "X.npy", "S.npy", "--out and --predict are the same file");
+    formulate("A.npy", "B.npy", "none.npy", "p.npy", "no observations");
+    formulate("huge.npy", "huge_b.npy", "X.npy", "p.npy", "overflow");
+    let dense = "{ kind = \"dense\" }";
+    place.refuses(
+        &["fit", "--x", "X.npy", "--y", "y.npy", "--structure", dense, "--out", "W", "--fitted", "W"],
+        &["--out and --fitted are the same file"],
+    );
+    // A header that promises more than the file has.
+    let mut bytes = std::fs::read(place.path("y.npy")).unwrap();
+    let at = bytes.windows(4).position(|w| w == b"(4,)").unwrap();
+    bytes[at..at + 14].copy_from_slice(b"(4000000000,),");
+    std::fs::write(place.path("cut.npy"), bytes).unwrap();
+    place.refuses(&["fit", "--x", "X.npy", "--y", "cut.npy", "--structure", dense], &["cut short"]);
+    place.array("tall.npy", &(entries(&[4, 8, 8, 3], 3) * 1e170));
+    place.refuses(&["fit", "--x", "tall.npy", "--y", "y.npy", "--structure", dense], &["overflow"]);
+    place.refuses(
+        &["fit", "--x", "X.npy", "--y", "y.npy", "--structure", dense, "--starts", "99999999999999"],
+        &["at most 10000"],
+    );
+}
+
+#[test]
+fn sizes_without_end_are_refused() {
+    let place = Place::new();
+    for (from, to, expected) in [
+        ("replicates = 4", "replicates = 1000000000", "at most 10000000"),
+        ("n = [60, 90, 120, 200]", "n = [1000000000000]", "samples.n = 1000000000000"),
+        (
+            "n = [60, 90, 120, 200]",
+            "sqrt_dm_over_n = { from = 0.1, to = 0.2, steps = 99999999 }",
+            "at most 10000",
+        ),
+        ("n = [60, 90, 120, 200]", "n = [60, 60]", "samples.n = 60; it stands twice"),
+        ("name = \"s\"", "name = \"..\"", "study.name"),
+    ] {
+        place.text("s.toml", &STUDY.replace(from, to));
+        place.refuses(&["study", "plan", "s.toml"], &[expected]);
+    }
+    place.text("s.toml", STUDY);
+    place.refuses(&["study", "run", "s.toml", "--threads", "99999999"], &["at most 1024"]);
+}
+
+#[test]
+fn ctrl_c_keeps_what_is_done_and_the_same_command_resumes() {
+    let place = Place::new();
+    place.text("s.toml", &STUDY.replace("n = [60, 90, 120, 200]", "n = [200000]"));
+    let arguments = ["study", "run", "s.toml", "--replicates", "60", "--set", "noise.sigma=0.5"];
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_convstat"))
+        .args(arguments)
+        .current_dir(place.0.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Until the first part is there.
+    let parts = place.path("runs/s/parts");
+    let present = || {
+        std::fs::read_dir(&parts)
+            .is_ok_and(|d| d.flatten().any(|e| e.path().extension().is_some_and(|x| x == "parquet")))
+    };
+    for _ in 0..600 {
+        if present() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{errors}");
+    assert!(errors.contains("--replicates 60 --set noise.sigma=0.5"), "{errors}");
+    let resumed = place.run(&arguments);
+    assert_eq!(resumed.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&resumed.stderr).contains("replicates were there already"));
+}

@@ -292,3 +292,72 @@ fn the_spectrum_of_dependent_rows() {
     assert!((c.pred.0 - risk).abs() <= 3.0 * c.pred.1.hypot(se) && se > 0.0, "{:?} {risk} {se}", c.pred);
     assert!(risk - 0.310 > 3.0 * se, "the closed form is too small here");
 }
+
+#[test]
+fn damaged_and_foreign_parts_are_put_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let study = plan(SMALL);
+    study::run(&study, dir.path(), 2).unwrap();
+    let whole = canonical(&rows(dir.path()));
+    let parts = dir.path().join("parts");
+    let part = std::fs::read_dir(&parts).unwrap().next().unwrap().unwrap().path();
+    // A flipped bit anywhere, a table of another kind, and a file that is no Parquet at all.
+    let good = std::fs::read(&part).unwrap();
+    for at in [10, good.len() / 2, good.len() - 20] {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        std::fs::write(&part, &bad).unwrap();
+        std::fs::copy(dir.path().join("summary.parquet"), parts.join("foreign.parquet")).unwrap();
+        std::fs::write(parts.join("0.parquet"), b"nothing").unwrap();
+        let report = study::run(&study, dir.path(), 2).unwrap();
+        assert_eq!(report.damaged.len(), 3, "{:?}", report.damaged);
+        assert!(report.execution.done > 0);
+        assert_eq!(canonical(&rows(dir.path())), whole);
+        // Back to the good part alone.
+        for entry in std::fs::read_dir(&parts).unwrap().flatten() {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+        std::fs::write(&part, &good).unwrap();
+        let again = study::run(&study, dir.path(), 2).unwrap();
+        assert!(again.damaged.is_empty());
+        for entry in std::fs::read_dir(&parts).unwrap().flatten().filter(|e| e.path() != part) {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn several_responses_follow_the_risk_of_drawn_designs() {
+    // For M responses n − df − 1 is not the divisor: dense with M = 3 has n − D − 1.
+    let setting = "[[setting]]\nname = \"S\"\ninput = [9, 2]\nkernel = [3, 2]\npool = [3, 1]\n\
+                   structure = { kind = \"dense\", outputs = 3 }\n[[estimator]]\nsolver = \"levenberg-marquardt\"";
+    let c = one_cell(400, setting, "n = [40]");
+    let d = 12.0;
+    let exact = (3.0 * d / (40.0 - d - 1.0f64)).sqrt();
+    assert!((c.theory.risk_pred - exact).abs() <= 3.0 * c.theory.risk_pred_se && c.theory.risk_pred_se > 0.0);
+    assert!((c.pred.0 - exact).abs() <= 3.0 * c.pred.1, "{:?} {exact}", c.pred);
+    assert!(c.theory.explicit_pred.is_nan());
+    // OLS of the same: the closed form.
+    let c = one_cell(400, &setting.replace("levenberg-marquardt", "ols"), "n = [40]");
+    assert!((c.theory.risk_pred - exact).abs() < 1e-12 && (c.pred.0 - exact).abs() <= 3.0 * c.pred.1);
+}
+
+#[test]
+fn no_theory_is_claimed_where_the_structure_misses_the_truth() {
+    let setting = |k: usize| {
+        format!(
+            "[[setting]]\nname = \"T\"\ninput = [9, 3]\nkernel = [3, 3]\npool = [3, 1]\ntruth = \"t\"\n\
+             structure = {{ kind = \"cnn\", kernels = 2 }}\n[[setting]]\nname = \"S\"\ninput = [9, 3]\nkernel = [3, 3]\n\
+             pool = [3, 1]\ntruth = \"t\"\nstructure = {{ kind = \"cnn\", kernels = {k} }}"
+        )
+    };
+    let missing = one_cell(20, &setting(1), "n = [5000]");
+    assert!(missing.theory.risk_pred.is_nan() && missing.theory.explicit_pred.is_nan());
+    let same = one_cell(20, &setting(2), "n = [5000]");
+    assert!(same.theory.risk_pred.is_finite());
+    // The truth's owner is part of a cell's identity.
+    assert_ne!(
+        same.cell,
+        one_cell(20, &setting(2).replacen("kernels = 2", "kernels = 1", 1), "n = [5000]").cell
+    );
+}

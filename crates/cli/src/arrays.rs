@@ -1,33 +1,13 @@
 //! NumPy files: `.npy`, `.npz` and `.npz:name`, of any real number type.
 
 use std::fs::File;
-use std::io::{BufWriter, Cursor};
+use std::io::{BufReader, BufWriter, Cursor, Read};
 use std::path::Path;
 
-use ndarray::{ArrayD, IxDyn, OwnedRepr};
-use ndarray_npy::{NpzReader, ReadNpyError, ReadNpyExt, ReadNpzError, WriteNpyExt};
+use ndarray::{ArrayD, IxDyn};
+use ndarray_npy::{ReadNpyError, ReadNpyExt, WriteNpyExt};
 
 use crate::failure::Failure;
-
-/// Reads with each number type in turn until one is the file's; the result as `f64`.
-macro_rules! first_type {
-    (|$kind:ident| $read:expr) => {
-        'found: {
-            first_type!(@ 'found, $kind, $read, f64 f32 i64 i32 i16 i8 u64 u32 u16 u8);
-            Err("its numbers are of a type that is not supported (complex, big-endian, text or object)".to_owned())
-        }
-    };
-    (@ $found:lifetime, $kind:ident, $read:expr, $($number:ty)*) => {
-        $({
-            type $kind = $number;
-            match $read {
-                Ok(array) => break $found Ok(array.mapv(|v| v as f64)),
-                Err(ReadNpyError::WrongDescriptor(_)) => {}
-                Err(e) => break $found Err(e.to_string()),
-            }
-        })*
-    };
-}
 
 /// Reads an array; `name` is the array looked for first in an `.npz` with several.
 pub fn read(path: &str, name: &str) -> Result<ArrayD<f64>, Failure> {
@@ -35,34 +15,77 @@ pub fn read(path: &str, name: &str) -> Result<ArrayD<f64>, Failure> {
         Some((stem, array)) => (format!("{stem}.npz"), Some(array)),
         None => (path.to_owned(), None),
     };
-    let cannot = |reason: String| {
+    let opened = File::open(&file).map_err(|e| Failure::new(format!("cannot read {file}: {e}")))?;
+    let bytes = if file.ends_with(".npz") {
+        entry_of_npz(opened, &file, wanted, name)?
+    } else {
+        bytes_of(opened).map_err(|e| Failure::new(format!("cannot read {file}: {e}")))?
+    };
+    decode(&bytes).map_err(|reason| {
         Failure::new(format!("cannot read {path}: {reason}"))
             .help("save it with numpy.save(path, array) as a real array, for instance float64")
+    })
+}
+
+/// All bytes, up to the memory limit.
+fn bytes_of(source: impl Read) -> Result<Vec<u8>, String> {
+    let limit = convstat::tensor::memory::limit();
+    let mut bytes = Vec::new();
+    source.take(limit + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    if bytes.len() as u64 > limit {
+        return Err(format!("it is larger than the limit of {limit} bytes; raise it with --memory GIB"));
+    }
+    Ok(bytes)
+}
+
+fn entry_of_npz(file: File, path: &str, wanted: Option<&str>, name: &str) -> Result<Vec<u8>, Failure> {
+    let cannot = |reason: String| Failure::new(format!("cannot read {path}: {reason}"));
+    let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(|e| cannot(e.to_string()))?;
+    let names: Vec<String> = archive.file_names().map(|n| n.trim_end_matches(".npy").to_owned()).collect();
+    let choice = match wanted {
+        Some(w) => names.iter().find(|n| *n == w),
+        None if names.len() == 1 => names.first(),
+        None => names.iter().find(|n| n.eq_ignore_ascii_case(name)),
     };
-    let bytes = std::fs::read(&file).map_err(|e| Failure::new(format!("cannot read {file}: {e}")))?;
-    let array = if file.ends_with(".npz") {
-        let mut archive = NpzReader::new(Cursor::new(bytes)).map_err(|e| cannot(e.to_string()))?;
-        let names = archive.names().map_err(|e| cannot(e.to_string()))?;
-        let choice = match wanted {
-            Some(w) => names.iter().find(|n| *n == w),
-            None if names.len() == 1 => names.first(),
-            None => names.iter().find(|n| n.eq_ignore_ascii_case(name)),
+    let Some(choice) = choice else {
+        let first = names.first().map_or("array", String::as_str);
+        return Err(Failure::new(format!("{path} holds the arrays {}", names.join(", ")))
+            .help(format!("name one of them, for instance {path}:{first}")));
+    };
+    let entry = archive.by_name(&format!("{choice}.npy")).map_err(|e| cannot(e.to_string()))?;
+    bytes_of(entry).map_err(cannot)
+}
+
+/// The array of an `.npy` file, tried with each number type in turn.
+fn decode(bytes: &[u8]) -> Result<ArrayD<f64>, String> {
+    check_length(bytes)?;
+    macro_rules! attempt {
+        ($($number:ty)*) => {
+            $(match ArrayD::<$number>::read_npy(Cursor::new(bytes)) {
+                Ok(array) => return Ok(array.mapv(|v| v as f64)),
+                Err(ReadNpyError::WrongDescriptor(_)) => {}
+                Err(e) => return Err(e.to_string()),
+            })*
         };
-        let choice = choice.ok_or_else(|| {
-            let first = names.first().map_or("array", String::as_str);
-            Failure::new(format!("{file} holds the arrays {}", names.join(", ")))
-                .help(format!("name one of them, for instance {file}:{first}"))
-        })?;
-        first_type!(|Kind| archive.by_name::<OwnedRepr<Kind>, IxDyn>(choice).map_err(|e| match e {
-            ReadNpzError::Npy(e) => e,
-            ReadNpzError::Zip(e) => ReadNpyError::Io(std::io::Error::other(e)),
-        }))
-    } else {
-        first_type!(|Kind| ArrayD::<Kind>::read_npy(Cursor::new(&bytes)))
-    };
-    let array = array.map_err(cannot)?;
-    convstat::tensor::memory::check(&format!("the array in {path}"), array.shape())?;
-    Ok(array)
+    }
+    attempt!(f64 f32 i64 i32 i16 i8 u64 u32 u16 u8);
+    Err("its numbers are of a type that is not supported (bool, float16, complex, text or object)".to_owned())
+}
+
+/// Fails if the header names more entries than there are bytes: the reader would allocate them first.
+fn check_length(bytes: &[u8]) -> Result<(), String> {
+    let header = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]);
+    let shape = header.split_once("'shape'").and_then(|(_, rest)| rest.split_once('(')?.1.split_once(')'));
+    let Some((shape, _)) = shape else { return Ok(()) };
+    let sizes = shape.split(',').filter_map(|s| s.trim().trim_end_matches('L').parse::<u128>().ok());
+    let entries = sizes.fold(1u128, u128::saturating_mul);
+    if entries > bytes.len() as u128 {
+        return Err(format!(
+            "its header names shape ({shape}) but the file has {} bytes; it is cut short",
+            bytes.len()
+        ));
+    }
+    Ok(())
 }
 
 /// Writes an array as float64 `.npy` in C order.
@@ -70,6 +93,18 @@ pub fn write(path: &Path, array: &ArrayD<f64>) -> Result<(), Failure> {
     let failed = |e: &dyn std::fmt::Display| Failure::new(format!("cannot write {}: {e}", path.display()));
     let file = File::create(path).map_err(|e| failed(&e))?;
     array.as_standard_layout().write_npy(BufWriter::new(file)).map_err(|e| failed(&e))
+}
+
+/// Fails if two outputs would go to one file.
+pub fn check_distinct(options: &[(&str, Option<&Path>)]) -> Result<(), Failure> {
+    for (i, (name, path)) in options.iter().enumerate() {
+        let same = |(_, other): &&(&str, Option<&Path>)| path.is_some() && other == path;
+        if let (Some((other, _)), Some(path)) = (options[..i].iter().find(same), path) {
+            return Err(Failure::new(format!("{other} and {name} are the same file, {}", path.display()))
+                .help("give each output its own file"));
+        }
+    }
+    Ok(())
 }
 
 /// Fails now, not after the work, if a file cannot be written.

@@ -305,3 +305,40 @@ fn grouped_blocks_are_their_convolutions() {
         assert!((total - w[c]).abs() < 1e-12, "channel {c}: {total} {}", w[c]);
     }
 }
+
+#[test]
+fn the_doubled_structure_holds_all_differences() {
+    let cases = [
+        ("{ kind = \"cnn\", kernels = 2 }", modes(&[4], &[3, 2], 1)),
+        ("{ einsum = \"p,abc->pabc\" }", modes(&[2], &[2, 2, 2], 1)),
+        ("{ einsum = \"ar,br->ab\", sizes = { r = 1 }, shared = [[0, 1]] }", OutputModes::plain(&[3, 3], 1)),
+        ("{ kind = \"tucker\", ranks = [2, 1], r = 2, kernels = 3 }", modes(&[2], &[3, 2], 1)),
+    ];
+    for (text, modes) in cases {
+        let (s, first) = {
+            let s = build(text, &modes);
+            let f = s.generic_point();
+            (s, f)
+        };
+        let mut i = 500.0f64;
+        let second = s.random_point(|| {
+            i += 1.0;
+            (i * 1.7).sin()
+        });
+        let difference = s.contract(&first).unwrap() - s.contract(&second).unwrap();
+        // Slices 0 and 1 of the new last label hold the two members; the sign goes to one operand.
+        let doubled = s.doubled().unwrap();
+        let operands: Vec<(&ArrayD<f64>, &ArrayD<f64>)> =
+            s.owners().iter().map(|&f| (&first[f], &second[f])).collect();
+        let factors: Vec<ArrayD<f64>> = operands
+            .iter()
+            .enumerate()
+            .map(|(k, (a, b))| {
+                let sign = if k == 0 { -1.0 } else { 1.0 };
+                ndarray::stack(ndarray::Axis(a.ndim()), &[a.view(), (*b * sign).view()]).unwrap()
+            })
+            .collect();
+        let again = doubled.contract(&factors).unwrap();
+        assert!((&again - &difference).iter().all(|d| d.abs() < 1e-12), "{text}");
+    }
+}

@@ -53,7 +53,8 @@ pub enum RunnerError {
         known: u32,
     },
     /// A directory that is not a run.
-    #[error("{} is not a run directory: it has no readable manifest.json ({reason})", path.display())]
+    #[error("{} is not a run directory: it has no readable manifest.json ({reason}); if it is one, delete \
+         manifest.json and run the study again with this --out: what the parts hold is kept", path.display())]
     NotARun {
         /// The directory.
         path: PathBuf,

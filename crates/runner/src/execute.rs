@@ -9,8 +9,9 @@ use crate::{Progress, Result, RunDir, RunnerError, Table, interrupt};
 
 /// A part is written when it has this many rows…
 const PART_ROWS: usize = 20_000;
-/// …or this old: what a crash can lose.
-const PART_AGE: Duration = Duration::from_secs(5);
+/// …or this old: what a crash can lose. It grows with the run, so that short runs lose little and long ones have few
+/// parts.
+const PART_AGE: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
 
 /// One replicate of one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,18 @@ pub struct Execution {
     pub interrupted: bool,
 }
 
+/// Threads beyond which a number is a mistake.
+const MOST_THREADS: usize = 1024;
+
+/// A pool of `threads` threads (0: one a processor).
+pub fn thread_pool(threads: usize) -> Result<rayon::ThreadPool> {
+    if threads > MOST_THREADS {
+        return Err(RunnerError::Threads { threads, reason: format!("at most {MOST_THREADS}") });
+    }
+    let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    built.map_err(|e| RunnerError::Threads { threads, reason: e.to_string() })
+}
+
 /// Runs `work` on every task with `threads` threads (0: one a processor) and appends the rows to
 /// `run` in parts. Rows are made into a table by `tabulate`.
 pub fn execute<R: Send>(
@@ -51,10 +64,7 @@ pub fn execute<R: Send>(
     work: impl Fn(Task) -> Outcome<R> + Sync,
     tabulate: impl Fn(&[R]) -> Table,
 ) -> Result<Execution> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| RunnerError::Threads { threads, reason: e.to_string() })?;
+    let pool = thread_pool(threads)?;
     let mut progress = Progress::new(name, tasks.len() as u64);
     let mut execution = Execution { done: 0, failures: 0, interrupted: false };
     let (sender, receiver) = mpsc::sync_channel::<Outcome<R>>(4096);
@@ -91,9 +101,11 @@ fn collect<R>(
     execution: &mut Execution,
 ) -> Result<()> {
     let mut rows = Vec::new();
-    let mut oldest = Instant::now();
+    let started = Instant::now();
+    let mut oldest = started;
     loop {
-        let message = receiver.recv_timeout(PART_AGE);
+        let part_age = (started.elapsed() / 8).clamp(PART_AGE[0], PART_AGE[1]);
+        let message = receiver.recv_timeout(part_age);
         let ended = matches!(message, Err(mpsc::RecvTimeoutError::Disconnected));
         if let Ok(outcome) = message {
             if rows.is_empty() {
@@ -104,7 +116,7 @@ fn collect<R>(
             execution.failures += usize::from(outcome.failed);
             rows.push(outcome.row);
         }
-        let due = rows.len() >= PART_ROWS || oldest.elapsed() >= PART_AGE;
+        let due = rows.len() >= PART_ROWS || oldest.elapsed() >= part_age;
         if !rows.is_empty() && (ended || due) {
             run.write_part(&tabulate(&rows))?;
             rows.clear();

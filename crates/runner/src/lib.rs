@@ -15,7 +15,7 @@ pub mod stream;
 pub mod table;
 
 pub use error::RunnerError;
-pub use execute::{Execution, Outcome, Task, execute};
+pub use execute::{Execution, Outcome, Task, execute, thread_pool};
 pub use progress::Progress;
 pub use store::{FORMAT_VERSION, Manifest, Provenance, RunDir};
 pub use stream::{Digest, stream};

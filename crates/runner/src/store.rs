@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, RunnerError, Table};
+use crate::table::write_synced;
+use crate::{Digest, Result, RunnerError, Table};
 
 /// Version of the run directory's format that this program writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -69,6 +69,17 @@ impl Provenance {
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         }
     }
+}
+
+/// Fails if the content of a part is not that of its name.
+fn check_digest(path: &Path) -> Result<()> {
+    let bytes = fs::read(path).map_err(RunnerError::io("read", path))?;
+    let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    if name.ends_with(&Digest::of_bytes(&bytes).short()) {
+        return Ok(());
+    }
+    let reason = "its content does not have the digest that its name gives".to_owned();
+    Err(RunnerError::BadPart { path: path.to_owned(), reason })
 }
 
 /// A run directory.
@@ -155,9 +166,7 @@ impl RunDir {
     pub fn write_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path.join(name);
         let temporary = self.path.join(format!("{name}.tmp"));
-        let mut file = File::create(&temporary).map_err(RunnerError::io("write", &path))?;
-        file.write_all(bytes).map_err(RunnerError::io("write", &path))?;
-        file.sync_all().map_err(RunnerError::io("sync", &path))?;
+        write_synced(&temporary, bytes)?;
         fs::rename(&temporary, &path).map_err(RunnerError::io("write", &path))
     }
 
@@ -165,11 +174,18 @@ impl RunDir {
     pub fn write_part(&mut self, rows: &Table) -> Result<PathBuf> {
         let parts = self.path.join("parts");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
-        let name = format!("{now:013}-{}-{}", std::process::id(), self.parts_written);
+        let encoding = |e: parquet::errors::ParquetError| RunnerError::BadPart {
+            path: parts.clone(),
+            reason: e.to_string(),
+        };
+        let bytes = rows.encode().map_err(encoding)?;
+        // The name ends in the digest of the content, so that a changed bit shows.
+        let digest = Digest::of_bytes(&bytes).short();
+        let name = format!("{now:013}-{}-{}-{digest}", std::process::id(), self.parts_written);
         self.parts_written += 1;
         let temporary = parts.join(format!("{name}.tmp"));
         let path = parts.join(format!("{name}.parquet"));
-        rows.write(&temporary)?;
+        write_synced(&temporary, &bytes)?;
         fs::rename(&temporary, &path).map_err(RunnerError::io("write", &path))?;
         if let Ok(directory) = File::open(&parts) {
             // A crash of the machine after this point no longer loses the name.
@@ -198,11 +214,13 @@ impl RunDir {
         let mut table = Table::default();
         let mut damaged = Vec::new();
         for path in names {
-            let read = Table::read(&path).and_then(|part| match like.first_difference(&part) {
-                None => table.append(part),
-                Some(column) => {
-                    let reason = format!("column \"{column}\" is not one of this format");
-                    Err(RunnerError::BadPart { path: path.clone(), reason })
+            let read = check_digest(&path).and_then(|()| Table::read(&path)).and_then(|part| {
+                match like.first_difference(&part) {
+                    None => table.append(part),
+                    Some(column) => {
+                        let reason = format!("column \"{column}\" is not one of this format");
+                        Err(RunnerError::BadPart { path: path.clone(), reason })
+                    }
                 }
             });
             if let Err(e) = read {

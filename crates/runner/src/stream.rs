@@ -11,7 +11,12 @@ pub struct Digest([u8; 32]);
 impl Digest {
     /// Digest of a text.
     pub fn of(text: &str) -> Self {
-        Self(sha2::Sha256::digest(text.as_bytes()).into())
+        Self::of_bytes(text.as_bytes())
+    }
+
+    /// Digest of bytes.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
     }
 
     /// The first 16 hexadecimal digits.

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
 use parquet::column::reader::ColumnReader;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
@@ -131,14 +132,11 @@ impl Table {
 
     /// Writes Parquet (Snappy) to `path` and syncs it to disk.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let file = File::create(path).map_err(RunnerError::io("write", path))?;
-        let bytes = self.to_parquet().map_err(|e| bad(path, &e))?;
-        let mut file = file;
-        file.write_all(&bytes).map_err(RunnerError::io("write", path))?;
-        file.sync_all().map_err(RunnerError::io("sync", path))
+        write_synced(path, &self.encode().map_err(|e| bad(path, &e))?)
     }
 
-    fn to_parquet(&self) -> std::result::Result<Vec<u8>, ParquetError> {
+    /// The bytes of a Parquet file.
+    pub(crate) fn encode(&self) -> std::result::Result<Vec<u8>, ParquetError> {
         let fields = self
             .columns
             .iter()
@@ -176,12 +174,20 @@ impl Table {
 
     /// Reads Parquet with integer, number and text columns without nulls.
     pub fn read(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(RunnerError::io("read", path))?;
-        Self::from_parquet(file).map_err(|e| bad(path, &e))
+        let bytes = std::fs::read(path).map_err(RunnerError::io("read", path))?;
+        // The reader panics on some damaged files.
+        let read = std::panic::catch_unwind(|| Self::decode(bytes.into()));
+        match read {
+            Ok(table) => table.map_err(|e| bad(path, &e)),
+            Err(_) => Err(RunnerError::BadPart {
+                path: path.to_owned(),
+                reason: "its pages make no sense".to_owned(),
+            }),
+        }
     }
 
-    fn from_parquet(file: File) -> std::result::Result<Self, ParquetError> {
-        let reader = SerializedFileReader::new(file)?;
+    fn decode(bytes: Bytes) -> std::result::Result<Self, ParquetError> {
+        let reader = SerializedFileReader::new(bytes)?;
         let mut table = Self::default();
         for g in 0..reader.num_row_groups() {
             let group = reader.get_row_group(g)?;
@@ -221,6 +227,13 @@ impl Table {
         }
         Ok(table)
     }
+}
+
+/// Writes a file and syncs it to disk.
+pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = File::create(path).map_err(RunnerError::io("write", path))?;
+    file.write_all(bytes).map_err(RunnerError::io("write", path))?;
+    file.sync_all().map_err(RunnerError::io("sync", path))
 }
 
 fn bad(path: &Path, error: &ParquetError) -> RunnerError {

@@ -133,7 +133,7 @@ impl Setting {
 
 /// Table `[noise]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Noise {
     /// Law.
     pub kind: NoiseKind,
@@ -266,6 +266,9 @@ impl Estimator {
     }
 }
 
+/// Sample sizes of one grid.
+const MOST_STEPS: usize = 10_000;
+
 /// Replicates a cell beyond which a plan would not fit into memory.
 const MOST_REPLICATES: u64 = 10_000_000;
 
@@ -322,14 +325,15 @@ impl StudyFile {
             let mend = format!("at most {MOST_REPLICATES} are possible");
             return Err(StudyError::bad("study.replicates", self.study.replicates, &mend));
         }
+        let allowed = |c: char| c.is_alphanumeric() || "-_. ".contains(c);
         if self.study.name.is_empty()
             || self.study.name.starts_with('.')
-            || self.study.name.contains(['/', '\\'])
+            || !self.study.name.chars().all(allowed)
         {
             return Err(StudyError::bad(
                 "study.name",
-                &self.study.name,
-                "give a name without slashes that does not begin with a dot",
+                format!("{:?}", self.study.name),
+                "give a name of letters, digits, - _ . and spaces that does not begin with a dot",
             ));
         }
         if self.setting.is_empty() {
@@ -415,6 +419,10 @@ impl Samples {
                 None => Ok(()),
             },
             (None, Some(g)) => {
+                if g.steps > MOST_STEPS {
+                    let mend = format!("at most {MOST_STEPS}");
+                    return Err(StudyError::bad("samples.sqrt_dm_over_n.steps", g.steps, &mend));
+                }
                 let fine =
                     g.from > 0.0 && g.to > 0.0 && g.from.is_finite() && g.to.is_finite() && g.steps > 0;
                 if fine {
@@ -429,7 +437,7 @@ impl Samples {
             }
             _ => Err(StudyError::bad(
                 "samples",
-                "",
+                "{}",
                 "give either n = […] or sqrt_dm_over_n = { from, to, steps }",
             )),
         }
@@ -444,7 +452,7 @@ impl Samples {
             return Ok(n.clone());
         }
         let Some(g) = &self.sqrt_dm_over_n else { return Ok(Vec::new()) };
-        (0..g.steps)
+        let sizes: Result<Vec<u64>> = (0..g.steps)
             .map(|i| {
                 let share = if g.steps == 1 { 0.0 } else { i as f64 / (g.steps - 1) as f64 };
                 let x = g.from + share * (g.to - g.from);
@@ -458,7 +466,12 @@ impl Samples {
                     &format!("with d_M = {d_m} it asks for n = {n}; n has to be between 1 and 2^53"),
                 ))
             })
-            .collect()
+            .collect();
+        // Neighbours on a fine grid may round to one n.
+        sizes.map(|mut sizes| {
+            sizes.dedup();
+            sizes
+        })
     }
 }
 

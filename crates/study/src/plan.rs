@@ -16,6 +16,12 @@ use crate::{Result, StudyError};
 /// A truth farther than this (relative) from the fitted structure is not in it.
 const CONTAINED: f64 = 1e-5;
 
+/// Replicates over all cells beyond which a study does not fit into memory.
+const MOST_ROWS: u64 = 100_000_000;
+
+/// Numbers drawn for one replicate beyond which it takes hours.
+const MOST_DRAWN: f64 = 1e12;
+
 /// Random starts with which a truth of another structure is projected on the fitted one.
 const PROJECTION_STARTS: usize = 4;
 
@@ -111,6 +117,14 @@ impl Plan {
             })
             .collect::<Result<Vec<_>>>()?;
         let cells = cells(&file, &settings)?;
+        let rows = (cells.len() as u64).saturating_mul(file.study.replicates);
+        if rows > MOST_ROWS {
+            let mend = format!(
+                "over {} cells that makes {rows} replicates; at most {MOST_ROWS} are possible",
+                cells.len()
+            );
+            return Err(StudyError::bad("study.replicates", file.study.replicates, &mend));
+        }
         Ok(Self { file, settings, cells })
     }
 
@@ -244,6 +258,14 @@ fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
         for (d, design) in file.design.iter().enumerate() {
             for (e, estimator) in file.estimator.iter().enumerate() {
                 for &n in &sizes {
+                    let drawn = n as f64 * context.geometry.inputs() as f64;
+                    if drawn > MOST_DRAWN {
+                        let mend = format!(
+                            "setting \"{}\" would draw {drawn:.1e} numbers a replicate; at most {MOST_DRAWN:.0e} are possible",
+                            setting.name
+                        );
+                        return Err(StudyError::bad("samples.n", n, &mend));
+                    }
                     let data_key = format!(
                         "{}|{}|{}|{}|{}|{}|{n}",
                         canonical(&setting.geometry()),

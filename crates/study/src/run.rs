@@ -5,7 +5,7 @@ use std::path::Path;
 
 use convstat_runner::{
     Digest, Execution, FORMAT_VERSION, Manifest, Outcome, Provenance, RunDir, RunnerError, Table, Task,
-    execute,
+    execute, thread_pool,
 };
 use convstat_tensor::blas;
 
@@ -125,11 +125,7 @@ pub fn run(study: &Study, out: &Path, threads: usize) -> Result<RunReport> {
         checks: Vec::new(),
     };
     if !execution.interrupted {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .map_err(|e| RunnerError::Threads { threads, reason: e.to_string() })?;
-        let (summary, checks) = pool.install(|| summarise(study, &run))?;
+        let (summary, checks) = thread_pool(threads)?.install(|| summarise(study, &run))?;
         (report.summary, report.checks) = (Some(summary), checks);
     }
     Ok(report)

@@ -41,7 +41,8 @@ impl Identification {
         }
         self.is_singular().then(|| {
             format!(
-                "the second moment of Z is singular (rank {} of {}); the structure identifies W all the same",
+                "the second moment of Z is singular (rank {} of {}); the structure identifies W locally, but another W may \
+                 fit as well, and then the Frobenius error does not follow its risk; the prediction error does",
                 self.rank, self.features
             )
         })

@@ -32,6 +32,7 @@ impl Figures {
     pub fn run(&self) -> Result<Status, Failure> {
         let formats = Format::parse_list(&self.format)?;
         let mut partly = false;
+        let mut drawn: Vec<String> = Vec::new();
         for path in &self.runs {
             let run = RunDir::open(path)?;
             let study = Study::of_run(&run)?;
@@ -40,6 +41,14 @@ impl Figures {
                 eprintln!("{}: {} replicates are missing", path.display(), summary.missing_replicates);
                 partly = true;
             }
+            let name = study.plan.file.study.name.clone();
+            if self.out.is_some() && drawn.contains(&name) {
+                return Err(Failure::new(format!(
+                    "two runs are of a study named {name}; their figures would have one name"
+                ))
+                .help("draw them into different --out folders"));
+            }
+            drawn.push(name);
             let out = self.out.clone().unwrap_or_else(|| path.join("figures"));
             for file in draw(&study.plan.file, &summary, &out, &formats)? {
                 print(&format!("{}\n", file.display()))?;

@@ -9,7 +9,7 @@ use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::read_geometry;
-use crate::arrays::{check_writable, read, reshape, write};
+use crate::arrays::{check_distinct, check_writable, read, reshape, write};
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
@@ -40,7 +40,7 @@ pub struct FitCommand {
     #[arg(long, value_enum, default_value_t = Solver::LevenbergMarquardt)]
     solver: Solver,
     /// Random starts besides the spectral one
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 10)]
     starts: usize,
     /// Seed of the random starts
     #[arg(long, default_value_t = 1)]
@@ -85,6 +85,7 @@ impl FitCommand {
         let geometry = self.geometry.as_deref().map(read_geometry).transpose()?;
         let x = read(&self.x, "x")?;
         let y = read(&self.y, "y")?;
+        check_distinct(&[("--out", self.out.as_deref()), ("--fitted", self.fitted.as_deref())])?;
         for path in self.out.iter().chain(&self.fitted) {
             check_writable(path)?;
         }
@@ -162,7 +163,11 @@ impl FitCommand {
             ));
         }
         if x.is_empty() || y.is_empty() {
-            return fail(format!("no observations: X has shape {:?}, y {:?}", x.shape(), y.shape()));
+            return fail(format!(
+                "no observations or no features: X has shape {:?}, y {:?}",
+                x.shape(),
+                y.shape()
+            ));
         }
         let m = if y.ndim() == 2 { y.shape()[1] } else { 1 };
         Ok(convstat::tensor::algebra::shaped((y.shape()[0], m), convstat::tensor::algebra::entries(y)))
@@ -228,7 +233,9 @@ impl FitCommand {
     ) -> Result<Status, Failure> {
         let objective = sample.objective(&fit.w.view());
         let (about_mean, about_zero) = total_variation;
-        let r_squared = 1.0 - objective / about_mean;
+        // Without variation there is nothing to explain; JSON writes the NaN as null.
+        let share = |of: f64| if of > 0.0 { 1.0 - objective / of } else { f64::NAN };
+        let r_squared = share(about_mean);
         let mut se: Vec<f64> = fitted_se.iter().copied().collect();
         se.sort_by(f64::total_cmp);
         let quantile =
@@ -245,7 +252,7 @@ impl FitCommand {
                 "naive_parameters": structure.naive_parameters(),
                 "d_m": structure.d_m(),
                 "r_squared": r_squared,
-                "r_squared_about_zero": 1.0 - objective / about_zero,
+                "r_squared_about_zero": share(about_zero),
                 "residual_variance": inference.variance,
                 "fitted_se": { "min": quantile(0.0), "median": quantile(0.5), "max": quantile(1.0) },
                 "iterations": fit.best.iterations,
@@ -265,7 +272,7 @@ impl FitCommand {
                 sample.n,
                 inference.df,
                 structure.naive_parameters(),
-                1.0 - objective / about_zero,
+                share(about_zero),
                 inference.variance,
                 quantile(0.0),
                 quantile(0.5),

@@ -7,7 +7,7 @@ use convstat::prelude::*;
 use ndarray::{Array2, ArrayD, Axis};
 
 use super::read_geometry;
-use crate::arrays::{check_writable, read, reshape, write};
+use crate::arrays::{check_distinct, check_writable, read, reshape, write};
 use crate::failure::Failure;
 use crate::output::{Status, print};
 
@@ -59,6 +59,12 @@ impl Formulate {
         for (name, array) in [("kernels", Some(&a)), ("weights", Some(&b)), ("input", x.as_ref())] {
             convstat::tensor::algebra::check_finite(name, array.into_iter().flatten())?;
         }
+        check_distinct(&[("--out", Some(self.out.as_path())), ("--predict", self.predict.as_deref())])?;
+        if x.as_ref().is_some_and(|x| x.shape().first() == Some(&0)) {
+            return Err(Failure::new(
+                "--input has no observations (its first axis is 0); at least one is needed",
+            ));
+        }
         check_writable(&self.out)?;
         self.predict.as_deref().map(check_writable).transpose()?;
         let outputs = check_shapes(&geometry, &a, &b)?;
@@ -70,6 +76,11 @@ impl Formulate {
         let w = reshape(&w.into_dyn(), &[p, outputs, l]).permuted_axes(ndarray::IxDyn(&[0, 2, 1]));
         let w = matrix(&w, p * l, outputs);
         let mut w_x = geometry.windows().pull_back(&w.view());
+        if w_x.iter().any(|v| !v.is_finite()) {
+            return Err(Failure::new(
+                "the products of kernels and weights overflow; divide both by their largest values",
+            ));
+        }
         if let (Some(x), Some(path)) = (&x, &self.predict) {
             let n = x.shape().first().copied().unwrap_or(0);
             if x.ndim() == 0 || x.shape()[1..] != geometry.input_shape()[..] {
@@ -81,6 +92,9 @@ impl Formulate {
             } else {
                 y.into_dyn()
             };
+            if y.iter().any(|v| !v.is_finite()) {
+                return Err(Failure::new("the predictions overflow; divide --input by its largest value"));
+            }
             write(path, &y)?;
             print(&format!("predictions {:?} written to {}\n", y.shape(), path.display()))?;
         }

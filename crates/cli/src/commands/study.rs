@@ -139,6 +139,25 @@ impl StudyCommand {
     }
 }
 
+/// What there is to say about identification, on standard error.
+fn notes(study: &Study) -> Result<(), Failure> {
+    for setting in &study.plan.settings {
+        if let Some(warning) = identification(&setting.geometry, &setting.structure)?.warning() {
+            eprintln!("note: setting {}: {warning}", setting.name);
+        }
+    }
+    Ok(())
+}
+
+/// An argument as a shell reads it.
+fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        return argument.to_owned();
+    }
+    format!("'{}'", argument.replace('\'', "'\\''"))
+}
+
 fn threads(asked: usize) -> usize {
     if asked > 0 { asked } else { std::thread::available_parallelism().map_or(1, usize::from) }
 }
@@ -160,15 +179,16 @@ impl Run {
         for part in &report.damaged {
             eprintln!("warning: {part}; its replicates were run again");
         }
+        notes(&study)?;
         if report.present > 0 {
             eprintln!("{} replicates were there already", report.present);
         }
         let Some(summary) = &report.summary else {
+            let command: Vec<String> = std::env::args().map(|a| quoted(&a)).collect();
             eprintln!(
-                "stopped after {} replicates, all stored; the same command resumes: convstat study run {} --out {}",
+                "stopped after {} replicates, all stored; the same command resumes: {}",
                 report.execution.done,
-                self.file.file.display(),
-                out.display()
+                command.join(" ")
             );
             return Ok(Status::Partly);
         };
@@ -246,11 +266,7 @@ impl PlanCommand {
             100.0 * cost.relative_mcse.0,
             100.0 * cost.relative_mcse.1,
         ))?;
-        for setting in &study.plan.settings {
-            if let Some(warning) = identification(&setting.geometry, &setting.structure)?.warning() {
-                print(&format!("note: setting {}: {warning}\n", setting.name))?;
-            }
-        }
+        notes(&study)?;
         Ok(Status::Done)
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     }
     let columns = settings.len().min(2);
     let rows = settings.len().div_ceil(columns);
-    let size = (WIDTH * (columns as f64 / 2.0).max(0.6), 40.0 + 150.0 * rows as f64);
+    let size = (WIDTH * (columns as f64 / 2.0).max(0.8), 40.0 + 150.0 * rows as f64);
     let body = draw_grid("bounds", size, columns, &panels, &legend)?;
     let alt = format!(
         "Study {}: literature bound, explicit bound, exact risk and measured estimation error against the square \

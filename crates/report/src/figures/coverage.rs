@@ -38,7 +38,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     ];
     let columns = settings.len().min(2);
     let size =
-        (390.0 * (columns as f64 / 2.0).max(0.6), 40.0 + 160.0 * settings.len().div_ceil(columns) as f64);
+        (390.0 * (columns as f64 / 2.0).max(0.8), 40.0 + 160.0 * settings.len().div_ceil(columns) as f64);
     let body = draw_grid("coverage", size, columns, &panels, &legend)?;
     let alt = format!(
         "Study {}: measured frequency of errors above the explicit bound and above the quantile of the risk, against \

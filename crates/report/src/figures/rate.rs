@@ -68,7 +68,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         symbol: Symbol::Nothing,
     });
     let columns = designs.len().min(3);
-    let width = WIDTH * (columns as f64 / 2.0).clamp(0.55, 1.5);
+    let width = WIDTH * (columns as f64 / 2.0).clamp(0.8, 1.5);
     let rows = panels.len().div_ceil(columns);
     let size = (width, 40.0 + 150.0 * rows as f64);
     let body = draw_grid("rate", size, columns, &panels, &legend)?;
