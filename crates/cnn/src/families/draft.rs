@@ -102,7 +102,7 @@ impl Draft {
     pub fn split_tap(&mut self, place: usize, labels: [char; 2], outer: usize, key: &str) -> Result<()> {
         let old = self.taps[place];
         let size = self.sizes[&old];
-        if outer == 0 || size % outer != 0 {
+        if outer == 0 || !size.is_multiple_of(outer) {
             return bad(format!("{key} = {outer} does not divide a kernel mode of {size} taps"));
         }
         self.sizes.remove(&old);

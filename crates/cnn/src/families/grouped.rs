@@ -67,7 +67,7 @@ impl Family for ShuffleNet {
     fn build(&self, mut draft: Draft) -> Result<Structure> {
         let (space, _) = space_and_channel(&draft)?;
         let g = self.conv_groups;
-        if g == 0 || self.kernels % g != 0 || self.channels % (g * g) != 0 {
+        if g == 0 || !self.kernels.is_multiple_of(g) || !self.channels.is_multiple_of(g * g) {
             return bad(format!(
                 "conv_groups = {g} has to divide kernels = {} and its square channels = {}",
                 self.kernels, self.channels
