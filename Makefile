@@ -37,7 +37,8 @@ doc: setup
 
 test: setup lint doc
 	@echo "== tests"
-	cargo test --release --workspace --locked
+	cargo test --release --workspace --locked --doc
+	cargo test --release --workspace --locked --lib --bins --tests
 
 clean:
 	cargo clean

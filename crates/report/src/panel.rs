@@ -156,7 +156,7 @@ fn draw_legend(width: f64, entries: &[LegendEntry]) -> (String, f64) {
     let (mut x, mut y) = (MARGIN_LEFT, 12.0);
     for e in entries {
         let plain: String = strip_tags(&e.text);
-        let needed = 30.0 + plain.chars().count() as f64 * FONT * 0.58;
+        let needed = 30.0 + plain.chars().count() as f64 * FONT * 0.62;
         if x + needed > width - 4.0 && x > MARGIN_LEFT {
             x = MARGIN_LEFT;
             y += 12.0;

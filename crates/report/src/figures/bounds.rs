@@ -26,7 +26,11 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let mut legend = vec![
         entry(0, Symbol::Marker, "measured ± MCSE"),
         entry(0, Symbol::Line, "exact risk"),
-        entry(2, Symbol::Line, &format!("explicit bound ({:.0} %)", 100.0 * data.summary.confidence)),
+        entry(
+            2,
+            Symbol::Line,
+            &format!("explicit bound ({:.0} %), where it holds", 100.0 * data.summary.confidence),
+        ),
         entry(1, Symbol::Line, "literature bound"),
     ];
     if any_fails {
