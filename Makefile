@@ -1,7 +1,7 @@
 # make figures: set-up, build, studies, figures. make test: set-up, format, lints, documentation, tests.
 # Both are safe to repeat and say what they do.
 
-STUDIES := cnn-rate
+STUDIES := cnn-rate kr-ratio
 RUNS ?= runs
 CONVSTAT := target/release/convstat
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use convstat_cnn::{Factors, Geometry, Structure, Windows};
-use convstat_estimate::{FitOptions, Sample, SolverKind, Start, fit};
+use convstat_estimate::{FitOptions, Sample, Start, fit};
 use convstat_runner::{Digest, stream};
 use convstat_tensor::linalg::psd_root;
 use convstat_theory::TangentRisk;
@@ -22,8 +22,8 @@ const MOST_ROWS: u64 = 100_000_000;
 /// Numbers drawn for one replicate beyond which it takes hours.
 const MOST_DRAWN: f64 = 1e12;
 
-/// Random starts with which a truth of another structure is projected on the fitted one.
-const PROJECTION_STARTS: usize = 4;
+/// Most random starts with which a truth of another structure is projected on the fitted one.
+const PROJECTION_STARTS: usize = 40;
 
 /// Setting × design × estimator × n.
 #[derive(Debug, Clone)]
@@ -223,17 +223,21 @@ impl SettingContext {
         Ok(TrueCoefficient { w, factors, risk, is_contained, is_regular })
     }
 
-    /// Factors of the fitted structure nearest to `w`.
-    fn project(&self, w: &Array2<f64>, normal: impl FnMut() -> f64) -> Result<Factors> {
+    /// Factors of the fitted structure nearest to `w`: random starts until one gives `w` itself.
+    fn project(&self, w: &Array2<f64>, mut normal: impl FnMut() -> f64) -> Result<Factors> {
         let sample = Sample { z: Array2::eye(w.nrows()), y: w.clone(), rss: 0.0, n: w.nrows() as f64 };
-        let starts =
-            std::iter::once(Start::Spectral).chain(std::iter::repeat_n(Start::Random, PROJECTION_STARTS));
-        let options = FitOptions {
-            solver: SolverKind::LevenbergMarquardt,
-            starts: starts.collect(),
-            ..FitOptions::default()
-        };
-        Ok(fit(&self.structure, &sample, &options, None, normal)?.factors)
+        let options = |start| FitOptions { starts: vec![start], ..FitOptions::default() };
+        let mut best = fit(&self.structure, &sample, &options(Start::Spectral), None, &mut normal)?;
+        for _ in 0..PROJECTION_STARTS {
+            if best.best.objective <= CONTAINED * CONTAINED * sample.sum_of_squares() {
+                break;
+            }
+            let next = fit(&self.structure, &sample, &options(Start::Random), None, &mut normal)?;
+            if next.best.objective < best.best.objective {
+                best = next;
+            }
+        }
+        Ok(best.factors)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use convstat_cnn::{Factors, Structure};
 use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve, gram, lstsq};
-use ndarray::{Array1, Axis};
+use ndarray::{Array1, Array2, Axis};
 
 use super::{Limits, Solution, Termination, negligible};
 use crate::sample::design_times;
@@ -49,6 +49,15 @@ pub(crate) fn solve(
     Ok(Solution { factors, objective, iterations, termination })
 }
 
+/// Pivots of a Cholesky factor below this share of the largest are rounding (squared, a few ε).
+const SINGULAR: f64 = 1e-6;
+
+/// Smallest over largest pivot of a Cholesky factor.
+fn smallest_pivot(r: &Array2<f64>) -> f64 {
+    let (low, high) = r.diag().iter().fold((f64::INFINITY, 0.0f64), |(l, h), &v| (l.min(v), h.max(v)));
+    low / high
+}
+
 /// Solves the linear subproblem of one factor, the others held fixed.
 fn update(
     structure: &Structure,
@@ -60,7 +69,9 @@ fn update(
     let a = design_times(&sample.z, &structure.factor_jacobian(f, factors)?);
     let mut normal = gram(&a.view());
     let mut solution = a.t().dot(y);
-    if cholesky_in_place(&mut normal).is_ok() {
+    // A singular subproblem (K > R leaves directions free) may pass Cholesky on rounding alone: its minimum-norm
+    // solution is wanted, not a huge one.
+    if cholesky_in_place(&mut normal).is_ok() && smallest_pivot(&normal) > SINGULAR {
         cholesky_solve(&normal, &mut solution);
     } else {
         let target = y.view().insert_axis(Axis(1));
