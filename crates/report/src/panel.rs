@@ -6,7 +6,6 @@ use plotters::prelude::*;
 use plotters::style::FontDesc;
 
 use crate::canvas::{UNITS, register_fonts};
-use crate::math::escape;
 use crate::palette::{Marker, colour, marker};
 use crate::{ReportError, Result};
 
@@ -374,9 +373,4 @@ fn tick(value: f64, log: bool) -> String {
     }
     let v = 10f64.powf(value);
     if v >= 100.0 { format!("{v:.0}") } else { format!("{v:.2}") }
-}
-
-/// Plain text as SVG spans.
-pub fn plain(s: &str) -> String {
-    escape(s)
 }

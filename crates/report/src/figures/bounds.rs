@@ -3,7 +3,8 @@
 use convstat_study::CellSummary;
 
 use super::{FigureData, distinct};
-use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid, plain};
+use crate::math::escape;
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
 use crate::{Canvas, Result, math};
 
 const WIDTH: f64 = 390.0;
@@ -22,7 +23,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let settings = distinct(&cells, |c| &c.setting);
     let panels: Vec<Panel> = settings.iter().map(|s| panel(&cells, s)).collect();
     let any_fails = cells.iter().any(|c| !c.theory.literature_holds);
-    let entry = |style, symbol, text: &str| LegendEntry { text: plain(text), style, symbol };
+    let entry = |style, symbol, text: &str| LegendEntry { text: escape(text), style, symbol };
     let mut legend = vec![
         entry(0, Symbol::Marker, "measured ± MCSE"),
         entry(0, Symbol::Line, "exact risk"),
@@ -62,7 +63,7 @@ fn panel(cells: &[CellSummary], setting: &str) -> Panel {
     };
     let structure = mine.first().map_or("", |c| c.structure.as_str());
     Panel {
-        title: plain(&format!("{setting}: {structure}")),
+        title: escape(&format!("{setting}: {structure}")),
         x_label: math::sqrt_dm_over_n(),
         y_label: math::frobenius_error(),
         log_y: true,

@@ -1,7 +1,8 @@
 //! Every structure and geometry on one line: prediction error over σ against `√(df/(n−df−1))` (THEORY §4.3).
 
 use super::{FigureData, distinct};
-use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid, plain};
+use crate::math::escape;
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
 use crate::{Canvas, Result, math};
 
 pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
@@ -42,12 +43,12 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .iter()
         .enumerate()
         .map(|(style, s)| LegendEntry {
-            text: plain(&format!("{s}: {}", structure(s))),
+            text: escape(&format!("{s}: {}", structure(s))),
             style,
             symbol: Symbol::Marker,
         })
         .collect();
-    legend.push(LegendEntry { text: plain("exact risk (the diagonal)"), style: 6, symbol: Symbol::Line });
+    legend.push(LegendEntry { text: escape("exact risk (the diagonal)"), style: 6, symbol: Symbol::Line });
     let size = (390.0, 330.0);
     let body = draw_grid("collapse", size, 1, &[panel], &legend)?;
     let alt = format!(

@@ -4,7 +4,8 @@ use convstat_study::CellSummary;
 use convstat_theory::{ExplicitBound, explicit_bound, planner::prediction_quantile};
 
 use super::{FigureData, distinct};
-use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid, plain};
+use crate::math::escape;
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
 use crate::{Canvas, Result};
 
 /// Stated probabilities of exceedance.
@@ -27,11 +28,11 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .map(|s| panel(data, &cells.iter().filter(|c| c.setting == *s).collect::<Vec<_>>(), s))
         .collect();
     let legend = vec![
-        LegendEntry { text: plain("risk quantile, smallest n"), style: 0, symbol: Symbol::Marker },
-        LegendEntry { text: plain("risk quantile, largest n"), style: 2, symbol: Symbol::Marker },
-        LegendEntry { text: plain("explicit bound (all n)"), style: 1, symbol: Symbol::Marker },
+        LegendEntry { text: escape("risk quantile, smallest n"), style: 0, symbol: Symbol::Marker },
+        LegendEntry { text: escape("risk quantile, largest n"), style: 2, symbol: Symbol::Marker },
+        LegendEntry { text: escape("explicit bound (all n)"), style: 1, symbol: Symbol::Marker },
         LegendEntry {
-            text: plain("Line: frequency = stated probability."),
+            text: escape("Line: frequency = stated probability."),
             style: 6,
             symbol: Symbol::Nothing,
         },
@@ -86,9 +87,9 @@ fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
     series.push(Series { style: 1, mark: Mark::Points(all) });
     let structure = cells.first().map_or("", |c| c.structure.as_str());
     Panel {
-        title: plain(&format!("{setting}: {structure}")),
-        x_label: plain("stated probability of a larger error"),
-        y_label: plain("measured frequency"),
+        title: escape(&format!("{setting}: {structure}")),
+        x_label: escape("stated probability of a larger error"),
+        y_label: escape("measured frequency"),
         series,
         ..Panel::default()
     }

@@ -3,7 +3,8 @@
 use convstat_study::CellSummary;
 
 use super::{FigureData, distinct};
-use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid, plain};
+use crate::math::escape;
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
 use crate::{Canvas, Result, math};
 
 pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
@@ -36,7 +37,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     }
     let label = if one_rank { math::ratio("K", "R") } else { math::italic("K") };
     let error = Panel {
-        title: plain("error: what the data identify"),
+        title: escape("error: what the data identify"),
         x_label: label.clone(),
         y_label: math::root_mean_square(&math::prediction_error()),
         series,
@@ -53,9 +54,9 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let counts: [(usize, &dyn Fn(&CellSummary) -> f64); 3] =
         [(5, &|c| c.naive as f64), (6, &|c| c.d_m as f64), (3, &|c| c.df as f64)];
     let parameters = Panel {
-        title: plain("parameters"),
+        title: escape("parameters"),
         x_label: label,
-        y_label: plain("count"),
+        y_label: escape("count"),
         series: counts
             .iter()
             .flat_map(|(style, f)| {
@@ -78,11 +79,12 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
             symbol: Symbol::MarkerLine,
         })
         .collect();
-    for (style, text) in [(5, plain("naive parameters")), (6, math::d_m()), (3, plain("df (identifiable)"))] {
+    for (style, text) in [(5, escape("naive parameters")), (6, math::d_m()), (3, escape("df (identifiable)"))]
+    {
         legend.push(LegendEntry { text, style, symbol: Symbol::MarkerLine });
     }
     legend.push(LegendEntry {
-        text: plain("Points: measured ± MCSE. Lines: exact risk."),
+        text: escape("Points: measured ± MCSE. Lines: exact risk."),
         style: 6,
         symbol: Symbol::Nothing,
     });

@@ -75,5 +75,5 @@ fn design_title(label: &str) -> String {
     };
     let keys = keys.trim_end_matches(')').replace("rho=", "ρ = ").replace("nu=", "ν = ");
     let keys = if keys.is_empty() { keys } else { format!(", {keys}") };
-    crate::panel::plain(&format!("{kind} inputs{keys}"))
+    crate::math::escape(&format!("{kind} inputs{keys}"))
 }

@@ -3,7 +3,8 @@
 use convstat_study::CellSummary;
 
 use super::{FigureData, design_title, distinct};
-use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid, plain};
+use crate::math::escape;
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
 use crate::{Canvas, Result, math};
 
 /// Width of a figure over two columns of a page, points.
@@ -58,12 +59,12 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .enumerate()
         .map(|(style, (setting, solver))| {
             let solver = if solvers.len() > 1 { format!(", {solver}") } else { String::new() };
-            let text = plain(&format!("{setting}: {}{solver}", structure(setting)));
+            let text = escape(&format!("{setting}: {}{solver}", structure(setting)));
             LegendEntry { text, style, symbol: Symbol::MarkerLine }
         })
         .collect();
     legend.push(LegendEntry {
-        text: plain("Points: measured ± MCSE. Lines: exact risk."),
+        text: escape("Points: measured ± MCSE. Lines: exact risk."),
         style: 6,
         symbol: Symbol::Nothing,
     });
