@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use convstat_cnn::{Factors, Geometry, Structure, Windows};
 use convstat_estimate::{FitOptions, Sample, Start, fit};
 use convstat_runner::{Digest, stream};
-use convstat_tensor::linalg::psd_root;
+use convstat_tensor::linalg::{psd_root, qr_r};
 use convstat_theory::TangentRisk;
 use ndarray::Array2;
 use rand_distr::{Distribution, StandardNormal};
@@ -74,7 +74,7 @@ pub struct SettingContext {
     pub truth_structure: Structure,
     /// `Σ_Z`.
     pub second_moment: Array2<f64>,
-    /// A root of `Σ_Z`.
+    /// A root `C` of `Σ_Z = CᵀC`, `rank × D`, upper trapezoidal.
     pub root: Array2<f64>,
     /// Generic dimension of the fitted structure.
     pub dimension: usize,
@@ -172,7 +172,7 @@ impl SettingContext {
             ));
         }
         let second_moment = geometry.second_moment()?;
-        let root = psd_root(&second_moment.view())?;
+        let root = qr_r(&psd_root(&second_moment.view())?.view())?;
         let mut context = Self {
             name: setting.name.clone(),
             windows: geometry.windows(),
@@ -263,9 +263,9 @@ fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
             for (e, estimator) in file.estimator.iter().enumerate() {
                 for &n in &sizes {
                     let drawn = n as f64 * context.geometry.inputs() as f64;
-                    if drawn > MOST_DRAWN {
+                    if drawn > MOST_DRAWN && !design.law().is_exact_law() {
                         let mend = format!(
-                            "setting \"{}\" would draw {drawn:.1e} numbers a replicate; at most {MOST_DRAWN:.0e} are possible",
+                            "setting \"{}\" would draw {drawn:.1e} numbers a replicate; at most {MOST_DRAWN:.0e} are possible; design \"normal-exact\" has no such limit",
                             setting.name
                         );
                         return Err(StudyError::bad("samples.n", n, &mend));

@@ -9,6 +9,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, Axis};
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::designs::normal_exact::draw_compressed;
 use crate::plan::{Cell, Plan, TrueCoefficient};
 use crate::row::Row;
 use crate::{Result, StudyError};
@@ -76,14 +77,21 @@ pub fn draw_sample(plan: &Plan, cell: &Cell, replicate: u64, truth: &TrueCoeffic
     let design = plan.file.design[cell.design].law();
     let (inputs, outputs) = (setting.geometry.inputs(), setting.structure.outputs());
     let sigma = plan.file.noise.sigma;
+    let streams = || {
+        let stream = |purpose| stream(seed, purpose, &cell.data_key, replicate);
+        (stream("inputs"), stream("noise"))
+    };
+    if design.is_exact_law() {
+        let (mut rng, mut noise_rng) = streams();
+        return Ok(draw_compressed(&setting.root, &truth.w, sigma, cell.n, &mut rng, &mut noise_rng));
+    }
     let features = setting.geometry.features();
     let full = cell.n.min(BLOCK) as usize;
     let mut x = Array2::zeros((inputs, full));
     let mut block = Array2::zeros((features + outputs, full));
     let mut scratch = Scratch::default();
     let sample = compress(features, outputs, cell.n as f64, |sink| {
-        let mut rng = stream(seed, "inputs", &cell.data_key, replicate);
-        let mut noise_rng = stream(seed, "noise", &cell.data_key, replicate);
+        let (mut rng, mut noise_rng) = streams();
         let mut sampler = design.sampler(inputs);
         let mut left = cell.n;
         while left > 0 {

@@ -165,6 +165,35 @@ fn triangular(r: &ArrayView2<f64>, b: &ArrayView2<f64>, transpose: CBLAS_TRANSPO
     x
 }
 
+/// `t c` for an upper trapezoidal `t` (`k × r`, `k ≤ r`) and `c` of `r × m`, by `dtrmm` on the triangle.
+pub fn upper_product(t: &Array2<f64>, c: &Array2<f64>) -> Array2<f64> {
+    let (k, r) = t.dim();
+    if k < r || k == 0 {
+        return t.dot(c);
+    }
+    let t = t.as_standard_layout();
+    let mut product = c.as_standard_layout().into_owned();
+    let m = product.ncols() as i32;
+    // SAFETY: t is r×r and product is r×m, both contiguous in C order.
+    unsafe {
+        cblas_sys::cblas_dtrmm(
+            CBLAS_LAYOUT::CblasRowMajor,
+            cblas_sys::CBLAS_SIDE::CblasLeft,
+            CBLAS_UPLO::CblasUpper,
+            CBLAS_TRANSPOSE::CblasNoTrans,
+            cblas_sys::CBLAS_DIAG::CblasNonUnit,
+            r as i32,
+            m,
+            1.0,
+            t.as_ptr(),
+            r as i32,
+            product.as_mut_ptr(),
+            m.max(1),
+        );
+    }
+    product
+}
+
 /// Thin QR: `a = Q R` with `Q` of `n × k`, `R` of `k × m`, `k = min(n, m)`.
 pub fn qr(a: &ArrayView2<f64>) -> Result<(Array2<f64>, Array2<f64>)> {
     a.qr().map_err(lapack("dgeqrf"))

@@ -3,6 +3,7 @@
 //! and a line in [`DesignSpec::law`].
 
 pub mod normal;
+pub mod normal_exact;
 pub mod tails;
 pub mod var1;
 
@@ -18,6 +19,8 @@ use crate::Result;
 pub enum DesignSpec {
     /// Independent standard normal entries.
     Normal(normal::Normal),
+    /// The exact law of the compressed sample of `normal`.
+    NormalExact(normal_exact::NormalExact),
     /// Vector autoregression across observations.
     Var1(var1::Var1),
     /// Independent uniform entries.
@@ -34,6 +37,10 @@ pub trait Design {
     fn label(&self) -> String;
     /// Whether rows are independent Gaussian, as the finite-sample risk and the explicit bound assume.
     fn is_iid_gaussian(&self) -> bool {
+        false
+    }
+    /// Whether compressed samples are drawn from their own law, without any rows.
+    fn is_exact_law(&self) -> bool {
         false
     }
     /// Smallest and largest eigenvalue `c_x, C_x` of the joint covariance of all observations.
@@ -59,6 +66,7 @@ impl DesignSpec {
     pub fn law(&self) -> &dyn Design {
         match self {
             Self::Normal(d) => d,
+            Self::NormalExact(d) => d,
             Self::Var1(d) => d,
             Self::Uniform(d) => d,
             Self::Rademacher(d) => d,
