@@ -22,6 +22,7 @@
 //! # Ok::<(), convstat_cnn::CnnError>(())
 //! ```
 
+pub mod design;
 pub mod error;
 pub mod families;
 pub mod geometry;
@@ -31,6 +32,7 @@ pub mod spec;
 pub mod structure;
 pub mod windows;
 
+pub use design::DesignProduct;
 pub use error::CnnError;
 pub use geometry::{Geometry, GeometrySpec, Layer, LayerSpec, Mode};
 pub use modes::OutputModes;

@@ -6,6 +6,7 @@ use convstat_tensor::algebra::{entries, shaped};
 use convstat_tensor::{Contraction, Einsum, linalg, memory};
 use ndarray::{Array1, Array2, ArrayD, ArrayViewD, IxDyn};
 
+use crate::design::DesignPlan;
 use crate::jacobian::{Partial, splitmix_normal};
 use crate::{CnnError, Result};
 
@@ -54,6 +55,7 @@ pub struct Structure {
     counts: Counts,
     contraction: Contraction,
     partials: Vec<Partial>,
+    design: DesignPlan,
     /// Which factor each operand of the einsum is; operands with the same number share it.
     owners: Vec<usize>,
 }
@@ -85,6 +87,7 @@ impl Structure {
         let mut structure = Self {
             name: name.to_owned(),
             contraction,
+            design: DesignPlan::new(&network, &sizes, outputs)?,
             network,
             sizes,
             outputs,
@@ -145,6 +148,49 @@ impl Structure {
             .filter_map(|f| self.owners.iter().position(|&o| o == f))
             .map(|i| self.network.inputs[i].iter().map(|c| self.sizes[c]).collect())
             .collect()
+    }
+
+    /// Sizes of labels.
+    pub(crate) fn sizes_of(&self, labels: &[char]) -> Vec<usize> {
+        labels.iter().map(|c| self.sizes[c]).collect()
+    }
+
+    pub(crate) fn design_plan(&self) -> &DesignPlan {
+        &self.design
+    }
+
+    /// Columns of each factor in the Jacobian, its place in the flat parameters.
+    pub fn columns(&self) -> Vec<std::ops::Range<usize>> {
+        let mut end = 0;
+        let lengths = self.factor_shapes().into_iter().map(|s| s.iter().product::<usize>());
+        lengths
+            .map(|n| {
+                end += n;
+                end - n..end
+            })
+            .collect()
+    }
+
+    /// All factors in one list, each in C order.
+    pub fn flatten(&self, factors: &[ArrayD<f64>]) -> Result<Vec<f64>> {
+        self.check_factors(factors)?;
+        Ok(factors.iter().flatten().copied().collect())
+    }
+
+    /// The factors of a flat list.
+    ///
+    /// # Errors
+    /// Another number of entries than parameters.
+    pub fn unflatten(&self, flat: &[f64]) -> Result<Factors> {
+        if flat.len() != self.naive_parameters() {
+            return Err(CnnError::Shape {
+                what: "the flat parameters",
+                found: vec![flat.len()],
+                expected: format!("[{}]", self.naive_parameters()),
+            });
+        }
+        let shapes = self.factor_shapes();
+        Ok(self.columns().into_iter().zip(&shapes).map(|(c, s)| shaped(IxDyn(s), flat[c].to_vec())).collect())
     }
 
     /// Number of free factors.
@@ -272,17 +318,10 @@ impl Structure {
     pub fn jacobian(&self, factors: &[ArrayD<f64>]) -> Result<Array2<f64>> {
         self.check_factors(factors)?;
         let operands = self.operands(factors);
-        let offsets: Vec<usize> = factors
-            .iter()
-            .scan(0, |end, f| {
-                let start = *end;
-                *end += f.len();
-                Some(start)
-            })
-            .collect();
+        let columns = self.columns();
         let mut jacobian = Array2::zeros((self.coefficients(), self.naive_parameters()));
         for (i, partial) in self.partials.iter().enumerate() {
-            partial.add_to(&mut jacobian, offsets[self.owners[i]], &operands)?;
+            partial.add_to(&mut jacobian, columns[self.owners[i]].start, &operands)?;
         }
         Ok(jacobian)
     }

@@ -3,7 +3,8 @@
 use convstat_cnn::{Factors, Structure};
 use ndarray::Array2;
 
-use crate::solvers::{Limits, SolverKind, Termination, run};
+use crate::least_squares::LeastSquares;
+use crate::solvers::{End, Limits, SAME_OPTIMUM, SolverKind, Termination, rounding, run};
 use crate::starts::{Start, ridge, spectral_start};
 use crate::{EstimateError, Result, Sample};
 
@@ -28,7 +29,7 @@ impl Default for FitOptions {
             solver: SolverKind::LevenbergMarquardt,
             starts: vec![Start::Spectral],
             max_iterations: 500,
-            tolerance: 1e-12,
+            tolerance: 1e-8,
             lambda: 1.0,
         }
     }
@@ -70,17 +71,13 @@ impl Fit {
     }
 }
 
-/// Objectives closer than this share of the residual variance count as the same optimum: the estimates are then
-/// within a hundredth of a standard error.
-const GAP_TOLERANCE: f64 = 1e-4;
-
-/// Differences of objectives below this share of the sum of squares of the data are rounding.
-const ROUNDING: f64 = 1e-12;
+/// Objectives below this share of the sum of squares of the data are those of an exact fit.
+const EXACT: f64 = 1e-24;
 
 /// Whether a gap between objectives (0 where it is rounding) is more than a negligible part of the residual
 /// variance `objective / n`.
 pub fn is_optimisation_failure(gap: f64, objective: f64, n: f64) -> bool {
-    gap > GAP_TOLERANCE * objective / n.max(1.0)
+    gap > SAME_OPTIMUM * objective / n.max(1.0)
 }
 
 /// Fits `structure` to `sample` from every start and keeps the best.
@@ -111,60 +108,53 @@ pub fn fit(
             mend: "give at least one of spectral, random, oracle",
         });
     }
-    let mut fits: Vec<(Factors, SingleFit)> = Vec::with_capacity(options.starts.len());
+    let mut problem = LeastSquares::new(structure, sample)?;
+    let mut limits = Limits { max_iterations: options.max_iterations, tolerance: options.tolerance, rival: None };
+    let mut ends = Vec::with_capacity(options.starts.len());
     for &start in &options.starts {
-        let from = match start {
-            Start::Spectral => spectral_start(structure, sample)?,
-            Start::Random => structure.random_point(&mut normal),
-            Start::Oracle => truth.cloned().ok_or(EstimateError::BadOption {
+        let mut parameters = match start {
+            Start::Spectral => spectral_start(&mut problem)?,
+            Start::Random => structure.flatten(&structure.random_point(&mut normal))?,
+            Start::Oracle => structure.flatten(truth.ok_or(EstimateError::BadOption {
                 option: "starts",
                 value: "oracle".to_owned(),
                 mend: "the oracle start needs the true factors, which only a simulation has; use spectral or random",
-            })?,
+            })?)?,
         };
-        fits.push(refine(structure, sample, options, start, from)?);
+        let end = run(options.solver, &mut problem, &mut parameters, limits)?;
+        limits.rival = Some(limits.rival.map_or(end.objective, |r| r.min(end.objective)));
+        ends.push((parameters, start, end));
     }
-    choose(structure, sample, fits)
+    choose(&problem, &ends)
 }
 
-/// Improves one start.
-pub fn refine(
-    structure: &Structure,
-    sample: &Sample,
-    options: &FitOptions,
-    start: Start,
-    from: Factors,
-) -> Result<(Factors, SingleFit)> {
-    let limits = Limits { max_iterations: options.max_iterations, tolerance: options.tolerance };
-    let end = run(options.solver, structure, sample, from, limits)?;
-    Ok((
-        end.factors,
-        SingleFit {
-            start: Some(start),
-            objective: end.objective,
-            iterations: end.iterations,
-            termination: end.termination,
-        },
-    ))
-}
-
-fn choose(structure: &Structure, sample: &Sample, fits: Vec<(Factors, SingleFit)>) -> Result<Fit> {
+/// The best of the ends, the first listed among equals.
+fn choose(problem: &LeastSquares, ends: &[(Vec<f64>, Start, End)]) -> Result<Fit> {
+    let (structure, sample) = (problem.structure(), problem.sample());
     let lowest = |oracle: bool| {
-        fits.iter()
-            .filter(|(_, f)| oracle || f.start != Some(Start::Oracle))
-            .map(|(_, f)| f.objective)
+        ends.iter()
+            .filter(|(_, start, _)| oracle || *start != Start::Oracle)
+            .map(|(_, _, end)| end.objective)
             .fold(f64::INFINITY, f64::min)
     };
     let least = lowest(true);
-    let has_oracle = fits.iter().any(|(_, f)| f.start == Some(Start::Oracle));
-    let rounding = ROUNDING * sample.sum_of_squares();
+    let has_oracle = ends.iter().any(|(_, start, _)| *start == Start::Oracle);
+    let rounding = rounding(sample, least) + EXACT * sample.sum_of_squares();
     let gap = |objective: f64| if objective - least > rounding { objective - least } else { 0.0 };
-    let oracle_gap = (has_oracle && fits.len() > 1).then(|| gap(lowest(false)));
+    let oracle_gap = (has_oracle && ends.len() > 1).then(|| gap(lowest(false)));
     // The first start at the best optimum, so that ties do not depend on the last bits.
-    let same = |f: &SingleFit| !is_optimisation_failure(gap(f.objective), least, sample.n);
-    let best = fits.iter().position(|(_, f)| same(f)).unwrap_or(0);
-    let all: Vec<SingleFit> = fits.iter().map(|(_, f)| f.clone()).collect();
-    let factors = fits.into_iter().nth(best).map(|(f, _)| f).unwrap_or_default();
+    let same = |end: &End| !is_optimisation_failure(gap(end.objective), least + sample.rss, sample.n);
+    let best = ends.iter().position(|(_, _, end)| same(end)).unwrap_or(0);
+    let all: Vec<SingleFit> = ends
+        .iter()
+        .map(|(_, start, end)| SingleFit {
+            start: Some(*start),
+            objective: end.objective + sample.rss,
+            iterations: end.iterations,
+            termination: end.termination,
+        })
+        .collect();
+    let factors = structure.unflatten(&ends[best].0)?;
     let w = structure.coefficient_matrix(&factors)?;
     Ok(Fit { factors, w, best: all[best].clone(), all, oracle_gap })
 }

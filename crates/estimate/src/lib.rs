@@ -10,14 +10,16 @@ pub mod compress;
 pub mod error;
 pub mod fit;
 pub mod inference;
+pub mod least_squares;
 pub mod sample;
 pub mod solvers;
 pub mod starts;
 
 pub use compress::{Compressor, compress};
 pub use error::EstimateError;
-pub use fit::{Fit, FitOptions, SingleFit, fit, refine};
+pub use fit::{Fit, FitOptions, SingleFit, fit};
 pub use inference::Inference;
+pub use least_squares::{LeastSquares, Linearised};
 pub use sample::{Sample, design_times};
 pub use solvers::{SolverKind, Termination};
 pub use starts::Start;

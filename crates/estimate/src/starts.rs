@@ -2,10 +2,11 @@
 
 use convstat_cnn::{Factors, Structure};
 use convstat_tensor::algebra::{entries, shaped};
-use convstat_tensor::linalg::{eigh, lstsq, svd};
+use convstat_tensor::linalg::{cholesky, eigh, gram, lstsq, solve_upper, solve_upper_transposed, svd};
 use ndarray::{Array1, Array2, ArrayD, ArrayView1, IxDyn, s};
 use serde::{Deserialize, Serialize};
 
+use crate::least_squares::LeastSquares;
 use crate::solvers::als::align;
 use crate::{Result, Sample};
 
@@ -39,8 +40,14 @@ const PILOT_RIDGE: f64 = 0.1;
 fn pilot(sample: &Sample) -> Result<Array1<f64>> {
     let d = sample.features() as f64;
     let mean = sample.z.iter().map(|v| v * v).sum::<f64>() / d;
-    let w = ridge(sample, PILOT_RIDGE * mean * d / sample.n.max(1.0))?;
-    Ok(w.iter().copied().collect())
+    if mean == 0.0 {
+        return Ok(Array1::zeros(sample.features() * sample.outputs()));
+    }
+    let mut normal = gram(&sample.z.view());
+    normal.diag_mut().mapv_inplace(|v| v + PILOT_RIDGE * mean * d / sample.n.max(1.0));
+    let r = cholesky(&normal.view())?;
+    let half = solve_upper_transposed(&r.view(), &sample.z.t().dot(&sample.y).view());
+    Ok(entries(&solve_upper(&r.view(), &half.view())).into())
 }
 
 /// Ridge estimate `(ZᵀZ + λI)^{-1} Zᵀy`, `D × M`; minimum-norm least squares for `λ = 0`.
@@ -57,12 +64,14 @@ pub(crate) fn ridge(sample: &Sample, lambda: f64) -> Result<Array2<f64>> {
 }
 
 /// The spectral start: the pilot's factors, then one pass of linear subproblems for signs and scales.
-pub(crate) fn spectral_start(structure: &Structure, sample: &Sample) -> Result<Factors> {
-    let mut factors = spectral_factors(structure, &pilot(sample)?.view())?;
+pub(crate) fn spectral_start(problem: &mut LeastSquares) -> Result<Vec<f64>> {
+    let structure = problem.structure();
+    let factors = spectral_factors(structure, &pilot(problem.sample())?.view())?;
+    let mut parameters = structure.flatten(&factors)?;
     if !structure.has_shared_factors() {
-        align(structure, sample, &mut factors)?;
+        align(problem, &mut parameters)?;
     }
-    Ok(factors)
+    Ok(parameters)
 }
 
 /// Factors near `w` (flat, output order): a factor with output labels takes the leading left

@@ -173,3 +173,20 @@ fn bad_samples_and_options_are_errors() {
     let none = FitOptions { starts: vec![], ..FitOptions::default() };
     assert!(fit(&structure, &sample, &none, None, || 0.0).is_err());
 }
+
+#[test]
+fn many_rows_in_blocks_are_the_compressed_problem() {
+    convstat_tensor::blas::single_thread().unwrap();
+    let structure = build("{ kind = \"cnn\", kernels = 2, outputs = 2 }", &[4], &[6], 2);
+    // A last block of one row, and more blocks than are worked on at a time.
+    let (sample, _) = draw(&structure, 60_001, 1.0, 3);
+    let run = |sample: &Sample, threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| fit(&structure, sample, &FitOptions::default(), None, normals(1)).unwrap())
+    };
+    let small = run(&sample.compressed().unwrap(), 1);
+    let (one, two) = (run(&sample, 1), run(&sample, 2));
+    assert!((one.best.objective / small.best.objective - 1.0).abs() < 1e-12);
+    assert!((&one.w - &small.w).iter().all(|d| d.abs() < 1e-6));
+    assert_eq!(one.w, two.w);
+}

@@ -285,7 +285,7 @@ fn default_iterations() -> usize {
 }
 
 fn default_tolerance() -> f64 {
-    1e-12
+    convstat_estimate::FitOptions::default().tolerance
 }
 
 fn default_lambda() -> f64 {

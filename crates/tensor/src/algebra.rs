@@ -1,7 +1,7 @@
 //! Elementary operations on N-way arrays.
 
 use ndarray::{
-    Array, Array1, Array2, ArrayBase, ArrayD, ArrayView2, ArrayViewD, Axis, Data, Dimension, IntoDimension,
+    Array, Array1, Array2, ArrayBase, ArrayD, ArrayView2, ArrayViewD, Data, Dimension, IntoDimension,
     IxDyn,
 };
 
@@ -179,9 +179,4 @@ pub fn check_finite<'a>(what: &'static str, values: impl IntoIterator<Item = &'a
         None => Ok(()),
         Some((index, &value)) => Err(TensorError::NotFinite { what, index, value }),
     }
-}
-
-/// Sum of `tensor` over axis `axis`.
-pub(crate) fn sum_axis(tensor: &ArrayD<f64>, axis: usize) -> ArrayD<f64> {
-    tensor.sum_axis(Axis(axis))
 }

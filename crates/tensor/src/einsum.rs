@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array2, ArrayD, ArrayView3, ArrayViewD, Axis, IxDyn, s};
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
-use crate::algebra::{shaped, sum_axis};
 use crate::order::OrderProblem;
+use crate::program::{Compiler, Program, Target};
 use crate::{Result, TensorError};
 
 /// A parsed einsum text, for instance `pk,kabc->pabc`.
@@ -80,7 +80,7 @@ impl std::fmt::Display for Einsum {
 #[derive(Debug, Clone)]
 pub struct Contraction {
     spec: Einsum,
-    shapes: Vec<Vec<usize>>,
+    sizes: BTreeMap<char, usize>,
     steps: Vec<(usize, usize)>,
 }
 
@@ -94,41 +94,56 @@ impl Contraction {
                 reason: format!("the size of label '{c}' is not given"),
             })
         };
-        let log_size: Vec<f64> =
-            labels.iter().map(|&c| size(c).map(|s| (s.max(1) as f64).ln())).collect::<Result<_>>()?;
+        let sizes: BTreeMap<char, usize> =
+            labels.iter().map(|&c| Ok((c, size(c)?))).collect::<Result<_>>()?;
+        let log_size: Vec<f64> = labels.iter().map(|c| (sizes[c].max(1) as f64).ln()).collect();
         let bits = |set: &[char]| {
             set.iter().filter_map(|c| labels.iter().position(|l| l == c)).fold(0u64, |acc, i| acc | 1 << i)
         };
         let operands: Vec<u64> = spec.inputs.iter().map(|l| bits(l)).collect();
         let problem = OrderProblem { operands: &operands, output: bits(&spec.output), log_size: &log_size };
-        let shapes = spec
-            .inputs
-            .iter()
-            .map(|l| l.iter().map(|&c| size(c)).collect::<Result<Vec<usize>>>())
-            .collect::<Result<_>>()?;
-        Ok(Self { steps: problem.solve(), spec: spec.clone(), shapes })
+        Ok(Self { steps: problem.solve(), spec: spec.clone(), sizes })
+    }
+
+    /// The same order of contraction with another size of one label.
+    #[must_use]
+    pub fn resized(mut self, label: char, size: usize) -> Self {
+        self.sizes.insert(label, size);
+        self
+    }
+
+    /// Labels and sizes of the result, and the strides of C order.
+    pub fn contiguous(&self) -> Vec<Target> {
+        let mut stride = 1;
+        let mut targets: Vec<Target> = Vec::with_capacity(self.spec.output.len());
+        for &label in self.spec.output.iter().rev() {
+            targets.push(Target { label, size: self.sizes[&label], stride });
+            stride *= self.sizes[&label];
+        }
+        targets.reverse();
+        targets
+    }
+
+    /// The contraction as a program without allocations that writes where `targets` say; operands numbered in
+    /// `constants` are read by [`Program::prepare`] where they have to be copied.
+    pub fn compile(&self, constants: &[usize], targets: &[Target]) -> Program {
+        let (inputs, output) = (&self.spec.inputs, &self.spec.output);
+        Compiler { inputs, output, sizes: &self.sizes, constants }.compile(&self.steps, targets)
     }
 
     /// Contracts the operands, in the order of the text.
     pub fn run(&self, operands: &[ArrayViewD<f64>]) -> Result<ArrayD<f64>> {
         self.check(operands)?;
-        let mut slots: Vec<Option<Labelled>> = operands
-            .iter()
-            .zip(&self.spec.inputs)
-            .map(|(t, l)| Some(Labelled { labels: l.clone(), tensor: t.to_owned() }.diagonal()))
-            .collect();
-        for &(i, j) in &self.steps {
-            let (Some(a), Some(b)) = (slots[i].take(), slots[j].take()) else {
-                return Err(self.bad("the contraction order uses an operand twice"));
-            };
-            let needed = |c: char| {
-                self.spec.output.contains(&c) || slots.iter().flatten().any(|t| t.labels.contains(&c))
-            };
-            slots[i] = Some(contract_pair(a, b, needed));
+        let targets = self.contiguous();
+        let shape: Vec<usize> = targets.iter().map(|t| t.size).collect();
+        let mut result = ArrayD::zeros(IxDyn(&shape));
+        let owned: Vec<_> = operands.iter().map(|t| t.as_standard_layout()).collect();
+        let slices: Vec<&[f64]> = owned.iter().filter_map(|t| t.as_slice()).collect();
+        let program = self.compile(&[], &targets);
+        if let (Some(out), false) = (result.as_slice_mut(), self.sizes.values().any(|&s| s == 0)) {
+            program.run(|i| slices[i], &mut program.buffers(), out, false);
         }
-        let last = slots.into_iter().flatten().next().ok_or_else(|| self.bad("there is no operand"))?;
-        let last = last.sum_out(|c| self.spec.output.contains(&c));
-        Ok(last.permuted(&self.spec.output).as_standard_layout().into_owned())
+        Ok(result)
     }
 
     fn bad(&self, reason: &str) -> TensorError {
@@ -136,19 +151,20 @@ impl Contraction {
     }
 
     fn check(&self, operands: &[ArrayViewD<f64>]) -> Result<()> {
-        if operands.len() != self.shapes.len() {
+        if operands.len() != self.spec.inputs.len() {
             return Err(self.bad(&format!(
                 "{} operands are given, {} named",
                 operands.len(),
-                self.shapes.len()
+                self.spec.inputs.len()
             )));
         }
-        for (t, shape) in operands.iter().zip(&self.shapes) {
+        for (t, labels) in operands.iter().zip(&self.spec.inputs) {
+            let shape: Vec<usize> = labels.iter().map(|c| self.sizes[c]).collect();
             if t.shape() != shape.as_slice() {
                 return Err(TensorError::ShapeMismatch {
                     operation: "einsum",
                     left: t.shape().to_vec(),
-                    right: shape.clone(),
+                    right: shape,
                     mend: format!("{} needs an operand of the second shape here", self.spec),
                 });
             }
@@ -185,100 +201,4 @@ pub fn einsum(text: &str, operands: &[&ArrayD<f64>]) -> Result<ArrayD<f64>> {
     }
     let views: Vec<ArrayViewD<f64>> = operands.iter().map(|t| t.view()).collect();
     Contraction::new(&spec, &sizes)?.run(&views)
-}
-
-struct Labelled {
-    labels: Vec<char>,
-    tensor: ArrayD<f64>,
-}
-
-impl Labelled {
-    /// Takes the diagonal over labels that stand twice in one operand.
-    fn diagonal(mut self) -> Self {
-        while let Some((i, j)) = repeated(&self.labels) {
-            let size = self.tensor.shape()[i];
-            let mut shape = self.tensor.shape().to_vec();
-            shape.remove(j);
-            let mut result = ArrayD::zeros(IxDyn(&shape));
-            for v in 0..size {
-                let slice = self.tensor.index_axis(Axis(j), v);
-                result.index_axis_mut(Axis(i), v).assign(&slice.index_axis(Axis(i), v));
-            }
-            self.tensor = result;
-            self.labels.remove(j);
-        }
-        self
-    }
-
-    /// Sums over the labels that `keep` does not want.
-    fn sum_out(mut self, keep: impl Fn(char) -> bool) -> Self {
-        for i in (0..self.labels.len()).rev() {
-            if !keep(self.labels[i]) {
-                self.tensor = sum_axis(&self.tensor, i);
-                self.labels.remove(i);
-            }
-        }
-        self
-    }
-
-    fn permuted(&self, order: &[char]) -> ArrayViewD<'_, f64> {
-        let axes: Vec<usize> = order.iter().filter_map(|c| self.labels.iter().position(|l| l == c)).collect();
-        self.tensor.view().permuted_axes(IxDyn(&axes))
-    }
-
-    fn sizes(&self, labels: &[char]) -> Vec<usize> {
-        labels
-            .iter()
-            .filter_map(|c| self.labels.iter().position(|l| l == c))
-            .map(|i| self.tensor.shape()[i])
-            .collect()
-    }
-}
-
-fn repeated(labels: &[char]) -> Option<(usize, usize)> {
-    (0..labels.len()).find_map(|j| (0..j).find(|&i| labels[i] == labels[j]).map(|i| (i, j)))
-}
-
-/// Contracts two operands; `needed` says which labels the rest still uses.
-fn contract_pair(a: Labelled, b: Labelled, needed: impl Fn(char) -> bool) -> Labelled {
-    let a_labels = a.labels.clone();
-    let b_labels = b.labels.clone();
-    let a = a.sum_out(|c| needed(c) || b_labels.contains(&c));
-    let b = b.sum_out(|c| needed(c) || a_labels.contains(&c));
-    let pick = |from: &Labelled, f: &dyn Fn(char) -> bool| -> Vec<char> {
-        from.labels.iter().copied().filter(|&c| f(c)).collect()
-    };
-    let batch = pick(&a, &|c| b.labels.contains(&c) && needed(c));
-    let summed = pick(&a, &|c| b.labels.contains(&c) && !needed(c));
-    let left = pick(&a, &|c| !b.labels.contains(&c));
-    let right = pick(&b, &|c| !a.labels.contains(&c));
-
-    let [nb, ns] = [&batch, &summed].map(|l| a.sizes(l).iter().product::<usize>());
-    let nl: usize = a.sizes(&left).iter().product();
-    let nr: usize = b.sizes(&right).iter().product();
-    let ordered = |t: &Labelled, parts: [&[char]; 3], shape: (usize, usize, usize)| {
-        let flat: Vec<f64> = t.permuted(&parts.concat()).iter().copied().collect();
-        shaped(shape, flat)
-    };
-    let x = ordered(&a, [&batch, &left, &summed], (nb, nl, ns));
-    let y = ordered(&b, [&batch, &summed, &right], (nb, ns, nr));
-    let product = batched_matmul(&x.view(), &y.view());
-
-    let mut shape = a.sizes(&batch);
-    shape.extend(a.sizes(&left));
-    shape.extend(b.sizes(&right));
-    let labels = [batch, left, right].concat();
-    Labelled { labels, tensor: shaped(IxDyn(&shape), product) }
-}
-
-/// `b×l×s` times `b×s×r`, flat in C order.
-fn batched_matmul(x: &ArrayView3<f64>, y: &ArrayView3<f64>) -> Vec<f64> {
-    let (nb, nl, _) = x.dim();
-    let nr = y.dim().2;
-    let mut out = ndarray::Array3::<f64>::zeros((nb, nl, nr));
-    for k in 0..nb {
-        let product: Array2<f64> = x.index_axis(Axis(0), k).dot(&y.index_axis(Axis(0), k));
-        out.slice_mut(s![k, .., ..]).assign(&product);
-    }
-    out.into_raw_vec_and_offset().0
 }

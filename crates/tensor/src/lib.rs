@@ -5,6 +5,7 @@
 //!
 //! * [`algebra`]: `unfold`, `fold`, `mode_dot`, `kronecker`, `khatri_rao`, `outer`, `inner`.
 //! * [`einsum`](mod@einsum): contractions of any number of operands, with a searched order.
+//! * [`program`]: contractions compiled to run many times without allocations.
 //! * [`linalg`]: thin wrappers over BLAS and LAPACK (syrk, Cholesky, QR, eigh, SVD).
 //! * [`decompose`]: Tucker (HOSVD, HOOI), CP (ALS), tensor train (TT-SVD), sums of Kronecker products.
 //! * [`memory`]: the limit on the size of one array.
@@ -29,11 +30,13 @@ pub mod error;
 pub mod linalg;
 pub mod memory;
 mod order;
+pub mod program;
 
 pub use algebra::{fold, inner, khatri_rao, kronecker, mode_dot, multi_mode_dot, norm, outer, unfold};
 pub use decompose::{CpTensor, TtTensor, TuckerTensor, cp_als, hooi, hosvd, kronecker_sum, tt_svd};
 pub use einsum::{Contraction, Einsum, einsum};
 pub use error::TensorError;
+pub use program::{Buffers, Program, Target};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, TensorError>;

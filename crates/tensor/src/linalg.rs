@@ -42,6 +42,72 @@ pub fn add_outer_gram(gram: &mut Array2<f64>, a: &ArrayView2<f64>) {
     }
 }
 
+/// A matrix in a slice, C order with `leading` entries from row to row, or the transpose of one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Matrix<'a> {
+    pub entries: &'a [f64],
+    pub rows: usize,
+    pub cols: usize,
+    pub leading: usize,
+    pub transposed: bool,
+}
+
+impl Matrix<'_> {
+    /// The matrix that begins `offset` entries later.
+    pub fn from(&self, offset: usize) -> Self {
+        Self { entries: &self.entries[offset..], ..*self }
+    }
+
+    /// Whether the slice holds all entries.
+    fn fits(&self) -> bool {
+        let (outer, inner) = if self.transposed { (self.cols, self.rows) } else { (self.rows, self.cols) };
+        outer == 0 || inner == 0 || (outer - 1) * self.leading + inner <= self.entries.len()
+    }
+
+    fn steps(&self) -> (usize, usize) {
+        if self.transposed { (1, self.leading) } else { (self.leading, 1) }
+    }
+}
+
+/// Products of fewer multiplications are written out: a call of BLAS costs more.
+const SMALL_PRODUCT: usize = 64;
+
+/// `out = a b`, `out` in C order.
+pub(crate) fn multiply(a: &Matrix, b: &Matrix, out: &mut [f64]) {
+    let (rows, inner, cols) = (a.rows, a.cols, b.cols);
+    assert!(b.rows == inner && a.fits() && b.fits() && out.len() == rows * cols);
+    if rows * inner * cols <= SMALL_PRODUCT {
+        let ((ar, ac), (br, bc)) = (a.steps(), b.steps());
+        for (place, v) in out.iter_mut().enumerate() {
+            let (i, j) = (place / cols, place % cols);
+            *v = (0..inner).map(|k| a.entries[i * ar + k * ac] * b.entries[k * br + j * bc]).sum();
+        }
+        return;
+    }
+    let side = |m: &Matrix| {
+        if m.transposed { CBLAS_TRANSPOSE::CblasTrans } else { CBLAS_TRANSPOSE::CblasNoTrans }
+    };
+    // SAFETY: both slices hold their matrices and out holds rows × cols entries, as asserted.
+    unsafe {
+        cblas_sys::cblas_dgemm(
+            CBLAS_LAYOUT::CblasRowMajor,
+            side(a),
+            side(b),
+            rows as i32,
+            cols as i32,
+            inner as i32,
+            1.0,
+            a.entries.as_ptr(),
+            a.leading as i32,
+            b.entries.as_ptr(),
+            b.leading as i32,
+            0.0,
+            out.as_mut_ptr(),
+            cols as i32,
+        );
+    }
+}
+
 /// Copies the upper triangle of a square matrix to the lower one.
 pub fn symmetrise(a: &mut Array2<f64>) {
     for i in 0..a.nrows() {
@@ -53,29 +119,80 @@ pub fn symmetrise(a: &mut Array2<f64>) {
 
 /// Gram matrix `aᵀa` (`m × m`) of an `n × m` matrix.
 pub fn gram(a: &ArrayView2<f64>) -> Array2<f64> {
-    let m = a.ncols();
-    let mut g = Array2::zeros((m, m));
-    let (n, a) = (a.nrows(), a.as_standard_layout());
-    if n > 0 && m > 0 {
-        // SAFETY: g is m×m and a is n×m, both contiguous in C order.
-        unsafe {
-            cblas_sys::cblas_dsyrk(
+    let mut g = Array2::zeros((a.ncols(), a.ncols()));
+    add_gram(&mut g, &a.as_standard_layout().view());
+    symmetrise(&mut g);
+    g
+}
+
+/// Row stride of a matrix whose rows are contiguous.
+fn leading(a: &ArrayView2<f64>) -> i32 {
+    assert!(a.ncols() <= 1 || a.strides()[1] == 1, "rows have to be contiguous");
+    a.strides()[0].max(a.ncols() as isize).max(1) as i32
+}
+
+/// Adds `aᵀa` to the upper triangle of `gram` (`m × m`, C order) for `a` of `n × m` with contiguous rows.
+pub fn add_gram(gram: &mut Array2<f64>, a: &ArrayView2<f64>) {
+    let (n, m) = a.dim();
+    assert!(gram.dim() == (m, m) && gram.is_standard_layout());
+    if n == 0 || m == 0 {
+        return;
+    }
+    // SAFETY: gram is m×m in C order and a is n×m with the row stride given.
+    unsafe {
+        cblas_sys::cblas_dsyrk(
+            CBLAS_LAYOUT::CblasRowMajor,
+            CBLAS_UPLO::CblasUpper,
+            CBLAS_TRANSPOSE::CblasTrans,
+            m as i32,
+            n as i32,
+            1.0,
+            a.as_ptr(),
+            leading(a),
+            1.0,
+            gram.as_mut_ptr(),
+            m as i32,
+        );
+    }
+}
+
+/// Adds `aᵀb` (`m × k`, C order) to `out` for `a` of `n × m` with contiguous rows and `b` of `n × k` in C order, k from
+/// their lengths.
+pub fn add_transposed_product(a: &ArrayView2<f64>, b: &[f64], out: &mut [f64]) {
+    let (n, m) = a.dim();
+    if n == 0 || m == 0 || out.is_empty() {
+        return;
+    }
+    let k = out.len() / m;
+    assert!(out.len() == m * k && b.len() == n * k);
+    let (rows, inner, cols) = (m as i32, n as i32, k as i32);
+    // SAFETY: a is n×m with the row stride given, b has n·k entries and out m·k.
+    unsafe {
+        if k == 1 {
+            let (order, transpose) = (CBLAS_LAYOUT::CblasRowMajor, CBLAS_TRANSPOSE::CblasTrans);
+            let (a, lda) = (a.as_ptr(), leading(a));
+            cblas_sys::cblas_dgemv(
+                order, transpose, inner, rows, 1.0, a, lda, b.as_ptr(), 1, 1.0, out.as_mut_ptr(), 1,
+            );
+        } else {
+            cblas_sys::cblas_dgemm(
                 CBLAS_LAYOUT::CblasRowMajor,
-                CBLAS_UPLO::CblasUpper,
                 CBLAS_TRANSPOSE::CblasTrans,
-                m as i32,
-                n as i32,
+                CBLAS_TRANSPOSE::CblasNoTrans,
+                rows,
+                cols,
+                inner,
                 1.0,
                 a.as_ptr(),
-                m as i32,
-                0.0,
-                g.as_mut_ptr(),
-                m as i32,
+                leading(a),
+                b.as_ptr(),
+                cols,
+                1.0,
+                out.as_mut_ptr(),
+                cols,
             );
         }
     }
-    symmetrise(&mut g);
-    g
 }
 
 /// Upper Cholesky factor `R` with `RᵀR = a`, below zero.
@@ -110,7 +227,8 @@ pub fn cholesky_in_place(a: &mut Array2<f64>) -> Result<()> {
 }
 
 /// Solves `RᵀR x = b` in place from the factor of [`cholesky`].
-pub fn cholesky_solve(r: &Array2<f64>, b: &mut Array1<f64>) {
+pub fn cholesky_solve(r: &Array2<f64>, b: &mut [f64]) {
+    assert_eq!(r.nrows(), b.len());
     let (n, one) = (r.nrows() as i32, 1);
     let mut info = 0;
     // SAFETY: r is n×n and b has n entries, both contiguous.

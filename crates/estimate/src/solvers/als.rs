@@ -1,19 +1,26 @@
 //! Alternating least squares: each factor's subproblem is linear and solved exactly.
 
-use convstat_cnn::{Factors, Structure};
-use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve, gram, lstsq};
-use ndarray::{Array1, Array2, Axis};
+use std::ops::Range;
 
-use super::{Limits, Solution, Termination, negligible};
-use crate::sample::design_times;
-use crate::{EstimateError, Result, Sample};
+use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve, eigh, symmetrise};
+use ndarray::Array2;
 
-pub(crate) fn solve(
-    structure: &Structure,
-    sample: &Sample,
-    start: Factors,
-    limits: Limits,
-) -> Result<Solution> {
+use super::{End, Limits, Termination, negligible, rounding};
+use crate::least_squares::{LeastSquares, Linearised};
+use crate::{EstimateError, Result};
+
+/// Columns of each factor and memory for its subproblem.
+struct Subproblems(Vec<(Range<usize>, Linearised)>);
+
+impl Subproblems {
+    fn new(problem: &LeastSquares) -> Self {
+        let memory = |c: Range<usize>| (c.clone(), Linearised::new(c.len()));
+        Self(problem.structure().columns().into_iter().map(memory).collect())
+    }
+}
+
+pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: Limits) -> Result<End> {
+    let structure = problem.structure();
     if structure.has_shared_factors() {
         return Err(EstimateError::Unsuited {
             solver: "als",
@@ -23,30 +30,29 @@ pub(crate) fn solve(
                     .to_owned(),
         });
     }
-    let mut factors = start;
-    let y: Array1<f64> = sample.y.iter().copied().collect();
-    let mut objective = sample.objective(&structure.coefficient_matrix(&factors)?.view());
+    let mut subproblems = Subproblems::new(problem);
+    let mut objective = problem.objective(parameters);
     let mut termination = Termination::MaxIterations;
     let mut iterations = 0;
     while iterations < limits.max_iterations {
         iterations += 1;
-        for f in 0..factors.len() {
-            update(structure, sample, &y, &mut factors, f)?;
+        for f in 0..subproblems.0.len() {
+            update(problem, &mut subproblems, parameters, f)?;
         }
-        balance(&mut factors);
-        let now = sample.objective(&structure.coefficient_matrix(&factors)?.view());
+        balance(&subproblems, parameters);
+        let now = problem.objective(parameters);
         let decrease = objective - now;
         objective = now;
-        if decrease < -16.0 * f64::EPSILON * sample.sum_of_squares() {
+        if decrease < -rounding(problem.sample(), objective) {
             termination = Termination::Stalled;
             break;
         }
-        if decrease <= negligible(sample, objective, limits.tolerance) {
+        if decrease <= negligible(problem.sample(), objective, limits.tolerance) {
             termination = Termination::Converged;
             break;
         }
     }
-    Ok(Solution { factors, objective, iterations, termination })
+    Ok(End { objective, iterations, termination })
 }
 
 /// Pivots of a Cholesky factor below this share of the largest are rounding (squared, a few ε).
@@ -60,51 +66,63 @@ fn smallest_pivot(r: &Array2<f64>) -> f64 {
 
 /// Solves the linear subproblem of one factor, the others held fixed.
 fn update(
-    structure: &Structure,
-    sample: &Sample,
-    y: &Array1<f64>,
-    factors: &mut Factors,
+    problem: &mut LeastSquares,
+    subproblems: &mut Subproblems,
+    parameters: &mut [f64],
     f: usize,
 ) -> Result<()> {
-    let a = design_times(&sample.z, &structure.factor_jacobian(f, factors)?);
-    let mut normal = gram(&a.view());
-    let mut solution = a.t().dot(y);
-    // A singular subproblem (K > R leaves directions free) may pass Cholesky on rounding alone: its minimum-norm
-    // solution is wanted, not a huge one.
-    if cholesky_in_place(&mut normal).is_ok() && smallest_pivot(&normal) > SINGULAR {
-        cholesky_solve(&normal, &mut solution);
-    } else {
-        let target = y.view().insert_axis(Axis(1));
-        solution = lstsq(&a.view(), &target)?.index_axis_move(Axis(1), 0);
+    let (columns, at) = &mut subproblems.0[f];
+    problem.linearise(parameters, Some(f), at);
+    let own = &mut parameters[columns.clone()];
+    let Linearised { normal, gradient, .. } = at;
+    // A singular subproblem (K > R leaves directions free) may pass Cholesky on rounding alone: directions that change
+    // nothing are to stay, not to get a huge step.
+    if cholesky_in_place(normal).is_ok() && smallest_pivot(normal) > SINGULAR {
+        cholesky_solve(normal, gradient);
+        own.iter_mut().zip(&*gradient).for_each(|(v, s)| *v += s);
+        return Ok(());
     }
-    factors[f].iter_mut().zip(&solution).for_each(|(v, s)| *v = *s);
+    problem.linearise(parameters, Some(f), at);
+    let Linearised { normal, gradient, .. } = at;
+    symmetrise(normal);
+    let own = &mut parameters[columns.clone()];
+    let (values, vectors) = eigh(&normal.view())?;
+    let least = SINGULAR * SINGULAR * values.last().copied().unwrap_or(0.0);
+    for (&value, vector) in values.iter().zip(vectors.columns()).filter(|(v, _)| **v > least) {
+        let along = vector.iter().zip(&*gradient).map(|(a, b)| a * b).sum::<f64>() / value;
+        own.iter_mut().zip(&vector).for_each(|(v, e)| *v += along * e);
+    }
     Ok(())
 }
 
 /// One pass over the factors from the last to the first, cores (no output label) before the rest:
 /// gives factors known up to sign and scale the right ones.
-pub(crate) fn align(structure: &Structure, sample: &Sample, factors: &mut Factors) -> Result<()> {
-    let y: Array1<f64> = sample.y.iter().copied().collect();
-    let output = &structure.network().output;
-    let is_core = |f: usize| !structure.network().inputs[f].iter().any(|c| output.contains(c));
-    let order = (0..factors.len())
-        .rev()
-        .filter(|&f| is_core(f))
-        .chain((0..factors.len()).rev().filter(|&f| !is_core(f)));
+pub(crate) fn align(problem: &mut LeastSquares, parameters: &mut [f64]) -> Result<()> {
+    let network = problem.structure().network();
+    let is_core = |f: usize| !network.inputs[f].iter().any(|c| network.output.contains(c));
+    let factors = network.inputs.len();
+    let order =
+        (0..factors).rev().filter(|&f| is_core(f)).chain((0..factors).rev().filter(|&f| !is_core(f)));
+    let mut subproblems = Subproblems::new(problem);
     for f in order {
-        update(structure, sample, &y, factors, f)?;
+        update(problem, &mut subproblems, parameters, f)?;
     }
-    balance(factors);
+    balance(&subproblems, parameters);
     Ok(())
 }
 
 /// Gives all factors the same norm, which changes no coefficient and keeps the subproblems scaled.
-fn balance(factors: &mut Factors) {
-    let norms: Vec<f64> = factors.iter().map(|f| f.iter().map(|v| v * v).sum::<f64>().sqrt()).collect();
-    let mean = norms.iter().map(|n| n.ln()).sum::<f64>() / norms.len() as f64;
+fn balance(subproblems: &Subproblems, parameters: &mut [f64]) {
+    let norm = |own: &[f64]| own.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let mut mean = 0.0;
+    for (c, _) in &subproblems.0 {
+        mean += norm(&parameters[c.clone()]).ln() / subproblems.0.len() as f64;
+    }
     if mean.is_finite() {
-        for (f, n) in factors.iter_mut().zip(&norms) {
-            f.mapv_inplace(|v| v * (mean.exp() / n));
+        for (c, _) in &subproblems.0 {
+            let own = &mut parameters[c.clone()];
+            let scale = mean.exp() / norm(own);
+            own.iter_mut().for_each(|v| *v *= scale);
         }
     }
 }

@@ -2,33 +2,30 @@
 //!
 //! The damping absorbs the gauge: directions that change no coefficient get no step.
 
-use convstat_cnn::{Factors, Structure};
-use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve, gram};
-use ndarray::{Array1, Array2};
+use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve};
+use ndarray::Array2;
 
-use super::{Limits, Solution, Termination, negligible, residual};
-use crate::sample::design_times;
-use crate::{Result, Sample};
+use super::{End, Limits, Termination, negligible, rounding};
+use crate::Result;
+use crate::least_squares::{LeastSquares, Linearised};
 
-/// First damping as a share of the largest diagonal entry of `AᵀA`.
+/// First damping as a share of the largest diagonal entry of the normal matrix.
 const FIRST_DAMPING: f64 = 1e-3;
 /// Damping never falls below this share, so that the gauge directions keep a positive pivot.
 const LEAST_DAMPING: f64 = 1e-13;
-/// A promised decrease below this many roundings of the objective cannot be shown.
-const ROUNDING: f64 = 256.0;
+/// Damping of the gauge directions, times the gradient over the size of the parameters.
+const GAUGE: f64 = 2.0;
 /// Tenfold increases of the damping before a matrix counts as not finite.
 const MOST_RETRIES: usize = 12;
+/// A step that promises more than this share of the residual variance is not tested for convergence.
+const NEAR: f64 = 1e-3;
 
-pub(crate) fn solve(
-    structure: &Structure,
-    sample: &Sample,
-    start: Factors,
-    limits: Limits,
-) -> Result<Solution> {
-    let mut factors = start;
-    let mut w = structure.coefficient_matrix(&factors)?;
-    let mut r = residual(sample, &w);
-    let mut objective = r.dot(&r) + sample.rss;
+pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: Limits) -> Result<End> {
+    let sample = problem.sample();
+    let mut at = Linearised::new(parameters.len()).with_dual(problem.structure().coefficients());
+    let mut damped = Damped::new(parameters.len());
+    let mut trial = parameters.to_vec();
+    let mut objective = problem.objective(parameters);
     let (mut damping, mut growth) = (f64::NAN, 2.0);
     let mut iterations = 0;
     let termination = 'outer: loop {
@@ -36,41 +33,49 @@ pub(crate) fn solve(
             break Termination::MaxIterations;
         }
         iterations += 1;
-        let a = design_times(&sample.z, &structure.jacobian(&factors)?);
-        let normal = gram(&a.view());
-        let gradient = a.t().dot(&r);
-        let largest = normal.diag().iter().fold(0.0f64, |m, &v| m.max(v));
+        problem.linearise(parameters, None, &mut at);
+        let largest = at.normal.diag().iter().fold(0.0f64, |m, &v| m.max(v));
         if largest == 0.0 || !largest.is_finite() {
             break Termination::Stalled;
-        }
-        // What a step without damping promises is the distance from an optimum, however large the damping is.
-        let Some(free) = damped_step(&normal, &gradient, LEAST_DAMPING * largest) else {
-            break Termination::Stalled;
-        };
-        let rounding = ROUNDING * f64::EPSILON * objective;
-        if free.dot(&gradient) <= negligible(sample, objective, limits.tolerance).max(rounding) {
-            break Termination::Converged;
         }
         if damping.is_nan() {
             damping = FIRST_DAMPING * largest;
         }
+        problem.curvature(&at.dual, parameters, &mut damped.curvature);
+        // Directions of the gauge have a curvature of the size of the gradient, of any sign.
+        let gauge = (square(&at.gradient) / square(parameters)).sqrt();
         loop {
             damping = damping.max(LEAST_DAMPING * largest);
-            let Some(step) = damped_step(&normal, &gradient, damping) else {
+            let Some(used) = damped.solve(&at, damping, gauge) else {
                 break 'outer Termination::Stalled;
             };
-            // Decrease that the linear model promises (Madsen, Nielsen & Tingleff 2004, eq. 3.14, doubled).
-            let promised = step.dot(&(damping * &step + &gradient));
+            // Decrease that the quadratic model promises (Madsen, Nielsen & Tingleff 2004, eq. 3.14, doubled).
+            let promised: f64 =
+                damped.step.iter().zip(&at.gradient).map(|(s, g)| s * (used * s + g)).sum();
+            let variance = (objective + sample.rss) / sample.n.max(1.0);
+            if promised <= NEAR * variance && damping > LEAST_DAMPING * largest && growth <= 2.0 {
+                // A damped step may promise little far from an optimum.
+                damping = 0.0;
+                continue;
+            }
+            trial.iter_mut().zip(parameters.iter().zip(&damped.step)).for_each(|(t, (p, s))| *t = p + s);
+            let trial_objective = problem.objective(&trial);
+            let least = negligible(sample, objective, limits.tolerance_near(objective, variance));
+            if promised <= least.max(rounding(sample, objective)) {
+                // The last step costs nothing more.
+                if trial_objective < objective {
+                    parameters.copy_from_slice(&trial);
+                    objective = trial_objective;
+                }
+                break 'outer Termination::Converged;
+            }
             if promised <= f64::EPSILON * objective {
                 break 'outer Termination::Stalled;
             }
-            let trial = moved(&factors, &step);
-            let trial_w = structure.coefficient_matrix(&trial)?;
-            let trial_r = residual(sample, &trial_w);
-            let trial_objective = trial_r.dot(&trial_r) + sample.rss;
             let gain = (objective - trial_objective) / promised;
             if gain > 0.0 {
-                (factors, w, r, objective) = (trial, trial_w, trial_r, trial_objective);
+                parameters.copy_from_slice(&trial);
+                objective = trial_objective;
                 damping *= (1.0 - (2.0 * gain - 1.0).powi(3)).max(1.0 / 10.0);
                 growth = 2.0;
                 break;
@@ -82,36 +87,59 @@ pub(crate) fn solve(
             }
         }
     };
-    drop(w);
-    Ok(Solution { factors, objective, iterations, termination })
+    Ok(End { objective, iterations, termination })
 }
 
-/// `(normal + damping I)^{-1} gradient`, with more damping if rounding makes the matrix indefinite; none if it is not
-/// finite.
-fn damped_step(normal: &Array2<f64>, gradient: &Array1<f64>, damping: f64) -> Option<Array1<f64>> {
-    let mut damping = damping;
-    for _ in 0..MOST_RETRIES {
-        let mut damped = normal.clone();
-        damped.diag_mut().mapv_inplace(|v| v + damping);
-        if cholesky_in_place(&mut damped).is_ok() {
-            let mut step = gradient.clone();
-            cholesky_solve(&damped, &mut step);
-            return Some(step);
-        }
-        damping *= 10.0;
+fn square(v: &[f64]) -> f64 {
+    v.iter().map(|x| x * x).sum()
+}
+
+/// Memory for damped steps.
+struct Damped {
+    matrix: Array2<f64>,
+    curvature: Array2<f64>,
+    step: Vec<f64>,
+}
+
+impl Damped {
+    fn new(parameters: usize) -> Self {
+        let square = || Array2::zeros((parameters, parameters));
+        Self { matrix: square(), curvature: square(), step: vec![0.0; parameters] }
     }
-    None
-}
 
-/// `factors + step`, the step flat over all factors.
-fn moved(factors: &Factors, step: &Array1<f64>) -> Factors {
-    let mut entries = step.iter();
-    factors
-        .iter()
-        .map(|f| {
-            let mut f = f.clone();
-            f.iter_mut().zip(&mut entries).for_each(|(v, s)| *v += s);
-            f
-        })
-        .collect()
+    /// Newton's step `(normal − curvature + damping I)^{-1} gradient` where that matrix is positive definite, else
+    /// without the curvature; the damping used, none if nothing is finite.
+    fn solve(&mut self, at: &Linearised, damping: f64, gauge: f64) -> Option<f64> {
+        let with_gauge = damping.max(GAUGE * gauge);
+        self.matrix.assign(&at.normal);
+        self.matrix -= &self.curvature;
+        if self.factor(&at.gradient, with_gauge) {
+            return Some(with_gauge);
+        }
+        self.solve_normal(at, damping).then_some(damping)
+    }
+
+    /// `(normal + damping I)^{-1} gradient`, with more damping if rounding makes the matrix indefinite; false if it is
+    /// not finite.
+    fn solve_normal(&mut self, at: &Linearised, damping: f64) -> bool {
+        let mut damping = damping;
+        for _ in 0..MOST_RETRIES {
+            self.matrix.assign(&at.normal);
+            if self.factor(&at.gradient, damping) {
+                return true;
+            }
+            damping *= 10.0;
+        }
+        false
+    }
+
+    fn factor(&mut self, gradient: &[f64], damping: f64) -> bool {
+        self.matrix.diag_mut().mapv_inplace(|v| v + damping);
+        if cholesky_in_place(&mut self.matrix).is_err() {
+            return false;
+        }
+        self.step.copy_from_slice(gradient);
+        cholesky_solve(&self.matrix, &mut self.step);
+        true
+    }
 }

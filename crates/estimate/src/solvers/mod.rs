@@ -4,10 +4,9 @@
 pub(crate) mod als;
 mod levenberg_marquardt;
 
-use convstat_cnn::{Factors, Structure};
-use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
+use crate::least_squares::LeastSquares;
 use crate::{Result, Sample};
 
 /// The solvers by the name a study file uses.
@@ -80,12 +79,31 @@ pub struct Limits {
     /// Converged when the decrease still to be had is below this share of the residual variance, so
     /// that the error left is far below one standard error.
     pub tolerance: f64,
+    /// The best objective of earlier starts: near it there is no need to converge further than to tell whether this
+    /// start ends below it.
+    pub rival: Option<f64>,
 }
 
-/// Where a solver ended.
-#[derive(Debug, Clone)]
-pub(crate) struct Solution {
-    pub factors: Factors,
+/// Objectives closer than this share of the residual variance count as the same optimum: the estimates are then
+/// within a hundredth of a standard error.
+pub(crate) const SAME_OPTIMUM: f64 = 1e-4;
+
+impl Limits {
+    /// The tolerance at an objective with this residual variance.
+    fn tolerance_near(&self, objective: f64, variance: f64) -> f64 {
+        match self.rival {
+            Some(rival) if (objective - rival).abs() <= 0.5 * SAME_OPTIMUM * variance => {
+                self.tolerance.max(0.25 * SAME_OPTIMUM)
+            }
+            _ => self.tolerance,
+        }
+    }
+}
+
+/// Where a solver ended; the factors are changed in place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    /// `‖y − ZW‖²` without the sample's `rss`.
     pub objective: f64,
     pub iterations: usize,
     pub termination: Termination,
@@ -93,24 +111,29 @@ pub(crate) struct Solution {
 
 pub(crate) fn run(
     solver: SolverKind,
-    structure: &Structure,
-    sample: &Sample,
-    start: Factors,
+    problem: &mut LeastSquares,
+    parameters: &mut [f64],
     limits: Limits,
-) -> Result<Solution> {
+) -> Result<End> {
     match solver {
-        SolverKind::Als => als::solve(structure, sample, start, limits),
-        _ => levenberg_marquardt::solve(structure, sample, start, limits),
+        SolverKind::Als => als::solve(problem, parameters, limits),
+        _ => levenberg_marquardt::solve(problem, parameters, limits),
     }
-}
-
-/// `vec(y − Z W)` with the response fastest.
-pub(crate) fn residual(sample: &Sample, w: &Array2<f64>) -> Array1<f64> {
-    (&sample.y - &sample.z.dot(w)).iter().copied().collect()
 }
 
 /// The scale below which a decrease of the objective does not matter: the residual variance, or
 /// rounding of the data where the fit is exact.
 pub(crate) fn negligible(sample: &Sample, objective: f64, tolerance: f64) -> f64 {
-    tolerance * objective / sample.n.max(1.0) + f64::EPSILON * f64::EPSILON * sample.sum_of_squares()
+    tolerance * (objective + sample.rss) / sample.n.max(1.0)
+        + f64::EPSILON * f64::EPSILON * sample.y.iter().map(|v| v * v).sum::<f64>()
+}
+
+/// Roundings that add up in an objective.
+const ROUNDINGS: f64 = 64.0;
+
+/// Differences of objectives `‖y − ZW‖²` that rounding makes: residuals are differences of numbers of the size of y.
+pub(crate) fn rounding(sample: &Sample, objective: f64) -> f64 {
+    let unit = ROUNDINGS * f64::EPSILON;
+    let size = sample.y.iter().map(|v| v * v).sum::<f64>();
+    unit * objective + f64::EPSILON * (size * objective).sqrt()
 }

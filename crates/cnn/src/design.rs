@@ -1,0 +1,258 @@
+//! Products of rows of features with a structure: `Z W`, `Z J` and second derivatives by contraction, without `W`
+//! or `J`.
+
+use std::collections::BTreeMap;
+
+use convstat_tensor::{Buffers, Contraction, Einsum, Program, Target};
+
+use crate::{Result, Structure};
+
+/// Label of the rows of a sample; no family uses it.
+const ROW: char = 'ρ';
+
+/// Orders of contraction for the products of a structure with a sample, found once.
+#[derive(Debug, Clone)]
+pub(crate) struct DesignPlan {
+    prediction: Contraction,
+    /// One an operand of the network.
+    partials: Vec<Contraction>,
+    /// Pairs of operands, the first below the second.
+    seconds: Vec<(usize, usize, Contraction)>,
+}
+
+impl DesignPlan {
+    /// Plans with as many rows as features, about the size of a compressed sample.
+    pub(crate) fn new(
+        network: &Einsum,
+        sizes: &BTreeMap<char, usize>,
+        outputs: usize,
+    ) -> Result<Self> {
+        let (features, response) = split(&network.output, outputs);
+        let mut sizes = sizes.clone();
+        sizes.insert(ROW, features.iter().map(|c| sizes[c]).product());
+        let mut sample = vec![ROW];
+        sample.extend(features);
+        let plan = |others: Vec<Vec<char>>, wanted: Vec<char>| {
+            let mut inputs = vec![sample.clone()];
+            inputs.extend(others);
+            let mut output = vec![ROW];
+            output.extend(wanted.into_iter().filter(|c| inputs.iter().flatten().any(|l| l == c)));
+            Contraction::new(&Einsum { inputs, output }, &sizes)
+        };
+        let partials = (0..network.inputs.len())
+            .map(|i| {
+                let mut others = network.inputs.clone();
+                let own = others.remove(i);
+                let mut wanted: Vec<char> = response.iter().copied().filter(|c| !own.contains(c)).collect();
+                wanted.extend(own);
+                Ok(plan(others, wanted)?)
+            })
+            .collect::<Result<_>>()?;
+        let mut seconds = Vec::new();
+        for j in 0..network.inputs.len() {
+            for i in 0..j {
+                let mut inputs = vec![network.output.clone()];
+                inputs.extend((0..network.inputs.len()).filter(|&k| k != i && k != j).map(|k| network.inputs[k].clone()));
+                let mut output: Vec<char> = Vec::new();
+                for &c in network.inputs[i].iter().chain(&network.inputs[j]) {
+                    if !output.contains(&c) && inputs.iter().flatten().any(|l| *l == c) {
+                        output.push(c);
+                    }
+                }
+                seconds.push((i, j, Contraction::new(&Einsum { inputs, output }, &sizes)?));
+            }
+        }
+        Ok(Self { seconds, prediction: plan(network.inputs.clone(), response.to_vec())?, partials })
+    }
+}
+
+/// Feature labels of an output, and the label of the responses if there are several.
+fn split(output: &[char], outputs: usize) -> (&[char], &[char]) {
+    output.split_at(output.len() - usize::from(outputs > 1))
+}
+
+/// The products for a fixed number of rows, with all the memory they use: running them allocates nothing.
+///
+/// Parameters are flat, all factors one after the other ([`Structure::flatten`]).
+#[derive(Debug, Clone)]
+pub struct DesignProduct {
+    rows: usize,
+    outputs: usize,
+    parameters: usize,
+    /// Columns of each factor.
+    columns: Vec<std::ops::Range<usize>>,
+    owners: Vec<usize>,
+    prediction: (Program, Buffers),
+    partials: Vec<(Program, Buffers)>,
+    seconds: Vec<Second>,
+}
+
+/// One block of second derivatives.
+#[derive(Debug, Clone)]
+struct Second {
+    /// The two operands.
+    pair: (usize, usize),
+    /// First entry of the block.
+    start: usize,
+    program: Program,
+    buffers: Buffers,
+}
+
+impl DesignProduct {
+    /// Products of `structure` with samples of `rows` rows. With `fixed` the rows never change after
+    /// [`DesignProduct::prepare`], and are rearranged only once.
+    pub fn new(structure: &Structure, rows: usize, fixed: bool) -> Self {
+        let columns = structure.columns();
+        let (outputs, parameters) = (structure.outputs(), structure.naive_parameters());
+        let (_, response) = split(&structure.network().output, outputs);
+        let constants: &[usize] = if fixed { &[0] } else { &[] };
+        let ready = |contraction: &Contraction, targets: &[Target]| {
+            let program = contraction.clone().resized(ROW, rows).compile(constants, targets);
+            let buffers = program.buffers();
+            (program, buffers)
+        };
+        let plan = structure.design_plan();
+        let mut targets = vec![Target { label: ROW, size: rows, stride: outputs }];
+        targets.extend(response.iter().map(|&label| Target { label, size: outputs, stride: 1 }));
+        let prediction = ready(&plan.prediction, &targets);
+        let partials = plan
+            .partials
+            .iter()
+            .zip(&structure.network().inputs)
+            .map(|(contraction, own)| {
+                // Rows of the Jacobian run over (row, response), columns over the factor in C order; a response that
+                // the factor has too stands on the diagonal.
+                let mut targets = vec![Target { label: ROW, size: rows, stride: outputs * parameters }];
+                targets.extend(
+                    response.iter().map(|&label| Target { label, size: outputs, stride: parameters }),
+                );
+                let mut stride = structure.sizes_of(own).iter().product::<usize>();
+                for &label in own {
+                    let size = structure.sizes()[&label];
+                    stride /= size;
+                    match targets.iter_mut().find(|t| t.label == label) {
+                        Some(t) => t.stride += stride,
+                        None => targets.push(Target { label, size, stride }),
+                    }
+                }
+                ready(contraction, &targets)
+            })
+            .collect();
+        let seconds = seconds(structure, &columns);
+        let owners = structure.owners().to_vec();
+        Self { rows, outputs, parameters, columns, owners, prediction, partials, seconds }
+    }
+
+    /// Rows of a sample.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns of factor f in the Jacobian.
+    pub fn columns(&self, f: usize) -> std::ops::Range<usize> {
+        self.columns[f].clone()
+    }
+
+    /// Numbers that the products hold in memory.
+    pub fn entries(&self) -> usize {
+        self.partials.iter().chain([&self.prediction]).map(|(program, _)| program.buffer_entries()).sum()
+    }
+
+    /// Takes in fixed rows `z` (`rows × D`, C order).
+    pub fn prepare(&mut self, z: &[f64]) {
+        // Only operand 0 is constant, so no other is read.
+        for (program, buffers) in self.partials.iter_mut().chain([&mut self.prediction]) {
+            program.prepare(|_| z, buffers);
+        }
+    }
+
+    /// Writes `Z W` (`rows × M`) to `out`.
+    pub fn predict(&mut self, z: &[f64], parameters: &[f64], out: &mut [f64]) {
+        let (columns, owners) = (&self.columns, &self.owners);
+        let operand =
+            |i: usize| if i == 0 { z } else { &parameters[columns[owners[i - 1]].clone()] };
+        let (program, buffers) = &mut self.prediction;
+        program.run(operand, buffers, out, false);
+    }
+
+    /// Writes the columns of factor f of `Z J` into `jacobian` (`rows M × parameters`, C order, off-diagonal
+    /// entries between responses 0 before and after).
+    pub fn factor_jacobian(&mut self, f: usize, z: &[f64], parameters: &[f64], jacobian: &mut [f64]) {
+        let (columns, owners) = (&self.columns, &self.owners);
+        let mut add = false;
+        for (i, (program, buffers)) in self.partials.iter_mut().enumerate().filter(|(i, _)| owners[*i] == f) {
+            let operand = |k: usize| match k {
+                0 => z,
+                k => &parameters[columns[owners[if k <= i { k - 1 } else { k }]].clone()],
+            };
+            program.run(operand, buffers, &mut jacobian[columns[f].start..], add);
+            add = true;
+        }
+    }
+
+    /// Writes `Z J` into `jacobian`; see [`DesignProduct::factor_jacobian`].
+    pub fn jacobian(&mut self, z: &[f64], parameters: &[f64], jacobian: &mut [f64]) {
+        for f in 0..self.columns.len() {
+            self.factor_jacobian(f, z, parameters, jacobian);
+        }
+    }
+
+    /// Writes `Σ h_x ∂²W_x/∂θ∂θᵀ` for `h` of `D × M` into the upper triangle of `curvature`
+    /// (`parameters × parameters`, C order).
+    pub fn curvature(&mut self, h: &[f64], parameters: &[f64], curvature: &mut [f64]) {
+        let (columns, owners) = (&self.columns, &self.owners);
+        curvature.fill(0.0);
+        for second in &mut self.seconds {
+            let (i, j) = second.pair;
+            let operand = |k: usize| match k {
+                0 => h,
+                k => {
+                    // The k-th of the operands that are neither i nor j.
+                    let k = k - 1 + usize::from(k > i);
+                    &parameters[columns[owners[k + usize::from(k >= j)]].clone()]
+                }
+            };
+            second.program.run(operand, &mut second.buffers, &mut curvature[second.start..], true);
+        }
+    }
+
+    /// Responses `M` and parameters.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.outputs, self.parameters)
+    }
+}
+
+/// Programs for all pairs of operands; a pair that shares its factor stands twice, once each way.
+fn seconds(structure: &Structure, columns: &[std::ops::Range<usize>]) -> Vec<Second> {
+    let (network, sizes, owners) = (structure.network(), structure.sizes(), structure.owners());
+    let parameters = structure.naive_parameters();
+    let mut all = Vec::new();
+    for (i, j, contraction) in &structure.design_plan().seconds {
+        let mut ways = vec![(*i, *j)];
+        if owners[*i] == owners[*j] {
+            ways.push((*j, *i));
+        } else if owners[*i] > owners[*j] {
+            ways = vec![(*j, *i)];
+        }
+        for (row, column) in ways {
+            let mut targets: Vec<Target> = Vec::new();
+            for (operand, step) in [(row, parameters), (column, 1)] {
+                let own = &network.inputs[operand];
+                let mut stride = structure.sizes_of(own).iter().product::<usize>() * step;
+                for &label in own {
+                    let size = sizes[&label];
+                    stride /= size;
+                    match targets.iter_mut().find(|t| t.label == label) {
+                        Some(t) => t.stride += stride,
+                        None => targets.push(Target { label, size, stride }),
+                    }
+                }
+            }
+            let program = contraction.compile(&[], &targets);
+            let buffers = program.buffers();
+            let start = columns[owners[row]].start * parameters + columns[owners[column]].start;
+            all.push(Second { pair: (*i, *j), start, program, buffers });
+        }
+    }
+    all
+}

@@ -1,0 +1,223 @@
+//! The least-squares problem of a structure and a sample, as the solvers see it: residuals, gradients and normal
+//! equations at given factors.
+
+use std::ops::Range;
+
+use convstat_cnn::{DesignProduct, Structure};
+use convstat_tensor::linalg::{add_gram, add_transposed_product};
+use convstat_tensor::memory;
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use crate::{Result, Sample};
+
+/// Entries of features and Jacobian that are worked on together: 4 MiB, within a second-level cache.
+const BLOCK_ENTRIES: usize = 1 << 19;
+
+/// Blocks that are worked on at a time where the rows make more than one; fixed, so that sums do not depend on the
+/// number of threads.
+const LANES: usize = 8;
+
+/// `‖y − Z W(θ)‖²` and its derivatives by the factors θ, by contraction of Z with the network (THEORY §3). All memory
+/// is made at the start; evaluating allocates nothing where the rows fit into one block.
+#[derive(Debug)]
+pub struct LeastSquares<'a> {
+    sample: &'a Sample,
+    structure: &'a Structure,
+    block: usize,
+    lanes: Vec<Lane>,
+}
+
+/// Memory for one block of rows at a time, and the sums over its blocks.
+#[derive(Debug)]
+struct Lane {
+    product: DesignProduct,
+    jacobian: Array2<f64>,
+    residual: Vec<f64>,
+    /// Rows of a last, shorter block, filled up with zeros.
+    padded: Vec<f64>,
+    sums: Linearised,
+}
+
+/// Objective and derivatives at a point.
+#[derive(Debug, Clone, Default)]
+pub struct Linearised {
+    /// `‖y − ZW‖²` without the sample's `rss`.
+    pub objective: f64,
+    /// `JᵀZᵀZJ` of the columns asked for, upper triangle.
+    pub normal: Array2<f64>,
+    /// `JᵀZᵀ(y − ZW)`.
+    pub gradient: Vec<f64>,
+    /// `Zᵀ(y − ZW)`, `D × M`, for second derivatives; left out where it has no memory.
+    pub dual: Vec<f64>,
+}
+
+impl Linearised {
+    /// Memory for `parameters` columns.
+    pub fn new(parameters: usize) -> Self {
+        let (normal, gradient) = (Array2::zeros((parameters, parameters)), vec![0.0; parameters]);
+        Self { objective: 0.0, normal, gradient, dual: Vec::new() }
+    }
+
+    /// The same with memory for the dual of `coefficients` entries.
+    #[must_use]
+    pub fn with_dual(mut self, coefficients: usize) -> Self {
+        self.dual = vec![0.0; coefficients];
+        self
+    }
+
+    fn clear(&mut self) {
+        self.objective = 0.0;
+        self.normal.fill(0.0);
+        self.gradient.fill(0.0);
+        self.dual.fill(0.0);
+    }
+
+    fn add(&mut self, other: &Self) {
+        let add = |a: &mut [f64], b: &[f64]| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        self.objective += other.objective;
+        self.normal += &other.normal;
+        add(&mut self.gradient, &other.gradient);
+        add(&mut self.dual, &other.dual);
+    }
+}
+
+impl<'a> LeastSquares<'a> {
+    /// The problem; plans and memory are made here.
+    ///
+    /// # Errors
+    /// Memory over the limit.
+    pub fn new(structure: &'a Structure, sample: &'a Sample) -> Result<Self> {
+        let rows = sample.z.nrows();
+        let (outputs, parameters) = (structure.outputs(), structure.naive_parameters());
+        let width = structure.features() + outputs * parameters;
+        let fitting = (BLOCK_ENTRIES / width.max(1)).max(32);
+        let block = fitting.min(rows).max(1);
+        let blocks = rows.div_ceil(block).max(1);
+        memory::check("the Jacobian of a block of rows", &[block * outputs, parameters])?;
+        let lane = |_| {
+            let mut product = DesignProduct::new(structure, block, blocks == 1);
+            if let (1, Some(z)) = (blocks, sample.z.as_slice()) {
+                product.prepare(z);
+            }
+            Lane {
+                product,
+                jacobian: Array2::zeros((block * outputs, parameters)),
+                residual: vec![0.0; block * outputs],
+                padded: Vec::new(),
+                sums: Linearised::default(),
+            }
+        };
+        Ok(Self { sample, structure, block, lanes: (0..blocks.min(LANES)).map(lane).collect() })
+    }
+
+    /// The structure.
+    pub fn structure(&self) -> &'a Structure {
+        self.structure
+    }
+
+    /// The sample.
+    pub fn sample(&self) -> &'a Sample {
+        self.sample
+    }
+
+    /// `‖y − Z W‖²` without the sample's `rss`.
+    pub fn objective(&mut self, parameters: &[f64]) -> f64 {
+        self.over_blocks(|lane, z, y| lane.residuals(z, y, parameters));
+        self.lanes.iter().map(|l| l.sums.objective).sum()
+    }
+
+    /// Objective and normal equations of factor `factor`, or of all factors.
+    pub fn linearise(&mut self, parameters: &[f64], factor: Option<usize>, into: &mut Linearised) {
+        let columns = factor.map_or(0..parameters.len(), |f| self.lanes[0].product.columns(f));
+        // One lane sums up in the memory given, several in their own.
+        for lane in &mut self.lanes[1..] {
+            if lane.sums.gradient.len() != columns.len() || lane.sums.dual.len() != into.dual.len() {
+                lane.sums = Linearised::new(columns.len()).with_dual(into.dual.len());
+            }
+        }
+        std::mem::swap(&mut self.lanes[0].sums, into);
+        self.over_blocks(|lane, z, y| {
+            lane.residuals(z, y, parameters);
+            lane.derivatives(z, parameters, factor);
+            lane.add_to_sums(&columns, z);
+        });
+        std::mem::swap(&mut self.lanes[0].sums, into);
+        for lane in &self.lanes[1..] {
+            into.add(&lane.sums);
+        }
+    }
+
+    /// Writes `Σ h_x ∂²W_x/∂θ∂θᵀ` for `h = dual` into the upper triangle of `curvature`: the part of the Hessian of
+    /// half the objective that the normal equations leave out, with its sign changed.
+    pub fn curvature(&mut self, dual: &[f64], parameters: &[f64], curvature: &mut Array2<f64>) {
+        if let Some(entries) = curvature.as_slice_mut() {
+            self.lanes[0].product.curvature(dual, parameters, entries);
+        }
+    }
+
+    /// Runs `work` on every block of rows; lane l takes blocks l, l + LANES, …
+    fn over_blocks(&mut self, work: impl Fn(&mut Lane, &[f64], &[f64]) + Sync) {
+        let (z, y) = slices(self.sample);
+        let (rows, features, outputs) = (self.sample.z.nrows(), self.sample.features(), self.sample.outputs());
+        let (block, lanes) = (self.block, self.lanes.len());
+        let run = |(l, lane): (usize, &mut Lane)| {
+            lane.sums.clear();
+            for first in (l * block..rows).step_by(lanes * block) {
+                let last = rows.min(first + block);
+                let (zs, ys) = (&z[first * features..last * features], &y[first * outputs..last * outputs]);
+                if last - first == block {
+                    work(lane, zs, ys);
+                } else {
+                    // Rows of zeros add nothing.
+                    let mut padded = std::mem::take(&mut lane.padded);
+                    padded.clear();
+                    padded.resize(block * (features + outputs), 0.0);
+                    padded[..zs.len()].copy_from_slice(zs);
+                    padded[block * features..][..ys.len()].copy_from_slice(ys);
+                    let (zs, ys) = padded.split_at(block * features);
+                    work(lane, zs, ys);
+                    lane.padded = padded;
+                }
+            }
+        };
+        if lanes == 1 {
+            self.lanes.iter_mut().enumerate().for_each(run);
+        } else {
+            self.lanes.par_iter_mut().enumerate().for_each(run);
+        }
+    }
+}
+
+fn slices(sample: &Sample) -> (&[f64], &[f64]) {
+    // Samples are made in C order.
+    (sample.z.as_slice().unwrap_or_default(), sample.y.as_slice().unwrap_or_default())
+}
+
+impl Lane {
+    fn residuals(&mut self, z: &[f64], y: &[f64], parameters: &[f64]) {
+        self.product.predict(z, parameters, &mut self.residual);
+        self.residual.iter_mut().zip(y).for_each(|(r, y)| *r = y - *r);
+        self.sums.objective += self.residual.iter().map(|r| r * r).sum::<f64>();
+    }
+
+    fn derivatives(&mut self, z: &[f64], parameters: &[f64], factor: Option<usize>) {
+        let Some(jacobian) = self.jacobian.as_slice_mut() else { return };
+        match factor {
+            Some(f) => self.product.factor_jacobian(f, z, parameters, jacobian),
+            None => self.product.jacobian(z, parameters, jacobian),
+        }
+    }
+
+    fn add_to_sums(&mut self, columns: &Range<usize>, z: &[f64]) {
+        let a = self.jacobian.slice(ndarray::s![.., columns.clone()]);
+        add_gram(&mut self.sums.normal, &a);
+        add_transposed_product(&a, &self.residual, &mut self.sums.gradient);
+        if !self.sums.dual.is_empty() {
+            let rows = self.product.rows();
+            if let Ok(z) = ndarray::ArrayView2::from_shape((rows, z.len() / rows), z) {
+                add_transposed_product(&z, &self.residual, &mut self.sums.dual);
+            }
+        }
+    }
+}
