@@ -255,6 +255,30 @@ fn reference_figures_of_theory_section_5() {
 }
 
 #[test]
+fn reference_figures_of_tucker_and_cp_kernels() {
+    // THEORY §5 with 100 replicates at r = 0.60, from one W*; the excess over the exact risk depends on W*.
+    let rows = [
+        ("{ kind = \"tucker\", ranks = [2, 2, 2], r = 2, kernels = 2 }", 34, 0.569),
+        ("{ kind = \"cp\", rank = 2, kernels = 2 }", 28, 0.501),
+    ];
+    for (structure, df, reference) in rows {
+        let setting = format!(
+            "[[setting]]\nname = \"S\"\ninput = [10, 10, 3]\nkernel = [5, 5, 3]\npool = [3, 3, 1]\n\
+             structure = {structure}\n[[design]]\nkind = \"normal-exact\"\n[[estimator]]\n\
+             solver = \"levenberg-marquardt\"\nstarts = [\"spectral\", \"random\", \"random\", \"oracle\"]"
+        );
+        let c = one_cell(400, &setting, "sqrt_dm_over_n = { from = 0.6, to = 0.6, steps = 1 }");
+        assert_eq!((c.d_m, c.df, c.n), (50, df, 139));
+        let theirs = reference / (2.0 * df as f64 * 100.0).sqrt();
+        assert!((c.pred.0 - reference).abs() <= 3.0 * c.pred.1.hypot(theirs), "{structure}: {:?}", c.pred);
+        // The first-order risk is a little below the error at so small an n, and equal to it where n is large.
+        let large = one_cell(400, &setting, "n = [5000]");
+        assert!(c.pred.0 > c.theory.risk_pred - 3.0 * c.pred.1);
+        assert!((large.pred.0 - large.theory.risk_pred).abs() <= 3.0 * large.pred.1, "{:?}", large.pred);
+    }
+}
+
+#[test]
 fn settings_with_one_truth_key_share_the_coefficient() {
     let text = SMALL
         .replace(
