@@ -28,6 +28,7 @@ pub mod families;
 pub mod geometry;
 mod jacobian;
 pub mod modes;
+mod relax;
 pub mod spec;
 pub mod structure;
 pub mod windows;

@@ -1,6 +1,7 @@
 //! A structure: a tensor network over the output modes of `W` (THEORY §2).
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use convstat_tensor::algebra::{entries, shaped};
 use convstat_tensor::{Contraction, Einsum, linalg, memory};
@@ -58,6 +59,8 @@ pub struct Structure {
     design: DesignPlan,
     /// Which factor each operand of the einsum is; operands with the same number share it.
     owners: Vec<usize>,
+    /// Found when it is first asked for.
+    pub(crate) relaxation: OnceLock<Option<Arc<Structure>>>,
 }
 
 impl Structure {
@@ -94,6 +97,7 @@ impl Structure {
             counts: Counts::default(),
             partials: Vec::new(),
             owners,
+            relaxation: OnceLock::new(),
         };
         let parameters = structure.naive_parameters();
         memory::check("the Jacobian", &[structure.coefficients(), parameters])?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::least_squares::LeastSquares;
 use crate::solvers::als::align;
+use crate::solvers::{Limits, SolverKind, run};
 use crate::{Result, Sample};
 
 /// A kind of start.
@@ -65,9 +66,26 @@ pub(crate) fn ridge(sample: &Sample, lambda: f64) -> Result<Array2<f64>> {
 
 /// The spectral start: the pilot's factors, then one pass of linear subproblems for signs and scales.
 pub(crate) fn spectral_start(problem: &mut LeastSquares) -> Result<Vec<f64>> {
+    let pilot = pilot(problem.sample())?;
+    let first = aligned(problem, &pilot)?;
+    let Some(relaxed) = problem.structure().relaxed()? else { return Ok(first) };
+    // Where the pilot is far from W (a singular second moment, few rows), its unfolding of low rank need not be.
+    let mut wider = LeastSquares::new(&relaxed, problem.sample())?;
+    let mut parameters = aligned(&mut wider, &pilot)?;
+    let limits = Limits { max_iterations: RELAXED_ITERATIONS, tolerance: RELAXED_TOLERANCE, rival: None };
+    run(SolverKind::LevenbergMarquardt, &mut wider, &mut parameters, limits)?;
+    let second = aligned(problem, &relaxed.contract(&relaxed.unflatten(&parameters)?)?)?;
+    Ok(if problem.objective(&second) < problem.objective(&first) { second } else { first })
+}
+
+/// Most iterations of the relaxed fit, and its tolerance: it only leads to a start.
+const RELAXED_ITERATIONS: usize = 30;
+const RELAXED_TOLERANCE: f64 = 1e-2;
+
+/// Factors near `w`, with signs and scales from one pass of linear subproblems.
+fn aligned(problem: &mut LeastSquares, w: &Array1<f64>) -> Result<Vec<f64>> {
     let structure = problem.structure();
-    let factors = spectral_factors(structure, &pilot(problem.sample())?.view())?;
-    let mut parameters = structure.flatten(&factors)?;
+    let mut parameters = structure.flatten(&spectral_factors(structure, &w.view())?)?;
     if !structure.has_shared_factors() {
         align(problem, &mut parameters)?;
     }
