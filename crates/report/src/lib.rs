@@ -5,7 +5,8 @@
 //!   same content and no system font.
 //! * [`table`]: aligned text tables.
 
-pub mod canvas;
+pub mod axis;
+mod canvas;
 pub mod error;
 pub mod figures;
 pub mod math;

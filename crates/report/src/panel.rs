@@ -1,10 +1,10 @@
 //! One panel: axes with ticks, series of points with error bars, curves; and a legend.
 
 use plotters::coord::Shift;
-use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::FontDesc;
 
+use crate::axis::Axis;
 use crate::canvas::{UNITS, register_fonts};
 use crate::palette::{Marker, colour, marker};
 use crate::{ReportError, Result};
@@ -62,6 +62,8 @@ pub struct Panel {
     pub log_y: bool,
     /// Logarithmic abscissa.
     pub log_x: bool,
+    /// Ticks of the abscissa; chosen where there are none.
+    pub x_ticks: Vec<f64>,
     /// A linear ordinate starts at 0.
     pub from_zero: bool,
 }
@@ -207,13 +209,10 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type DrawResult = std::result::Result<(), Box<dyn std::error::Error>>;
 
 fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult {
-    let axis = |values: Vec<f64>, log: bool| if log { log_range(&values) } else { linear_range(&values) };
     let (x, y) = extents(panel);
-    let (x0, x1) = axis(x, panel.log_x);
-    let (mut y0, y1) = axis(y, panel.log_y);
-    if panel.from_zero && !panel.log_y {
-        y0 = 0.0;
-    }
+    let x_axis = Axis::new(&x, panel.log_x, false, &panel.x_ticks);
+    let y_axis = Axis::new(&y, panel.log_y, panel.from_zero, &[]);
+    let place = |x: f64, y: f64| (x_axis.place(x), y_axis.place(y));
     let mut builder = ChartBuilder::on(area);
     builder
         .margin_left(u(14.0))
@@ -222,12 +221,8 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult {
         .margin_bottom(u(12.0))
         .set_label_area_size(LabelAreaPosition::Left, u(MARGIN_LEFT - 14.0))
         .set_label_area_size(LabelAreaPosition::Bottom, u(MARGIN_BOTTOM - 12.0));
-    // Logarithmic axes are drawn as linear ones in log10, so that curves and dashes need one code.
-    let mut chart = builder.build_cartesian_2d(x0..x1, y0..y1)?;
+    let mut chart = builder.build_cartesian_2d(x_axis.clone(), y_axis.clone())?;
     let font: FontDesc = ("sans-serif", FONT * UNITS * 0.92).into_font();
-    let (lx, ly) = (panel.log_x, panel.log_y);
-    let x_span = x1 - x0;
-    let y_span = y1 - y0;
     chart
         .configure_mesh()
         .label_style(font.color(&RGBColor(34, 34, 34)))
@@ -242,20 +237,17 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult {
             stroke_width: u(0.4) as u32,
         })
         .light_line_style(TRANSPARENT)
-        .x_labels(if lx { tick_count(x_span) } else { 7 })
-        .y_labels(if ly { tick_count(y_span) } else { 7 })
-        .x_label_formatter(&|v| tick(*v, lx))
-        .y_label_formatter(&|v| tick(*v, ly))
+        .x_labels(7)
+        .y_labels(7)
         .set_all_tick_mark_size(u(2.5))
         .draw()?;
-    let place = |x: f64, y: f64| (if lx { x.log10() } else { x }, if ly { y.log10() } else { y });
     for series in &panel.series {
         draw_series(&mut chart, series, &place)?;
     }
     Ok(())
 }
 
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
 
 fn draw_series(
     chart: &mut Chart<'_, '_>,
@@ -264,15 +256,24 @@ fn draw_series(
 ) -> DrawResult {
     let style =
         ShapeStyle { color: colour(series.style).to_rgba(), filled: true, stroke_width: u(LINE) as u32 };
-    let finite = |p: &[(f64, f64)]| -> Vec<(f64, f64)> {
-        p.iter().map(|&(x, y)| place(x, y)).filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
+    // A curve is broken where it has no value; a value between two breaks is a short dash.
+    let runs = |p: &[(f64, f64)]| -> Vec<Vec<(f64, f64)>> {
+        let placed: Vec<(f64, f64)> = p.iter().map(|&(x, y)| place(x, y)).collect();
+        let parts = placed.split(|(x, y)| !x.is_finite() || !y.is_finite());
+        parts.filter(|run| !run.is_empty()).map(<[_]>::to_vec).collect()
     };
     match &series.mark {
-        Mark::Curve(points) => {
-            chart.draw_series(LineSeries::new(finite(points), style))?;
-        }
-        Mark::Dashed(points) => {
-            chart.draw_series(DashedLineSeries::new(finite(points), u(3.0) as u32, u(2.0) as u32, style))?;
+        Mark::Curve(points) | Mark::Dashed(points) => {
+            for run in runs(points) {
+                if let [only] = run[..] {
+                    let dash = EmptyElement::at(only) + PathElement::new(vec![(-u(6.0), 0), (u(6.0), 0)], style);
+                    chart.draw_series(std::iter::once(dash))?;
+                } else if matches!(series.mark, Mark::Curve(_)) {
+                    chart.draw_series(LineSeries::new(run, style))?;
+                } else {
+                    chart.draw_series(DashedLineSeries::new(run, u(3.0) as u32, u(2.0) as u32, style))?;
+                }
+            }
         }
         Mark::Points(points) => {
             let shape: Marker = marker(series.style);
@@ -318,59 +319,4 @@ fn extents(panel: &Panel) -> (Vec<f64>, Vec<f64>) {
         }
     }
     (xs, ys)
-}
-
-/// From 0 (where the data are not far from it) with a little room.
-fn linear_range(values: &[f64]) -> (f64, f64) {
-    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-    if !high.is_finite() || !low.is_finite() {
-        return (0.0, 1.0);
-    }
-    let span = if high > low { high - low } else { high.abs().max(1.0) };
-    let start = if low >= 0.0 && low < 0.6 * high { 0.0 } else { low - 0.06 * span };
-    (start, high + 0.06 * span)
-}
-
-fn log_range(values: &[f64]) -> (f64, f64) {
-    let logs: Vec<f64> = values.iter().filter(|v| **v > 0.0).map(|v| v.log10()).collect();
-    let high = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let low = logs.iter().copied().fold(f64::INFINITY, f64::min);
-    if !high.is_finite() || !low.is_finite() {
-        return (0.0, 1.0);
-    }
-    let room = (0.05 * (high - low)).max(0.1);
-    (low - room, high + room)
-}
-
-/// Ticks for a logarithmic axis over `span` decades: whole decades where there are enough.
-fn tick_count(span: f64) -> usize {
-    if span >= 2.0 { (span.floor() as usize).min(8) } else { 5 }
-}
-
-fn tick(value: f64, log: bool) -> String {
-    if !log {
-        let text = format!("{:.4}", value + 0.0);
-        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
-    }
-    if (value - value.round()).abs() < 1e-9 {
-        let exponent = value.round() as i64;
-        if (-2..=3).contains(&exponent) {
-            return format!("{}", 10f64.powi(exponent as i32));
-        }
-        let superscript: String = exponent
-            .to_string()
-            .chars()
-            .map(|c| match c {
-                '-' => '⁻',
-                '1' => '¹',
-                '2' => '²',
-                '3' => '³',
-                c => char::from_u32('⁰' as u32 + c.to_digit(10).unwrap_or(0)).unwrap_or(c),
-            })
-            .collect();
-        return format!("10{superscript}");
-    }
-    let v = 10f64.powf(value);
-    if v >= 100.0 { format!("{v:.0}") } else { format!("{v:.2}") }
 }

@@ -2,7 +2,7 @@
 
 use convstat_study::CellSummary;
 
-use super::{FigureData, distinct};
+use super::{FigureData, distinct, is_wide, setting_title};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
 use crate::{Canvas, Result, math};
@@ -14,7 +14,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .summary
         .cells
         .iter()
-        .filter(|c| c.design == "normal" && c.theory.literature_frob.is_finite())
+        .filter(|c| !c.theory.explicit_frob.is_nan() && c.theory.literature_frob.is_finite())
         .cloned()
         .collect();
     if cells.is_empty() {
@@ -46,7 +46,8 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
          root of d_M over n on a logarithmic axis, one panel a setting.",
         data.name
     );
-    Ok(Some(Canvas::new(&format!("{}-bounds", data.name), &alt, size, body)))
+    let name = if data.alone { data.name.to_owned() } else { format!("{}-bounds", data.name) };
+    Ok(Some(Canvas::new(&name, &alt, size, body)))
 }
 
 fn panel(cells: &[CellSummary], setting: &str) -> Panel {
@@ -63,9 +64,10 @@ fn panel(cells: &[CellSummary], setting: &str) -> Panel {
     };
     let structure = mine.first().map_or("", |c| c.structure.as_str());
     Panel {
-        title: escape(&format!("{setting}: {structure}")),
+        title: setting_title(setting, structure),
         x_label: math::sqrt_dm_over_n(),
         y_label: math::frobenius_error(),
+        log_x: is_wide(mine.iter().map(|c| c.sqrt_dm_over_n())),
         log_y: true,
         series: vec![
             Series { style: 1, mark: Mark::Curve(literature(true)) },

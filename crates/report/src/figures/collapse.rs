@@ -1,6 +1,6 @@
 //! Every structure and geometry on one line: prediction error over σ against `√(df/(n−df−1))` (THEORY §4.3).
 
-use super::{FigureData, distinct};
+use super::{FigureData, distinct, setting_title};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
 use crate::{Canvas, Result, math};
@@ -43,7 +43,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .iter()
         .enumerate()
         .map(|(style, s)| LegendEntry {
-            text: escape(&format!("{s}: {}", structure(s))),
+            text: setting_title(s, structure(s)),
             style,
             symbol: Symbol::Marker,
         })

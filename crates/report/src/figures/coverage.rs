@@ -3,7 +3,7 @@
 use convstat_study::CellSummary;
 use convstat_theory::{ExplicitBound, explicit_bound, planner::prediction_quantile};
 
-use super::{FigureData, distinct};
+use super::{FigureData, distinct, setting_title};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
 use crate::{Canvas, Result};
@@ -16,7 +16,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .summary
         .cells
         .iter()
-        .filter(|c| c.design == "normal" && c.theory.delta.is_finite() && data.sigma > 0.0)
+        .filter(|c| !c.theory.explicit_pred.is_nan() && c.theory.delta.is_finite() && data.sigma > 0.0)
         .cloned()
         .collect();
     if cells.is_empty() {
@@ -76,7 +76,7 @@ fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
             let t = ExplicitBound::t_for(1.0 - level).ok()?;
             let (mut over, mut total) = (0usize, 0usize);
             for c in cells {
-                let bound = ExplicitBound { width: c.theory.delta.sqrt(), t };
+                let bound = ExplicitBound { width: (c.theory.delta + 3.0 * c.theory.delta_se).sqrt(), t };
                 let value = explicit_bound(&bound, data.sigma, c.n as f64).ok()?;
                 over += c.errors_pred.iter().filter(|e| **e > value.error).count();
                 total += c.errors_pred.len();
@@ -87,7 +87,7 @@ fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
     series.push(Series { style: 1, mark: Mark::Points(all) });
     let structure = cells.first().map_or("", |c| c.structure.as_str());
     Panel {
-        title: escape(&format!("{setting}: {structure}")),
+        title: setting_title(setting, structure),
         x_label: escape("stated probability of a larger error"),
         y_label: escape("measured frequency"),
         series,

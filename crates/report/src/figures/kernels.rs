@@ -35,6 +35,8 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         });
         series.push(Series { style, mark: Mark::Points(points) });
     }
+    let mut ticks: Vec<f64> = cells.iter().map(x).collect();
+    ticks.dedup();
     let label = if one_rank { math::ratio("K", "R") } else { math::italic("K") };
     let error = Panel {
         title: escape("error: what the data identify"),
@@ -42,6 +44,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         y_label: math::root_mean_square(&math::prediction_error()),
         series,
         log_x: one_rank,
+        x_ticks: ticks.clone(),
         from_zero: true,
         ..Panel::default()
     };
@@ -67,6 +70,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
             })
             .collect(),
         log_x: one_rank,
+        x_ticks: ticks.clone(),
         from_zero: true,
         ..Panel::default()
     };

@@ -18,6 +18,8 @@ use crate::{Canvas, Format, ReportError, Result};
 pub struct FigureData<'a> {
     /// Name of the study.
     pub name: &'a str,
+    /// Whether it has one figure, which then has the name of the study.
+    pub alone: bool,
     /// Standard deviation of its noise.
     pub sigma: f64,
     /// Its summary.
@@ -39,11 +41,12 @@ pub const FIGURES: &[(FigureKind, Draw)] = &[
 /// Draws the figures that the study names (rate and bounds if it names none) and saves those it has
 /// data for; returns the files.
 pub fn draw(file: &StudyFile, summary: &Summary, out: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
-    let data = FigureData { name: &file.study.name, sigma: file.noise.sigma, summary };
     let mut wanted: Vec<FigureKind> = file.figure.iter().map(|f| f.kind).collect();
     if wanted.is_empty() {
         wanted = vec![FigureKind::Rate, FigureKind::Bounds];
     }
+    let (name, alone) = (&file.study.name, wanted.len() == 1);
+    let data = FigureData { name, alone, sigma: file.noise.sigma, summary };
     let mut files = Vec::new();
     for (_, figure) in FIGURES.iter().filter(|(kind, _)| wanted.contains(kind)) {
         if let Some(canvas) = figure(&data)? {
@@ -64,6 +67,21 @@ fn distinct<'a>(cells: &'a [CellSummary], f: impl Fn(&'a CellSummary) -> &'a str
     seen
 }
 
+/// A setting and its structure, once where they say the same.
+fn setting_title(setting: &str, structure: &str) -> String {
+    let same = structure.split('(').next().is_some_and(|kind| kind == setting);
+    crate::math::escape(&if same { structure.to_owned() } else { format!("{setting}: {structure}") })
+}
+
+/// Abscissas that span more decades than this are drawn on a logarithmic axis.
+const LINEAR_SPAN: f64 = 30.0;
+
+/// Whether positive values need a logarithmic axis.
+fn is_wide(values: impl Iterator<Item = f64>) -> bool {
+    let (low, high) = values.fold((f64::INFINITY, 0.0f64), |(l, h), v| (l.min(v), h.max(v)));
+    high > LINEAR_SPAN * low
+}
+
 /// A design's name as a title: `var1(rho=0.5)` becomes `VAR(1) inputs, ρ = 0.5`.
 fn design_title(label: &str) -> String {
     let (kind, keys) = label.split_once('(').unwrap_or((label, ""));
@@ -74,6 +92,10 @@ fn design_title(label: &str) -> String {
         other => other,
     };
     let keys = keys.trim_end_matches(')').replace("rho=", "ρ = ").replace("nu=", "ν = ");
+    let (kind, keys) = match kind {
+        "normal-exact" => ("normal", "exact law".to_owned()),
+        kind => (kind, keys),
+    };
     let keys = if keys.is_empty() { keys } else { format!(", {keys}") };
     crate::math::escape(&format!("{kind} inputs{keys}"))
 }

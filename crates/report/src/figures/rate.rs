@@ -2,7 +2,7 @@
 
 use convstat_study::CellSummary;
 
-use super::{FigureData, design_title, distinct};
+use super::{FigureData, design_title, distinct, is_wide, setting_title};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
 use crate::{Canvas, Result, math};
@@ -28,6 +28,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         (math::prediction_error(), |c| (c.pred, c.theory.risk_pred)),
         (math::frobenius_error(), |c| (c.frob, c.theory.risk_frob)),
     ];
+    let wide = is_wide(cells.iter().map(CellSummary::sqrt_dm_over_n));
     let mut panels = Vec::new();
     for (norm, value) in &norms {
         for design in &designs {
@@ -48,6 +49,8 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
                 title: design_title(design),
                 x_label: math::sqrt_dm_over_n(),
                 y_label: math::root_mean_square(norm),
+                log_x: wide,
+                log_y: wide,
                 series,
                 ..Panel::default()
             });
@@ -59,7 +62,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .enumerate()
         .map(|(style, (setting, solver))| {
             let solver = if solvers.len() > 1 { format!(", {solver}") } else { String::new() };
-            let text = escape(&format!("{setting}: {}{solver}", structure(setting)));
+            let text = setting_title(setting, structure(setting)) + &escape(&solver);
             LegendEntry { text, style, symbol: Symbol::MarkerLine }
         })
         .collect();
