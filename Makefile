@@ -1,7 +1,7 @@
 # make figures: set-up, build, studies, figures. make test: set-up, format, lints, documentation, tests.
 # Both are safe to repeat and say what they do.
 
-STUDIES := cnn-rate kr-ratio
+STUDIES := cnn-rate kr-ratio collapse bounds coverage tucker-rate cp-rate tt-rate deep dependence tails efficient-kernels
 RUNS ?= runs
 CONVSTAT := target/release/convstat
 

@@ -297,7 +297,14 @@ fn bound_prints_every_constant() {
     assert!((risk - (30.0_f64 / 325.0).sqrt()).abs() < 1e-12);
     let text =
         place.ok(&["bound", "--geometry", "g.toml", "--structure", spec, "--n", "356", "--draws", "20"]);
-    for word in ["kappa_L, kappa_U", "statistical dimension", "literature", "not known"] {
+    let assumed = value["n"][0]["assumptions"].as_array().unwrap();
+    let holds = |of: usize, text: &str| {
+        let list = assumed[of]["list"].as_array().unwrap();
+        list.iter().find(|a| a["text"].as_str().unwrap().contains(text)).unwrap()["holds"].as_bool()
+    };
+    assert_eq!((holds(0, "n > df + 1"), holds(0, "regular point")), (Some(true), None));
+    assert_eq!((holds(1, "Gaussian"), holds(2, "kappa_U/kappa_L")), (Some(true), Some(false)));
+    for word in ["kappa_L, kappa_U", "statistical dimension", "literature", "not known", "FAILS"] {
         assert!(text.contains(word), "{text}");
     }
     place.refuses(
@@ -312,6 +319,41 @@ fn bound_prints_every_constant() {
         &["bound", "--geometry", "g.toml", "--structure", spec, "--n", "9", "--confidence", "1"],
         &["confidence = 1"],
     );
+}
+
+#[test]
+fn plan_n_answers_by_each_theory_and_by_simulation() {
+    let place = Place::new();
+    place.text("g.toml", GEOMETRY);
+    let spec = "{ kind = \"cnn\", kernels = 1 }";
+    let plan = |more: &[&str]| -> Value {
+        let base =
+            ["plan-n", "--geometry", "g.toml", "--structure", spec, "--draws", "20", "--target", "0.2"];
+        serde_json::from_str(&place.ok(&[&base[..], &["--json"], more].concat())).unwrap()
+    };
+    let n = |v: &Value, by: &str, what: &str| {
+        let answers = v["answers"].as_array().unwrap();
+        answers.iter().find(|a| a["by"] == by).unwrap()[what].as_f64()
+    };
+    let v = plan(&["--empirical", "--replicates", "200"]);
+    // df + 1 + df/0.04.
+    assert_eq!(n(&v, "exact risk", "n"), Some(781.0));
+    let (found, error) =
+        (n(&v, "simulated mean", "n").unwrap(), n(&v, "simulated mean", "standard_error").unwrap());
+    assert!((found - 781.0).abs() < 3.0 * error + 0.02 * 781.0, "{found} {error}");
+    let order = ["local minimax", "exact risk", "risk quantile", "explicit bound"];
+    let all: Vec<f64> = order.iter().map(|by| n(&v, by, "n").unwrap()).collect();
+    assert!(all.windows(2).all(|w| w[0] < w[1]), "{all:?}");
+    // Dependent rows: the finite-sample forms are not claimed.
+    let v = plan(&["--design", "{ kind = \"var1\", rho = 0.5 }"]);
+    assert_eq!((n(&v, "exact risk", "n"), n(&v, "explicit bound", "n")), (None, None));
+    let with = |more: [&'static str; 2]| {
+        [&["plan-n", "--geometry", "g.toml", "--structure", spec], &more[..]].concat()
+    };
+    place.refuses(&with(["--target", "-1"]), &["-1"]);
+    place.refuses(&[&with(["--target", "0.1"])[..], &["--replicates", "3"]].concat(), &["--replicates 3"]);
+    place.refuses(&[&with(["--target", "0.1"])[..], &["--design", "{ kind = 1 }"]].concat(), &["--design"]);
+    place.refuses(&[&with(["--target", "0.1"])[..], &["--sigma", "0"]].concat(), &["sigma"]);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use convstat::estimate::{Sample, compress};
 use convstat::prelude::*;
 use convstat::runner::{RunDir, stream};
+use convstat::study;
 use convstat::study::designs::normal_exact::draw_compressed;
 use convstat::tensor::linalg::psd_root;
-use convstat::study;
 use ndarray::{Array2, Axis, concatenate};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -156,6 +156,37 @@ fn risks_hold_at_any_n() {
     let summary = report.summary.unwrap();
     assert!(summary.cells.iter().all(|c| c.not_converged + c.errors + c.optimisation_failures == 0));
     // Only designs that draw data are bounded by what they draw.
-    let message = Study::new(&text.replace("normal-exact", "normal"), &Overrides::default()).unwrap_err().to_string();
+    let message =
+        Study::new(&text.replace("normal-exact", "normal"), &Overrides::default()).unwrap_err().to_string();
     assert!(message.contains("normal-exact"), "{message}");
+}
+
+#[test]
+fn the_simulated_sample_size_is_that_of_the_risk() {
+    use convstat::study::{Quantity, sample_size};
+    use convstat::theory::ErrorNorm;
+    // One pooled position: a linear regression, whose risk and quantile are exact.
+    let text = "[study]\nname = \"n\"\nseed = 4\nreplicates = 400\n[[setting]]\nname = \"S\"\ninput = [6, 3]\n\
+                kernel = [4, 3]\npool = [3, 1]\nstructure = { kind = \"cnn\", kernels = 1 }\n\
+                [[design]]\nkind = \"normal-exact\"\n[samples]\nn = [1]\n";
+    convstat::tensor::blas::single_thread().unwrap();
+    let file = StudyFile::parse(text).unwrap();
+    let study = Study::new(text, &Overrides::default()).unwrap();
+    let risk = study.plan.settings[0].truth(4, 0).unwrap().into_owned().risk;
+    for (norm, target) in [(ErrorNorm::Prediction, 0.3), (ErrorNorm::Frobenius, 1.5)] {
+        let mean = risk.n_for_mean(norm, 1.0, target).unwrap();
+        // From far away on either side.
+        for guess in [3.0, 1e7] {
+            let found = sample_size(&file, norm, Quantity::RootMean, target, guess).unwrap();
+            let off = (found.n - mean) / found.standard_error;
+            assert!(off.abs() < 3.0 && found.standard_error < 0.05 * mean, "{norm:?} {mean} {found:?}");
+        }
+    }
+    let quantile = risk.n_for_quantile(ErrorNorm::Prediction, 1.0, 0.3, 0.9).unwrap().unwrap();
+    let found = sample_size(&file, ErrorNorm::Prediction, Quantity::Quantile(0.9), 0.3, quantile).unwrap();
+    assert!((found.n - quantile).abs() < 3.0 * found.standard_error, "{quantile} {found:?}");
+    let message =
+        sample_size(&file, ErrorNorm::Prediction, Quantity::RootMean, -1.0, 10.0).unwrap_err().to_string();
+    assert!(message.contains("target = -1"), "{message}");
+    assert!(sample_size(&file, ErrorNorm::Frobenius, Quantity::RootMean, 1e9, 10.0).is_err());
 }

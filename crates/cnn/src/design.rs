@@ -22,11 +22,7 @@ pub(crate) struct DesignPlan {
 
 impl DesignPlan {
     /// Plans with as many rows as features, about the size of a compressed sample.
-    pub(crate) fn new(
-        network: &Einsum,
-        sizes: &BTreeMap<char, usize>,
-        outputs: usize,
-    ) -> Result<Self> {
+    pub(crate) fn new(network: &Einsum, sizes: &BTreeMap<char, usize>, outputs: usize) -> Result<Self> {
         let (features, response) = split(&network.output, outputs);
         let mut sizes = sizes.clone();
         sizes.insert(ROW, features.iter().map(|c| sizes[c]).product());
@@ -52,7 +48,11 @@ impl DesignPlan {
         for j in 0..network.inputs.len() {
             for i in 0..j {
                 let mut inputs = vec![network.output.clone()];
-                inputs.extend((0..network.inputs.len()).filter(|&k| k != i && k != j).map(|k| network.inputs[k].clone()));
+                inputs.extend(
+                    (0..network.inputs.len())
+                        .filter(|&k| k != i && k != j)
+                        .map(|k| network.inputs[k].clone()),
+                );
                 let mut output: Vec<char> = Vec::new();
                 for &c in network.inputs[i].iter().chain(&network.inputs[j]) {
                     if !output.contains(&c) && inputs.iter().flatten().any(|l| *l == c) {
@@ -123,9 +123,11 @@ impl DesignProduct {
                 // Rows of the Jacobian run over (row, response), columns over the factor in C order; a response that
                 // the factor has too stands on the diagonal.
                 let mut targets = vec![Target { label: ROW, size: rows, stride: outputs * parameters }];
-                targets.extend(
-                    response.iter().map(|&label| Target { label, size: outputs, stride: parameters }),
-                );
+                targets.extend(response.iter().map(|&label| Target {
+                    label,
+                    size: outputs,
+                    stride: parameters,
+                }));
                 let mut stride = structure.sizes_of(own).iter().product::<usize>();
                 for &label in own {
                     let size = structure.sizes()[&label];
@@ -169,8 +171,7 @@ impl DesignProduct {
     /// Writes `Z W` (`rows × M`) to `out`.
     pub fn predict(&mut self, z: &[f64], parameters: &[f64], out: &mut [f64]) {
         let (columns, owners) = (&self.columns, &self.owners);
-        let operand =
-            |i: usize| if i == 0 { z } else { &parameters[columns[owners[i - 1]].clone()] };
+        let operand = |i: usize| if i == 0 { z } else { &parameters[columns[owners[i - 1]].clone()] };
         let (program, buffers) = &mut self.prediction;
         program.run(operand, buffers, out, false);
     }

@@ -80,7 +80,8 @@ fn products_are_those_of_the_dense_jacobian() {
     for structure in structures() {
         let name = structure.name();
         let (rows, m) = (5, structure.outputs());
-        let z = Array2::from_shape_vec((rows, structure.features()), sequence(rows * structure.features())).unwrap();
+        let z = Array2::from_shape_vec((rows, structure.features()), sequence(rows * structure.features()))
+            .unwrap();
         let factors = structure.generic_point();
         let flat = structure.flatten(&factors).unwrap();
         let expected = dense_product(&z, &structure.jacobian(&factors).unwrap(), m);
@@ -123,7 +124,8 @@ fn curvature_is_the_difference_of_jacobians() {
                 gradient(&at)
             };
             let difference = (moved(step) - moved(-step)) / (2.0 * step);
-            let (own, expected) = (curvature.slice(s![..=c, c]).to_vec(), difference.slice(s![..=c]).to_vec());
+            let (own, expected) =
+                (curvature.slice(s![..=c, c]).to_vec(), difference.slice(s![..=c]).to_vec());
             // Central differences of polynomials of degree ≤ 6 with a step of 1e-4.
             assert!(close(&own, &expected, 1e-6), "{} column {c}", structure.name());
         }

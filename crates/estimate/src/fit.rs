@@ -109,7 +109,8 @@ pub fn fit(
         });
     }
     let mut problem = LeastSquares::new(structure, sample)?;
-    let mut limits = Limits { max_iterations: options.max_iterations, tolerance: options.tolerance, rival: None };
+    let mut limits =
+        Limits { max_iterations: options.max_iterations, tolerance: options.tolerance, rival: None };
     let mut ends = Vec::with_capacity(options.starts.len());
     for &start in &options.starts {
         let mut parameters = match start {

@@ -159,7 +159,8 @@ impl<'a> LeastSquares<'a> {
     /// Runs `work` on every block of rows; lane l takes blocks l, l + LANES, …
     fn over_blocks(&mut self, work: impl Fn(&mut Lane, &[f64], &[f64]) + Sync) {
         let (z, y) = slices(self.sample);
-        let (rows, features, outputs) = (self.sample.z.nrows(), self.sample.features(), self.sample.outputs());
+        let (rows, features, outputs) =
+            (self.sample.z.nrows(), self.sample.features(), self.sample.outputs());
         let (block, lanes) = (self.block, self.lanes.len());
         let run = |(l, lane): (usize, &mut Lane)| {
             lane.sums.clear();

@@ -45,11 +45,11 @@ fn iterations_allocate_nothing() {
     for solver in [SolverKind::LevenbergMarquardt, SolverKind::Als] {
         let mut seen = Vec::new();
         for max_iterations in [2, 4, 8] {
-            let options = FitOptions { solver, max_iterations, starts: vec![Start::Random], ..FitOptions::default() };
+            let options =
+                FitOptions { solver, max_iterations, starts: vec![Start::Random], ..FitOptions::default() };
             let mut rng = ChaCha8Rng::seed_from_u64(5);
             let before = ALLOCATIONS.with(Cell::get);
-            let end =
-                fit(&structure, &sample, &options, None, || StandardNormal.sample(&mut rng)).unwrap();
+            let end = fit(&structure, &sample, &options, None, || StandardNormal.sample(&mut rng)).unwrap();
             seen.push(ALLOCATIONS.with(Cell::get) - before);
             assert_eq!(end.best.iterations, max_iterations, "{solver:?}");
         }

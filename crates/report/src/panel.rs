@@ -266,7 +266,8 @@ fn draw_series(
         Mark::Curve(points) | Mark::Dashed(points) => {
             for run in runs(points) {
                 if let [only] = run[..] {
-                    let dash = EmptyElement::at(only) + PathElement::new(vec![(-u(6.0), 0), (u(6.0), 0)], style);
+                    let dash =
+                        EmptyElement::at(only) + PathElement::new(vec![(-u(6.0), 0), (u(6.0), 0)], style);
                     chart.draw_series(std::iter::once(dash))?;
                 } else if matches!(series.mark, Mark::Curve(_)) {
                     chart.draw_series(LineSeries::new(run, style))?;

@@ -116,6 +116,23 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// A setting with a truth of its own.
+    pub fn new(name: &str, geometry: GeometrySpec, structure: StructureSpec) -> Self {
+        Self {
+            name: name.to_owned(),
+            input: geometry.input,
+            kernel: geometry.kernel,
+            stride: geometry.stride,
+            padding: geometry.padding,
+            dilation: geometry.dilation,
+            pool: geometry.pool,
+            pool_stride: geometry.pool_stride,
+            deeper: geometry.deeper,
+            structure,
+            truth: None,
+        }
+    }
+
     /// The geometry part.
     pub fn geometry(&self) -> GeometrySpec {
         GeometrySpec {
@@ -293,14 +310,20 @@ fn default_lambda() -> f64 {
 }
 
 fn one_default_estimator() -> Vec<Estimator> {
-    vec![Estimator {
-        name: None,
-        solver: SolverKind::LevenbergMarquardt,
-        starts: default_starts(),
-        max_iterations: default_iterations(),
-        tolerance: default_tolerance(),
-        lambda: default_lambda(),
-    }]
+    vec![Estimator::default()]
+}
+
+impl Default for Estimator {
+    fn default() -> Self {
+        Self {
+            name: None,
+            solver: SolverKind::LevenbergMarquardt,
+            starts: default_starts(),
+            max_iterations: default_iterations(),
+            tolerance: default_tolerance(),
+            lambda: default_lambda(),
+        }
+    }
 }
 
 impl StudyFile {
@@ -311,7 +334,8 @@ impl StudyFile {
         Ok(file)
     }
 
-    fn check(&self) -> Result<()> {
+    /// Fails on values outside their range; [`StudyFile::parse`] has done this.
+    pub fn check(&self) -> Result<()> {
         let positive = |key: &str, value: f64| {
             if value.is_finite() && value > 0.0 {
                 return Ok(());

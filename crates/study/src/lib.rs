@@ -17,6 +17,7 @@ pub mod plan;
 pub mod replicate;
 pub mod row;
 pub mod run;
+pub mod sample_size;
 pub mod summary;
 pub mod theory;
 
@@ -27,6 +28,7 @@ pub use plan::{Cell, Plan};
 pub use replicate::run_replicate;
 pub use row::Row;
 pub use run::{Overrides, RunReport, Study, rerun, run};
+pub use sample_size::{EmpiricalSampleSize, Quantity, sample_size};
 pub use summary::{CellSummary, Summary};
 
 /// Result of this crate.

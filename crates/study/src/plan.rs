@@ -263,7 +263,7 @@ fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
             for (e, estimator) in file.estimator.iter().enumerate() {
                 for &n in &sizes {
                     let drawn = n as f64 * context.geometry.inputs() as f64;
-                    if drawn > MOST_DRAWN && !design.law().is_exact_law() {
+                    if drawn > MOST_DRAWN && !design.design().is_exact_law() {
                         let mend = format!(
                             "setting \"{}\" would draw {drawn:.1e} numbers a replicate; at most {MOST_DRAWN:.0e} are possible; design \"normal-exact\" has no such limit",
                             setting.name

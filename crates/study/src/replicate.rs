@@ -74,7 +74,7 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row) -> Result<()> {
 pub fn draw_sample(plan: &Plan, cell: &Cell, replicate: u64, truth: &TrueCoefficient) -> Result<Sample> {
     let setting = plan.setting(cell);
     let seed = plan.file.study.seed;
-    let design = plan.file.design[cell.design].law();
+    let design = plan.file.design[cell.design].design();
     let (inputs, outputs) = (setting.geometry.inputs(), setting.structure.outputs());
     let sigma = plan.file.noise.sigma;
     let streams = || {

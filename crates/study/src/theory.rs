@@ -57,7 +57,7 @@ pub fn cell_theory(
     dimension: Option<StatisticalDimension>,
 ) -> Result<CellTheory> {
     let setting = plan.setting(cell);
-    let law = plan.file.design[cell.design].law();
+    let law = plan.file.design[cell.design].design().law();
     let (sigma, n) = (plan.file.noise.sigma, cell.n as f64);
     let structured = plan.estimator(cell).solver.is_structured();
     let mut theory = CellTheory::nothing();
@@ -173,7 +173,7 @@ fn bounds(plan: &Plan, cell: &Cell, d: StatisticalDimension, theory: &mut CellTh
     let (sigma, n) = (plan.file.noise.sigma, cell.n as f64);
     let (c_u, big_c_u) = setting.geometry.factor_spectrum()?;
     (theory.delta, theory.delta_se) = (d.estimate, d.standard_error);
-    let law = plan.file.design[cell.design].law();
+    let law = plan.file.design[cell.design].design().law();
     // Gordon's inequality is used for independent Gaussian rows and one response.
     if law.is_iid_gaussian() && setting.structure.outputs() == 1 {
         let bound = ExplicitBound { width: d.width(), t: ExplicitBound::t_for(o.confidence)? };
@@ -182,8 +182,8 @@ fn bounds(plan: &Plan, cell: &Cell, d: StatisticalDimension, theory: &mut CellTh
     }
     let literature = LiteratureBound {
         d_m: setting.structure.d_m(),
-        kappa_l: c_u * law.spectrum().0,
-        kappa_u: big_c_u * law.spectrum().1,
+        kappa_l: c_u * law.spectrum.0,
+        kappa_u: big_c_u * law.spectrum.1,
         c_n: setting.structure.counts().literature_c_n(setting.geometry.modes().len()),
         c_h: o.c_h,
         c_condition: o.c_condition,

@@ -132,6 +132,9 @@ fn leading(a: &ArrayView2<f64>) -> i32 {
 }
 
 /// Adds `aᵀa` to the upper triangle of `gram` (`m × m`, C order) for `a` of `n × m` with contiguous rows.
+///
+/// # Panics
+/// On other sizes or strides: for callers where they fit by construction.
 pub fn add_gram(gram: &mut Array2<f64>, a: &ArrayView2<f64>) {
     let (n, m) = a.dim();
     assert!(gram.dim() == (m, m) && gram.is_standard_layout());
@@ -158,6 +161,9 @@ pub fn add_gram(gram: &mut Array2<f64>, a: &ArrayView2<f64>) {
 
 /// Adds `aᵀb` (`m × k`, C order) to `out` for `a` of `n × m` with contiguous rows and `b` of `n × k` in C order, k from
 /// their lengths.
+///
+/// # Panics
+/// On other sizes or strides: for callers where they fit by construction.
 pub fn add_transposed_product(a: &ArrayView2<f64>, b: &[f64], out: &mut [f64]) {
     let (n, m) = a.dim();
     if n == 0 || m == 0 || out.is_empty() {
@@ -172,7 +178,18 @@ pub fn add_transposed_product(a: &ArrayView2<f64>, b: &[f64], out: &mut [f64]) {
             let (order, transpose) = (CBLAS_LAYOUT::CblasRowMajor, CBLAS_TRANSPOSE::CblasTrans);
             let (a, lda) = (a.as_ptr(), leading(a));
             cblas_sys::cblas_dgemv(
-                order, transpose, inner, rows, 1.0, a, lda, b.as_ptr(), 1, 1.0, out.as_mut_ptr(), 1,
+                order,
+                transpose,
+                inner,
+                rows,
+                1.0,
+                a,
+                lda,
+                b.as_ptr(),
+                1,
+                1.0,
+                out.as_mut_ptr(),
+                1,
             );
         } else {
             cblas_sys::cblas_dgemm(
@@ -227,6 +244,9 @@ pub fn cholesky_in_place(a: &mut Array2<f64>) -> Result<()> {
 }
 
 /// Solves `RᵀR x = b` in place from the factor of [`cholesky`].
+///
+/// # Panics
+/// If `b` has not the size of `R`.
 pub fn cholesky_solve(r: &Array2<f64>, b: &mut [f64]) {
     assert_eq!(r.nrows(), b.len());
     let (n, one) = (r.nrows() as i32, 1);

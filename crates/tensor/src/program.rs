@@ -208,11 +208,8 @@ impl Compiler<'_> {
             }
         }
         let labels = [batch, rows, cols].concat();
-        let loop_of = |(&c, to): (&char, usize)| Loop {
-            len: self.sizes[&c],
-            from: t.stride(c).unwrap_or(0),
-            to,
-        };
+        let loop_of =
+            |(&c, to): (&char, usize)| Loop { len: self.sizes[&c], from: t.stride(c).unwrap_or(0), to };
         let loops = labels.iter().zip(self.strides(&labels)).map(loop_of).collect();
         let sums = t
             .labels

@@ -1,7 +1,7 @@
 //! What a singular second moment leaves identified (THEORY §3, last bullet).
 
-use convstat_cnn::{Geometry, Structure};
-use convstat_tensor::linalg::psd_root;
+use convstat_cnn::Structure;
+use ndarray::Array2;
 use serde::Serialize;
 
 use crate::{Result, TangentRisk};
@@ -20,6 +20,12 @@ pub struct Identification {
 }
 
 impl Identification {
+    /// From the tangent space at a point, with `features` columns of Z and the rank of `Σ_Z`.
+    pub fn new(risk: &TangentRisk, features: usize, rank: usize) -> Self {
+        let (tangent_dimension, identified_dimension) = (risk.tangent_dimension, risk.df);
+        Self { features, rank, tangent_dimension, identified_dimension }
+    }
+
     /// `Σ_Z` is singular: without the structure, `W` is identified up to its null space only.
     pub fn is_singular(&self) -> bool {
         self.rank < self.features
@@ -49,14 +55,8 @@ impl Identification {
     }
 }
 
-/// Ranks at a generic point of the structure.
-pub fn identification(geometry: &Geometry, structure: &Structure) -> Result<Identification> {
-    let root = psd_root(&geometry.second_moment()?.view())?;
-    let risk = TangentRisk::new(structure, &structure.generic_point(), &root)?;
-    Ok(Identification {
-        features: geometry.features(),
-        rank: root.nrows(),
-        tangent_dimension: risk.tangent_dimension,
-        identified_dimension: risk.df,
-    })
+/// Ranks at a generic point of the structure, under `root` of `Σ_Z` (`rank × D`).
+pub fn identification(structure: &Structure, root: &Array2<f64>) -> Result<Identification> {
+    let risk = TangentRisk::new(structure, &structure.generic_point(), root)?;
+    Ok(Identification::new(&risk, structure.features(), root.nrows()))
 }

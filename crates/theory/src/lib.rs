@@ -7,6 +7,7 @@
 //! * [`planner`]: the n that a target error needs, risk quantiles, and rates of the literature (§4.5).
 //! * [`identification`](fn@identification): what a singular second moment leaves identified (§3, last bullet).
 
+pub mod assumptions;
 pub mod bounds;
 pub mod error;
 pub mod identify;
@@ -14,6 +15,7 @@ pub mod planner;
 pub mod risk;
 pub mod statdim;
 
+pub use assumptions::{Assumption, Assumptions, Circumstances, DesignLaw};
 pub use bounds::{
     BoundValue, CONSTANT_CONDITION, CONSTANT_PROBABILITY, ExplicitBound, LiteratureBound, explicit_bound,
     literature_bound,

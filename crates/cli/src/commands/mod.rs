@@ -4,6 +4,8 @@ mod bound;
 mod figures;
 mod fit;
 mod formulate;
+mod plan_n;
+mod setting;
 mod study;
 
 use std::path::Path;
@@ -28,6 +30,8 @@ pub enum Command {
     Fit(fit::FitCommand),
     /// Bounds and exact risk of one setting
     Bound(bound::Bound),
+    /// Sample size for a target error, by each theory and by simulation
+    PlanN(plan_n::PlanN),
 }
 
 impl Command {
@@ -39,6 +43,7 @@ impl Command {
             Self::Formulate(c) => c.run(),
             Self::Fit(c) => c.run(),
             Self::Bound(c) => c.run(),
+            Self::PlanN(c) => c.run(),
         }
     }
 }
@@ -50,8 +55,12 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 
 /// A geometry file.
 fn read_geometry(path: &Path) -> Result<Geometry, Failure> {
-    let text = read_text(path)?;
-    let spec: GeometrySpec =
-        convstat::study::file::parse_toml(&text).map_err(|e| Failure::in_file(e, path, &text))?;
+    let spec = read_geometry_spec(path)?;
     Geometry::new(&spec).map_err(|e| Failure::new(format!("{}: {e}", path.display())))
+}
+
+/// The keys of a geometry file.
+fn read_geometry_spec(path: &Path) -> Result<GeometrySpec, Failure> {
+    let text = read_text(path)?;
+    convstat::study::file::parse_toml(&text).map_err(|e| Failure::in_file(e, path, &text))
 }

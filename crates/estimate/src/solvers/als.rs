@@ -101,8 +101,7 @@ pub(crate) fn align(problem: &mut LeastSquares, parameters: &mut [f64]) -> Resul
     let network = problem.structure().network();
     let is_core = |f: usize| !network.inputs[f].iter().any(|c| network.output.contains(c));
     let factors = network.inputs.len();
-    let order =
-        (0..factors).rev().filter(|&f| is_core(f)).chain((0..factors).rev().filter(|&f| !is_core(f)));
+    let order = (0..factors).rev().filter(|&f| is_core(f)).chain((0..factors).rev().filter(|&f| !is_core(f)));
     let mut subproblems = Subproblems::new(problem);
     for f in order {
         update(problem, &mut subproblems, parameters, f)?;

@@ -6,7 +6,6 @@ use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve};
 use ndarray::Array2;
 
 use super::{End, Limits, Termination, negligible, rounding};
-use crate::Result;
 use crate::least_squares::{LeastSquares, Linearised};
 
 /// First damping as a share of the largest diagonal entry of the normal matrix.
@@ -20,7 +19,7 @@ const MOST_RETRIES: usize = 12;
 /// A step that promises more than this share of the residual variance is not tested for convergence.
 const NEAR: f64 = 1e-3;
 
-pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: Limits) -> Result<End> {
+pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: Limits) -> End {
     let sample = problem.sample();
     let mut at = Linearised::new(parameters.len()).with_dual(problem.structure().coefficients());
     let mut damped = Damped::new(parameters.len());
@@ -50,8 +49,7 @@ pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: 
                 break 'outer Termination::Stalled;
             };
             // Decrease that the quadratic model promises (Madsen, Nielsen & Tingleff 2004, eq. 3.14, doubled).
-            let promised: f64 =
-                damped.step.iter().zip(&at.gradient).map(|(s, g)| s * (used * s + g)).sum();
+            let promised: f64 = damped.step.iter().zip(&at.gradient).map(|(s, g)| s * (used * s + g)).sum();
             let variance = (objective + sample.rss) / sample.n.max(1.0);
             if promised <= NEAR * variance && damping > LEAST_DAMPING * largest && growth <= 2.0 {
                 // A damped step may promise little far from an optimum.
@@ -87,7 +85,7 @@ pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: 
             }
         }
     };
-    Ok(End { objective, iterations, termination })
+    End { objective, iterations, termination }
 }
 
 fn square(v: &[f64]) -> f64 {

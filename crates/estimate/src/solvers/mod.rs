@@ -117,7 +117,7 @@ pub(crate) fn run(
 ) -> Result<End> {
     match solver {
         SolverKind::Als => als::solve(problem, parameters, limits),
-        _ => levenberg_marquardt::solve(problem, parameters, limits),
+        _ => Ok(levenberg_marquardt::solve(problem, parameters, limits)),
     }
 }
 

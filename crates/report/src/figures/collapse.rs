@@ -42,11 +42,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let mut legend: Vec<LegendEntry> = settings
         .iter()
         .enumerate()
-        .map(|(style, s)| LegendEntry {
-            text: setting_title(s, structure(s)),
-            style,
-            symbol: Symbol::Marker,
-        })
+        .map(|(style, s)| LegendEntry { text: setting_title(s, structure(s)), style, symbol: Symbol::Marker })
         .collect();
     legend.push(LegendEntry { text: escape("exact risk (the diagonal)"), style: 6, symbol: Symbol::Line });
     let size = (390.0, 330.0);

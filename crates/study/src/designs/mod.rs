@@ -1,12 +1,13 @@
 //! Laws of the inputs, one file each. Entries have mean 0 and unit variance, and are independent across
 //! the positions of one input, so that `Σ_Z` is the geometry's. A new design is a file here, a variant
-//! and a line in [`DesignSpec::law`].
+//! and a line in [`DesignSpec::design`].
 
 pub mod normal;
 pub mod normal_exact;
 pub mod tails;
 pub mod var1;
 
+use convstat_theory::DesignLaw;
 use ndarray::Array2;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -35,17 +36,11 @@ pub enum DesignSpec {
 pub trait Design {
     /// Name in tables, unique in a study.
     fn label(&self) -> String;
-    /// Whether rows are independent Gaussian, as the finite-sample risk and the explicit bound assume.
-    fn is_iid_gaussian(&self) -> bool {
-        false
-    }
+    /// What theory asks of it.
+    fn law(&self) -> DesignLaw;
     /// Whether compressed samples are drawn from their own law, without any rows.
     fn is_exact_law(&self) -> bool {
         false
-    }
-    /// Smallest and largest eigenvalue `c_x, C_x` of the joint covariance of all observations.
-    fn spectrum(&self) -> (f64, f64) {
-        (1.0, 1.0)
     }
     /// Fails on parameters outside their range.
     fn check(&self) -> Result<()> {
@@ -62,8 +57,8 @@ pub trait Sampler {
 }
 
 impl DesignSpec {
-    /// The law.
-    pub fn law(&self) -> &dyn Design {
+    /// The design.
+    pub fn design(&self) -> &dyn Design {
         match self {
             Self::Normal(d) => d,
             Self::NormalExact(d) => d,
@@ -76,11 +71,11 @@ impl DesignSpec {
 
     /// See [`Design::label`].
     pub fn label(&self) -> String {
-        self.law().label()
+        self.design().label()
     }
 
     /// See [`Design::check`].
     pub fn check(&self) -> Result<()> {
-        self.law().check()
+        self.design().check()
     }
 }

@@ -1,5 +1,6 @@
 //! `normal`: independent standard normal entries.
 
+use convstat_theory::DesignLaw;
 use ndarray::Array2;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -17,8 +18,8 @@ impl Design for Normal {
         "normal".to_owned()
     }
 
-    fn is_iid_gaussian(&self) -> bool {
-        true
+    fn law(&self) -> DesignLaw {
+        DesignLaw::STANDARD
     }
 
     fn sampler(&self, _inputs: usize) -> Box<dyn Sampler> {

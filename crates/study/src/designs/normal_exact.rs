@@ -5,6 +5,7 @@
 
 use convstat_estimate::Sample;
 use convstat_tensor::linalg::upper_product;
+use convstat_theory::DesignLaw;
 use ndarray::{Array2, Zip};
 use rand::Rng;
 use rand::rngs::ChaCha8Rng;
@@ -24,8 +25,8 @@ impl Design for NormalExact {
         "normal-exact".to_owned()
     }
 
-    fn is_iid_gaussian(&self) -> bool {
-        true
+    fn law(&self) -> DesignLaw {
+        DesignLaw::STANDARD
     }
 
     fn is_exact_law(&self) -> bool {

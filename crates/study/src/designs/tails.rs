@@ -1,5 +1,6 @@
 //! Independent entries with other tails: `uniform`, `rademacher`, `student-t`, each scaled to unit variance.
 
+use convstat_theory::DesignLaw;
 use ndarray::Array2;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
@@ -27,6 +28,8 @@ pub struct StudentT {
     pub nu: f64,
 }
 
+const INDEPENDENT: DesignLaw = DesignLaw { gaussian: false, independent: true, spectrum: (1.0, 1.0) };
+
 /// Draws entries one by one.
 struct Entries<F>(F);
 
@@ -41,6 +44,10 @@ impl Design for Uniform {
         "uniform".to_owned()
     }
 
+    fn law(&self) -> DesignLaw {
+        INDEPENDENT
+    }
+
     fn sampler(&self, _inputs: usize) -> Box<dyn Sampler> {
         let half = 3f64.sqrt();
         Box::new(Entries(move |rng: &mut ChaCha8Rng| rng.random_range(-half..half)))
@@ -52,6 +59,10 @@ impl Design for Rademacher {
         "rademacher".to_owned()
     }
 
+    fn law(&self) -> DesignLaw {
+        INDEPENDENT
+    }
+
     fn sampler(&self, _inputs: usize) -> Box<dyn Sampler> {
         Box::new(Entries(|rng: &mut ChaCha8Rng| if rng.random::<bool>() { 1.0 } else { -1.0 }))
     }
@@ -60,6 +71,10 @@ impl Design for Rademacher {
 impl Design for StudentT {
     fn label(&self) -> String {
         format!("student-t(nu={})", self.nu)
+    }
+
+    fn law(&self) -> DesignLaw {
+        INDEPENDENT
     }
 
     fn check(&self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! `var1`: every entry is `x_t = ρ x_{t−1} + √(1−ρ²) e_t` across observations, started in its stationary
 //! law (unit variance).
 
+use convstat_theory::DesignLaw;
 use ndarray::{Array1, Array2, Axis};
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -22,14 +23,11 @@ impl Design for Var1 {
         format!("var1(rho={})", self.rho)
     }
 
-    fn is_iid_gaussian(&self) -> bool {
-        self.rho == 0.0
-    }
-
-    /// Limits of the spectral density for many observations: `(1 ∓ |ρ|)/(1 ± |ρ|)`.
-    fn spectrum(&self) -> (f64, f64) {
+    /// Its spectrum are the limits of the spectral density for many observations: `(1 ∓ |ρ|)/(1 ± |ρ|)`.
+    fn law(&self) -> DesignLaw {
         let r = self.rho.abs();
-        ((1.0 - r) / (1.0 + r), (1.0 + r) / (1.0 - r))
+        let spectrum = ((1.0 - r) / (1.0 + r), (1.0 + r) / (1.0 - r));
+        DesignLaw { gaussian: true, independent: r == 0.0, spectrum }
     }
 
     fn check(&self) -> Result<()> {
