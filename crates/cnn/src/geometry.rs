@@ -322,6 +322,14 @@ impl Geometry {
         Ok(sigma)
     }
 
+    /// Rank of `⊗_j U_F^{(j)}`, that of `Σ_Z`.
+    pub fn feature_rank(&self) -> Result<usize> {
+        self.factors().iter().try_fold(1, |product, u| {
+            let square = u.t().dot(u);
+            Ok(product * linalg::psd_root(&square.view())?.nrows())
+        })
+    }
+
     /// Smallest and largest squared singular value `c_u, C_u` of `⊗_j U_F^{(j)}` over its `D` columns
     /// (0 if the columns are dependent).
     pub fn factor_spectrum(&self) -> Result<(f64, f64)> {

@@ -1,14 +1,19 @@
 //! QR compression of a sample in one pass, blockwise (THEORY §3).
 
-use convstat_tensor::linalg::{add_outer_gram, cholesky, qr_r, solve_upper_transposed, symmetrise};
+use convstat_tensor::linalg::{
+    add_gram, add_outer_gram, cholesky, condition_number, pivoted_cholesky, qr_r, solve_upper_transposed, symmetrise,
+};
 use convstat_tensor::{TensorError, memory};
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use crate::{EstimateError, Result, Sample};
 
-/// Gram + Cholesky loses `cond(R)²` of the precision; above this condition number of `R` the pass is
+/// Gram + Cholesky loses `cond(R)²` of the precision; above this condition number of `R` (estimated in the 1-norm) the pass is
 /// repeated with blocked QR, so that at least half the digits remain.
 const MAX_CONDITION: f64 = 1e4;
+
+/// Pivots of a Gram matrix below this share of the largest, for each feature, are rounding.
+const RANK_TOLERANCE: f64 = 16.0 * f64::EPSILON;
 
 /// The residual is a difference of sums of squares; where it is a smaller share of them than this, half its digits
 /// are gone and the pass is repeated with blocked QR too.
@@ -31,8 +36,8 @@ pub struct Compressor {
 enum State {
     /// Upper triangle of the Gram matrix of `[Z y]`.
     Gram(Array2<f64>),
-    /// `R` of the QR factorisation of `[Z y]` so far.
-    Triangle(Array2<f64>),
+    /// `R` of the QR factorisation of `[Z y]` so far, and rows still to be factored.
+    Triangle { r: Array2<f64>, pending: Vec<Array2<f64>>, rows: usize },
 }
 
 impl Compressor {
@@ -42,7 +47,7 @@ impl Compressor {
         let state = if gram {
             State::Gram(Array2::zeros((width, width)))
         } else {
-            State::Triangle(Array2::zeros((0, width)))
+            State::Triangle { r: Array2::zeros((0, width)), pending: Vec::new(), rows: 0 }
         };
         Ok(Self { features, outputs, rows: 0.0, state })
     }
@@ -55,8 +60,18 @@ impl Compressor {
         }
         self.rows += block.ncols() as f64;
         match &mut self.state {
+            // Blocks of raw samples are transposed views of rows in C order.
+            State::Gram(gram) if block.t().is_standard_layout() => add_gram(gram, &block.t()),
             State::Gram(gram) => add_outer_gram(gram, block),
-            State::Triangle(r) => *r = qr_r(&concatenate![Axis(0), r.view(), block.t()].view())?,
+            State::Triangle { r, pending, rows } => {
+                pending.push(block.t().to_owned());
+                *rows += block.ncols();
+                // A factorisation costs as much for the rows of R as for new ones: wait for as many.
+                if *rows >= width {
+                    *r = factored(r, pending)?;
+                    *rows = 0;
+                }
+            }
         }
         Ok(())
     }
@@ -67,20 +82,26 @@ impl Compressor {
         match self.state {
             State::Gram(mut gram) => {
                 symmetrise(&mut gram);
-                let r = match cholesky(&gram.slice(s![..d, ..d])) {
-                    Ok(r) if condition(&r) <= MAX_CONDITION => r,
-                    Ok(_) | Err(TensorError::NotPositiveDefinite { .. }) => return Ok(None),
+                let total: f64 = (d..gram.nrows()).map(|i| gram[[i, i]]).sum();
+                let (z, c) = match cholesky(&gram.slice(s![..d, ..d])) {
+                    Ok(r) if condition_number(&r.view())? <= MAX_CONDITION => {
+                        let c = solve_upper_transposed(&r.view(), &gram.slice(s![..d, d..]));
+                        (r, c)
+                    }
+                    Ok(_) | Err(TensorError::NotPositiveDefinite { .. }) => {
+                        let Some(reduced) = of_lower_rank(&gram, d)? else { return Ok(None) };
+                        reduced
+                    }
                     Err(e) => return Err(e.into()),
                 };
-                let c = solve_upper_transposed(&r.view(), &gram.slice(s![..d, d..]));
-                let total: f64 = (d..gram.nrows()).map(|i| gram[[i, i]]).sum();
                 let explained: f64 = c.iter().map(|v| v * v).sum();
                 if total - explained < MIN_RESIDUAL * total {
                     return Ok(None);
                 }
-                Ok(Some(Sample { z: r, y: c, rss: (total - explained).max(0.0), n }))
+                Ok(Some(Sample { z, y: c, rss: (total - explained).max(0.0), n }))
             }
-            State::Triangle(r) => {
+            State::Triangle { r, mut pending, .. } => {
+                let r = factored(&r, &mut pending)?;
                 let k = r.nrows().min(d);
                 let rss = r.slice(s![k.., d..]).iter().map(|v| v * v).sum();
                 Ok(Some(Sample {
@@ -94,15 +115,33 @@ impl Compressor {
     }
 }
 
-/// Ratio of the extreme diagonal entries of a triangular matrix, a lower bound of its condition
-/// number that is within a small factor of it for the matrices met here.
-fn condition(r: &Array2<f64>) -> f64 {
-    let (mut low, mut high) = (f64::INFINITY, 0.0f64);
-    for &v in r.diag() {
-        low = low.min(v.abs());
-        high = high.max(v.abs());
+/// `R` of the rows of `r` and of all that are pending.
+fn factored(r: &Array2<f64>, pending: &mut Vec<Array2<f64>>) -> Result<Array2<f64>> {
+    let mut parts: Vec<ArrayView2<f64>> = vec![r.view()];
+    parts.extend(pending.iter().map(|p| p.view()));
+    let all = concatenate(Axis(0), &parts).map_err(|_| EstimateError::NoRows)?;
+    pending.clear();
+    Ok(qr_r(&all.view())?)
+}
+
+/// The compressed sample of a Gram matrix of `[Z y]` whose `Z` has dependent columns, as windows that overlap make
+/// them, and is well-conditioned else. `None` where the pivots do not fall in one step.
+fn of_lower_rank(gram: &Array2<f64>, d: usize) -> Result<Option<(Array2<f64>, Array2<f64>)>> {
+    let (r, order) = pivoted_cholesky(&gram.slice(s![..d, ..d]), RANK_TOLERANCE * d as f64)?;
+    let rank = r.nrows();
+    if rank == 0 || condition_number(&r.slice(s![.., ..rank]))? > MAX_CONDITION {
+        return Ok(None);
     }
-    if high == 0.0 { 1.0 } else { high / low }
+    let mut h = Array2::zeros((rank, gram.ncols() - d));
+    let mut z = Array2::zeros((rank, d));
+    for (place, &column) in order.iter().enumerate() {
+        z.column_mut(column).assign(&r.column(place));
+        if place < rank {
+            h.row_mut(place).assign(&gram.slice(s![column, d..]));
+        }
+    }
+    let c = solve_upper_transposed(&r.slice(s![.., ..rank]), &h.view());
+    Ok(Some((z, c)))
 }
 
 /// Compresses the observations that `generate` feeds to the sink, `n` of them.

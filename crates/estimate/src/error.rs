@@ -8,6 +8,12 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum EstimateError {
+    /// A solver that needs the features in memory.
+    #[error("solver {solver} needs all features in memory, and they are too many; use levenberg-marquardt")]
+    NotInMemory {
+        /// The solver.
+        solver: &'static str,
+    },
     /// No rows.
     #[error("the sample has no rows; at least one observation is needed")]
     NoRows,

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use crate::least_squares::LeastSquares;
 use crate::solvers::{End, Limits, SAME_OPTIMUM, SolverKind, Termination, rounding, run};
 use crate::starts::{Start, ridge, spectral_start};
-use crate::{EstimateError, Result, Sample};
+use crate::{EstimateError, Result, Rows, Sample};
 
 /// How to fit.
 #[derive(Debug, Clone)]
@@ -89,17 +89,19 @@ pub fn is_optimisation_failure(gap: f64, objective: f64, n: f64) -> bool {
 /// A sample that does not fit the structure, an oracle start without truth, a solver unsuited to it.
 pub fn fit(
     structure: &Structure,
-    sample: &Sample,
+    sample: &dyn Rows,
     options: &FitOptions,
     truth: Option<&Factors>,
     mut normal: impl FnMut() -> f64,
 ) -> Result<Fit> {
     check(structure, sample)?;
-    if !sample.sum_of_squares().is_finite() || !sample.z.iter().map(|v| v * v).sum::<f64>().is_finite() {
+    let in_memory = sample.in_memory();
+    let squares = in_memory.map_or(0.0, |s| s.z.iter().map(|v| v * v).sum());
+    if !(sample.sum_of_squares() + sample.rss() + squares).is_finite() {
         return Err(EstimateError::Overflow);
     }
     if !options.solver.is_structured() {
-        return direct(sample, options);
+        return direct(in_memory.ok_or(EstimateError::NotInMemory { solver: options.solver.name() })?, options);
     }
     if options.starts.is_empty() {
         return Err(EstimateError::BadOption {
@@ -131,7 +133,7 @@ pub fn fit(
 
 /// The best of the ends, the first listed among equals.
 fn choose(problem: &LeastSquares, ends: &[(Vec<f64>, Start, End)]) -> Result<Fit> {
-    let (structure, sample) = (problem.structure(), problem.sample());
+    let (structure, sample) = (problem.structure(), problem.rows());
     let lowest = |oracle: bool| {
         ends.iter()
             .filter(|(_, start, _)| oracle || *start != Start::Oracle)
@@ -140,17 +142,17 @@ fn choose(problem: &LeastSquares, ends: &[(Vec<f64>, Start, End)]) -> Result<Fit
     };
     let least = lowest(true);
     let has_oracle = ends.iter().any(|(_, start, _)| *start == Start::Oracle);
-    let rounding = rounding(sample, least) + EXACT * sample.sum_of_squares();
+    let rounding = rounding(sample, least) + EXACT * (sample.sum_of_squares() + sample.rss());
     let gap = |objective: f64| if objective - least > rounding { objective - least } else { 0.0 };
     let oracle_gap = (has_oracle && ends.len() > 1).then(|| gap(lowest(false)));
     // The first start at the best optimum, so that ties do not depend on the last bits.
-    let same = |end: &End| !is_optimisation_failure(gap(end.objective), least + sample.rss, sample.n);
+    let same = |end: &End| !is_optimisation_failure(gap(end.objective), least + sample.rss(), sample.observations());
     let best = ends.iter().position(|(_, _, end)| same(end)).unwrap_or(0);
     let all: Vec<SingleFit> = ends
         .iter()
         .map(|(_, start, end)| SingleFit {
             start: Some(*start),
-            objective: end.objective + sample.rss,
+            objective: end.objective + sample.rss(),
             iterations: end.iterations,
             termination: end.termination,
         })
@@ -179,7 +181,7 @@ fn direct(sample: &Sample, options: &FitOptions) -> Result<Fit> {
     Ok(Fit { factors: Factors::new(), w, all: vec![best.clone()], best, oracle_gap: None })
 }
 
-fn check(structure: &Structure, sample: &Sample) -> Result<()> {
+fn check(structure: &Structure, sample: &dyn Rows) -> Result<()> {
     if (structure.features(), structure.outputs()) == (sample.features(), sample.outputs()) {
         return Ok(());
     }

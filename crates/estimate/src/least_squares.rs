@@ -9,10 +9,13 @@ use convstat_tensor::memory;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::{Result, Sample};
+use crate::{Result, RowMemory, Rows};
 
 /// Entries of features and Jacobian that are worked on together: 4 MiB, within a second-level cache.
 const BLOCK_ENTRIES: usize = 1 << 19;
+
+/// Fewest rows of a block.
+const LEAST_ROWS: usize = 16;
 
 /// Blocks that are worked on at a time where the rows make more than one; fixed, so that sums do not depend on the
 /// number of threads.
@@ -20,9 +23,8 @@ const LANES: usize = 8;
 
 /// `‖y − Z W(θ)‖²` and its derivatives by the factors θ, by contraction of Z with the network (THEORY §3). All memory
 /// is made at the start; evaluating allocates nothing where the rows fit into one block.
-#[derive(Debug)]
 pub struct LeastSquares<'a> {
-    sample: &'a Sample,
+    rows: &'a dyn Rows,
     structure: &'a Structure,
     block: usize,
     lanes: Vec<Lane>,
@@ -36,6 +38,7 @@ struct Lane {
     residual: Vec<f64>,
     /// Rows of a last, shorter block, filled up with zeros.
     padded: Vec<f64>,
+    memory: RowMemory,
     sums: Linearised,
 }
 
@@ -87,17 +90,18 @@ impl<'a> LeastSquares<'a> {
     ///
     /// # Errors
     /// Memory over the limit.
-    pub fn new(structure: &'a Structure, sample: &'a Sample) -> Result<Self> {
-        let rows = sample.z.nrows();
+    pub fn new(structure: &'a Structure, source: &'a dyn Rows) -> Result<Self> {
+        let rows = source.rows();
         let (outputs, parameters) = (structure.outputs(), structure.naive_parameters());
         let width = structure.features() + outputs * parameters;
-        let fitting = (BLOCK_ENTRIES / width.max(1)).max(32);
+        let fitting = (BLOCK_ENTRIES / width.max(1)).max(LEAST_ROWS);
         let block = fitting.min(rows).max(1);
         let blocks = rows.div_ceil(block).max(1);
         memory::check("the Jacobian of a block of rows", &[block * outputs, parameters])?;
         let lane = |_| {
-            let mut product = DesignProduct::new(structure, block, blocks == 1);
-            if let (1, Some(z)) = (blocks, sample.z.as_slice()) {
+            let fixed = source.in_memory().filter(|_| blocks == 1);
+            let mut product = DesignProduct::new(structure, block, fixed.is_some());
+            if let Some(z) = fixed.and_then(|s| s.z.as_slice()) {
                 product.prepare(z);
             }
             Lane {
@@ -105,10 +109,11 @@ impl<'a> LeastSquares<'a> {
                 jacobian: Array2::zeros((block * outputs, parameters)),
                 residual: vec![0.0; block * outputs],
                 padded: Vec::new(),
+                memory: RowMemory::default(),
                 sums: Linearised::default(),
             }
         };
-        Ok(Self { sample, structure, block, lanes: (0..blocks.min(LANES)).map(lane).collect() })
+        Ok(Self { rows: source, structure, block, lanes: (0..blocks.min(LANES)).map(lane).collect() })
     }
 
     /// The structure.
@@ -116,9 +121,18 @@ impl<'a> LeastSquares<'a> {
         self.structure
     }
 
-    /// The sample.
-    pub fn sample(&self) -> &'a Sample {
-        self.sample
+    /// The rows.
+    pub fn rows(&self) -> &'a dyn Rows {
+        self.rows
+    }
+
+    /// `Zᵀy`, `D × M`.
+    pub fn matched_filter(&mut self) -> Vec<f64> {
+        // Factors of 0 make W = 0, whose residuals are y.
+        let parameters = vec![0.0; self.structure.naive_parameters()];
+        let mut at = Linearised::new(parameters.len()).with_dual(self.structure.coefficients());
+        self.linearise(&parameters, None, &mut at);
+        at.dual
     }
 
     /// `‖y − Z W‖²` without the sample's `rss`.
@@ -158,15 +172,15 @@ impl<'a> LeastSquares<'a> {
 
     /// Runs `work` on every block of rows; lane l takes blocks l, l + LANES, …
     fn over_blocks(&mut self, work: impl Fn(&mut Lane, &[f64], &[f64]) + Sync) {
-        let (z, y) = slices(self.sample);
-        let (rows, features, outputs) =
-            (self.sample.z.nrows(), self.sample.features(), self.sample.outputs());
+        let (source, rows) = (self.rows, self.rows.rows());
+        let (features, outputs) = (source.features(), source.outputs());
         let (block, lanes) = (self.block, self.lanes.len());
         let run = |(l, lane): (usize, &mut Lane)| {
             lane.sums.clear();
             for first in (l * block..rows).step_by(lanes * block) {
                 let last = rows.min(first + block);
-                let (zs, ys) = (&z[first * features..last * features], &y[first * outputs..last * outputs]);
+                let mut memory = std::mem::take(&mut lane.memory);
+                let (zs, ys) = source.block(first..last, &mut memory);
                 if last - first == block {
                     work(lane, zs, ys);
                 } else {
@@ -180,6 +194,7 @@ impl<'a> LeastSquares<'a> {
                     work(lane, zs, ys);
                     lane.padded = padded;
                 }
+                lane.memory = memory;
             }
         };
         if lanes == 1 {
@@ -188,11 +203,6 @@ impl<'a> LeastSquares<'a> {
             self.lanes.par_iter_mut().enumerate().for_each(run);
         }
     }
-}
-
-fn slices(sample: &Sample) -> (&[f64], &[f64]) {
-    // Samples are made in C order.
-    (sample.z.as_slice().unwrap_or_default(), sample.y.as_slice().unwrap_or_default())
 }
 
 impl Lane {

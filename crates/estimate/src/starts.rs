@@ -66,11 +66,15 @@ pub(crate) fn ridge(sample: &Sample, lambda: f64) -> Result<Array2<f64>> {
 
 /// The spectral start: the pilot's factors, then one pass of linear subproblems for signs and scales.
 pub(crate) fn spectral_start(problem: &mut LeastSquares) -> Result<Vec<f64>> {
-    let pilot = pilot(problem.sample())?;
+    let Some(sample) = problem.rows().in_memory() else {
+        let w = problem.matched_filter();
+        return aligned(problem, &w.into());
+    };
+    let pilot = pilot(sample)?;
     let first = aligned(problem, &pilot)?;
     let Some(relaxed) = problem.structure().relaxed()? else { return Ok(first) };
     // Where the pilot is far from W (a singular second moment, few rows), its unfolding of low rank need not be.
-    let mut wider = LeastSquares::new(&relaxed, problem.sample())?;
+    let mut wider = LeastSquares::new(&relaxed, sample)?;
     let mut parameters = aligned(&mut wider, &pilot)?;
     let limits = Limits { max_iterations: RELAXED_ITERATIONS, tolerance: RELAXED_TOLERANCE, rival: None };
     run(SolverKind::LevenbergMarquardt, &mut wider, &mut parameters, limits)?;

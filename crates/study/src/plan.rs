@@ -1,12 +1,14 @@
 //! From a study file to cells.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use convstat_cnn::{Factors, Geometry, Structure, Windows};
 use convstat_estimate::{FitOptions, Sample, Start, fit};
 use convstat_runner::{Digest, stream};
+use convstat_tensor::algebra::{entries, shaped};
 use convstat_tensor::linalg::{psd_root, qr_r};
-use convstat_theory::TangentRisk;
+use convstat_theory::{Identification, TangentRisk};
 use ndarray::Array2;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -72,14 +74,12 @@ pub struct SettingContext {
     pub structure: Structure,
     /// The structure of the truth (the fitted one, unless shared).
     pub truth_structure: Structure,
-    /// `Σ_Z`.
-    pub second_moment: Array2<f64>,
-    /// A root `C` of `Σ_Z = CᵀC`, `rank × D`, upper trapezoidal.
-    pub root: Array2<f64>,
     /// Generic dimension of the fitted structure.
     pub dimension: usize,
     /// Key of the stream the truth is drawn from.
     truth_key: String,
+    /// A root of `Σ_Z`, made when it is first asked for.
+    root: OnceLock<Array2<f64>>,
     /// The truth, if it is drawn once.
     fixed_truth: Option<TrueCoefficient>,
 }
@@ -171,8 +171,6 @@ impl SettingContext {
                 &format!("setting \"{}\" with the same key has other modes of W", truth_owner.name),
             ));
         }
-        let second_moment = geometry.second_moment()?;
-        let root = qr_r(&psd_root(&second_moment.view())?.view())?;
         let mut context = Self {
             name: setting.name.clone(),
             windows: geometry.windows(),
@@ -180,8 +178,7 @@ impl SettingContext {
             geometry,
             structure,
             truth_structure,
-            second_moment,
-            root,
+            root: OnceLock::new(),
             truth_key: match &setting.truth {
                 Some(key) => format!("shared {key} {}", describe_setting(truth_owner)),
                 None => describe_setting(setting),
@@ -192,6 +189,32 @@ impl SettingContext {
             context.fixed_truth = Some(context.draw_truth(file.study.seed, 0)?);
         }
         Ok(context)
+    }
+
+    /// A root `C` of `Σ_Z = CᵀC`, `rank × D`, upper trapezoidal.
+    ///
+    /// # Errors
+    /// So many features that it does not fit into memory.
+    pub fn root(&self) -> Result<&Array2<f64>> {
+        if let Some(root) = self.root.get() {
+            return Ok(root);
+        }
+        let root = qr_r(&psd_root(&self.geometry.second_moment()?.view())?.view())?;
+        Ok(self.root.get_or_init(|| root))
+    }
+
+    /// What the inputs leave identified, at a generic point.
+    pub fn identification(&self) -> Result<Identification> {
+        let risk = TangentRisk::under(&self.structure, &self.structure.generic_point(), |w| self.image(w))?;
+        Ok(Identification::new(&risk, self.structure.features(), self.geometry.feature_rank()?))
+    }
+
+    /// Coefficients `D M × k` (the response fastest) pulled back to the input, whose covariance is the identity: there the
+    /// Euclidean norm is the prediction norm.
+    pub fn image(&self, w: &Array2<f64>) -> Array2<f64> {
+        let (d, m, k) = (self.structure.features(), self.structure.outputs(), w.ncols());
+        let wide = shaped((d, m * k), entries(w));
+        shaped((self.geometry.inputs() * m, k), entries(&self.windows.pull_back(&wide.view())))
     }
 
     /// The truth of a replicate.
@@ -215,7 +238,7 @@ impl SettingContext {
         let same = self.truth_structure.network() == self.structure.network()
             && self.truth_structure.sizes() == self.structure.sizes();
         let factors = if same { own } else { self.project(&w, normal)? };
-        let risk = TangentRisk::new(&self.structure, &factors, &self.root)?;
+        let risk = TangentRisk::under(&self.structure, &factors, |w| self.image(w))?;
         let again = self.structure.coefficient_matrix(&factors)?;
         let squares = |a: &Array2<f64>| a.iter().map(|v| v * v).sum::<f64>();
         let is_contained = squares(&(&again - &w)) <= CONTAINED * CONTAINED * squares(&w);

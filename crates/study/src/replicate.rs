@@ -3,16 +3,18 @@
 use std::time::Instant;
 
 use convstat_cnn::Scratch;
-use convstat_estimate::{Fit, FitOptions, Sample, compress, fit};
+use convstat_estimate::{EstimateError, Fit, FitOptions, Rows, WindowedSample, compress, fit};
 use convstat_runner::stream;
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, Axis};
+use convstat_tensor::memory;
+use ndarray::{Array2, Axis, s};
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::designs::normal_exact::draw_compressed;
-use crate::plan::{Cell, Plan, TrueCoefficient};
+use crate::plan::{Cell, Plan, SettingContext, TrueCoefficient};
 use crate::row::Row;
-use crate::{Result, StudyError};
+use crate::Result;
 
 /// Observations generated together; a block of inputs stays in cache. Part of the streams' layout.
 const BLOCK: u64 = 128;
@@ -58,10 +60,10 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row) -> Result<()> {
     let truth = setting.truth(plan.file.study.seed, replicate)?;
     row.df = truth.risk.df;
     let sample = draw_sample(plan, cell, replicate, &truth)?;
-    let fit = fit_sample(plan, cell, replicate, &sample, &truth)?;
+    let fit = fit_sample(plan, cell, replicate, &*sample, &truth)?;
     let delta = &fit.w - &truth.w;
     row.err_frob = delta.iter().map(|v| v * v).sum::<f64>().sqrt();
-    row.err_pred = (&delta * &setting.second_moment.dot(&delta)).sum().max(0.0).sqrt();
+    row.err_pred = setting.windows.pull_back(&delta.view()).iter().map(|v| v * v).sum::<f64>().sqrt();
     row.objective = fit.best.objective;
     row.oracle_gap = fit.oracle_gap.unwrap_or(f64::NAN);
     row.start = fit.best.start.map_or("", |s| s.name()).to_owned();
@@ -70,57 +72,106 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row) -> Result<()> {
     Ok(())
 }
 
-/// The compressed sample of a replicate.
-pub fn draw_sample(plan: &Plan, cell: &Cell, replicate: u64, truth: &TrueCoefficient) -> Result<Sample> {
+/// Features above which a sample may be kept as inputs, and its features made block by block.
+const MANY_FEATURES: usize = 8192;
+
+/// The sample of a replicate: compressed, or as inputs where those are smaller than the compression.
+pub fn draw_sample(
+    plan: &Plan,
+    cell: &Cell,
+    replicate: u64,
+    truth: &TrueCoefficient,
+) -> Result<Box<dyn Rows>> {
     let setting = plan.setting(cell);
-    let seed = plan.file.study.seed;
-    let design = plan.file.design[cell.design].design();
-    let (inputs, outputs) = (setting.geometry.inputs(), setting.structure.outputs());
     let sigma = plan.file.noise.sigma;
-    let streams = || {
-        let stream = |purpose| stream(seed, purpose, &cell.data_key, replicate);
-        (stream("inputs"), stream("noise"))
-    };
-    if design.is_exact_law() {
-        let (mut rng, mut noise_rng) = streams();
-        return Ok(draw_compressed(&setting.root, &truth.w, sigma, cell.n, &mut rng, &mut noise_rng));
+    if plan.file.design[cell.design].design().is_exact_law() {
+        let (mut rng, mut noise_rng) = streams(plan, cell, replicate);
+        let (root, w) = (setting.root()?, &truth.w);
+        return Ok(Box::new(draw_compressed(root, w, sigma, cell.n, &mut rng, &mut noise_rng)));
     }
+    if is_windowed(setting, cell.n) {
+        return Ok(Box::new(draw_windowed(plan, cell, replicate, truth)?));
+    }
+    let (features, outputs) = (setting.geometry.features(), setting.structure.outputs());
+    let sample = compress(features, outputs, cell.n as f64, |sink| {
+        draw_blocks(plan, cell, replicate, truth, |_, block| sink.add(&block.view()))
+    });
+    Ok(Box::new(sample?))
+}
+
+/// Whether inputs take less memory than the three matrices of a compression.
+pub fn is_windowed(setting: &SettingContext, n: u64) -> bool {
+    let d = setting.geometry.features();
+    d > MANY_FEATURES && n as f64 * (setting.geometry.inputs() as f64) < 3.0 * (d as f64).powi(2)
+}
+
+fn streams(plan: &Plan, cell: &Cell, replicate: u64) -> (ChaCha8Rng, ChaCha8Rng) {
+    let stream = |purpose| stream(plan.file.study.seed, purpose, &cell.data_key, replicate);
+    (stream("inputs"), stream("noise"))
+}
+
+fn draw_windowed(plan: &Plan, cell: &Cell, replicate: u64, truth: &TrueCoefficient) -> Result<WindowedSample> {
+    let setting = plan.setting(cell);
+    let (inputs, outputs, features) =
+        (setting.geometry.inputs(), setting.structure.outputs(), setting.geometry.features());
+    let n = cell.n as usize;
+    memory::check("the inputs of a replicate", &[n, inputs])?;
+    let (mut x, mut y) = (Array2::zeros((n, inputs)), Array2::zeros((n, outputs)));
+    let mut first = 0;
+    draw_blocks(plan, cell, replicate, truth, |inputs, block| {
+        let rows = s![first..first + inputs.ncols(), ..];
+        x.slice_mut(rows).assign(&inputs.t());
+        y.slice_mut(rows).assign(&block.slice(s![features.., ..]).t());
+        first += inputs.ncols();
+        Ok(())
+    })?;
+    Ok(WindowedSample::new(setting.windows.clone(), x, y)?)
+}
+
+/// Draws a data set in blocks: inputs (`∏d × b`), then features above responses (`(D + M) × b`).
+fn draw_blocks(
+    plan: &Plan,
+    cell: &Cell,
+    replicate: u64,
+    truth: &TrueCoefficient,
+    mut take: impl FnMut(&Array2<f64>, &Array2<f64>) -> std::result::Result<(), EstimateError>,
+) -> std::result::Result<(), EstimateError> {
+    let setting = plan.setting(cell);
+    let sigma = plan.file.noise.sigma;
+    let (inputs, outputs) = (setting.geometry.inputs(), setting.structure.outputs());
     let features = setting.geometry.features();
     let full = cell.n.min(BLOCK) as usize;
     let mut x = Array2::zeros((inputs, full));
     let mut block = Array2::zeros((features + outputs, full));
     let mut scratch = Scratch::default();
-    let sample = compress(features, outputs, cell.n as f64, |sink| {
-        let (mut rng, mut noise_rng) = streams();
-        let mut sampler = design.sampler(inputs);
-        let mut left = cell.n;
-        while left > 0 {
-            let b = left.min(BLOCK) as usize;
-            left -= b as u64;
-            if b != x.ncols() {
-                x = Array2::zeros((inputs, b));
-                block = Array2::zeros((features + outputs, b));
-            }
-            sampler.fill(&mut rng, &mut x);
-            let (mut z, mut y) = block.view_mut().split_at(Axis(0), features);
-            setting.windows.apply_into(&x.view(), &mut z, &mut scratch);
-            y.iter_mut().for_each(|v| {
-                let e: f64 = StandardNormal.sample(&mut noise_rng);
-                *v = sigma * e;
-            });
-            general_mat_mul(1.0, &truth.w.t(), &z, 1.0, &mut y);
-            sink.add(&block.view())?;
+    let (mut rng, mut noise_rng) = streams(plan, cell, replicate);
+    let mut sampler = plan.file.design[cell.design].design().sampler(inputs);
+    let mut left = cell.n;
+    while left > 0 {
+        let b = left.min(BLOCK) as usize;
+        left -= b as u64;
+        if b != x.ncols() {
+            x = Array2::zeros((inputs, b));
+            block = Array2::zeros((features + outputs, b));
         }
-        Ok(())
-    });
-    sample.map_err(StudyError::from)
+        sampler.fill(&mut rng, &mut x);
+        let (mut z, mut y) = block.view_mut().split_at(Axis(0), features);
+        setting.windows.apply_into(&x.view(), &mut z, &mut scratch);
+        y.iter_mut().for_each(|v| {
+            let e: f64 = StandardNormal.sample(&mut noise_rng);
+            *v = sigma * e;
+        });
+        general_mat_mul(1.0, &truth.w.t(), &z, 1.0, &mut y);
+        take(&x, &block)?;
+    }
+    Ok(())
 }
 
 fn fit_sample(
     plan: &Plan,
     cell: &Cell,
     replicate: u64,
-    sample: &Sample,
+    sample: &dyn Rows,
     truth: &TrueCoefficient,
 ) -> Result<Fit> {
     let estimator = plan.estimator(cell);

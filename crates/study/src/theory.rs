@@ -46,7 +46,7 @@ pub struct CellTheory {
 pub fn setting_dimension(plan: &Plan, setting: &SettingContext) -> Result<StatisticalDimension> {
     let o = &plan.file.theory;
     let seed = stream(plan.file.study.seed, "statistical dimension", &setting.name, 0).next_u64();
-    Ok(statistical_dimension(&setting.structure, &setting.root, o.draws, o.starts, seed)?)
+    Ok(statistical_dimension(&setting.structure, setting.root()?, o.draws, o.starts, seed)?)
 }
 
 /// Theory of one cell over `replicates` (their truths count where the truth is drawn anew).
@@ -85,7 +85,7 @@ pub fn cell_theory(
     if plan.estimator(cell).solver == SolverKind::Ols && law.is_iid_gaussian() {
         // Each response is a regression of its own: squared risks add up.
         let m = setting.structure.outputs() as f64;
-        if let Some((frob, pred)) = ols_risk(&setting.second_moment, sigma, n)? {
+        if let Some((frob, pred)) = ols_risk(&setting.geometry.second_moment()?, sigma, n)? {
             (theory.risk_frob, theory.risk_pred) = ((m * frob).sqrt(), (m * pred).sqrt());
             (theory.risk_frob_se, theory.risk_pred_se) = (0.0, 0.0);
         }
@@ -156,6 +156,8 @@ fn drawn_designs(plan: &Plan, cell: &Cell) -> Result<Option<((f64, f64), (f64, f
         .map(|r| {
             let truth = setting.truth(plan.file.study.seed, r)?;
             let sample = draw_sample(plan, &other, r, &truth)?;
+            // Without features in memory there is no average.
+            let Some(sample) = sample.in_memory() else { return Ok(None) };
             Ok::<_, StudyError>(truth.risk.given_design(plan.file.noise.sigma, &sample.z)?)
         })
         .collect::<Result<_>>()?;

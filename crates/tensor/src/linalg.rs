@@ -243,6 +243,73 @@ pub fn cholesky_in_place(a: &mut Array2<f64>) -> Result<()> {
     }
 }
 
+/// Condition number of an upper triangular matrix in the 1-norm, estimated by `dtrcon`.
+pub fn condition_number(r: &ArrayView2<f64>) -> Result<f64> {
+    let r = r.as_standard_layout();
+    let n = r.nrows() as i32;
+    if n == 0 {
+        return Ok(1.0);
+    }
+    let (mut work, mut iwork) = (vec![0.0; 3 * r.nrows()], vec![0i32; r.nrows()]);
+    let (mut reciprocal, mut info) = (0.0, 0);
+    let of = |c: u8| c as std::ffi::c_char;
+    // A row-major upper triangle is a column-major lower one, its transpose: hence the ∞-norm there.
+    // SAFETY: r is n×n in C order; the work arrays have 3n and n entries.
+    unsafe {
+        lapack_sys::dtrcon_(
+            &of(b'I'),
+            &of(b'L'),
+            &of(b'N'),
+            &n,
+            r.as_ptr(),
+            &n,
+            &mut reciprocal,
+            work.as_mut_ptr(),
+            iwork.as_mut_ptr(),
+            &mut info,
+        );
+    }
+    if info != 0 {
+        return Err(TensorError::Lapack { routine: "dtrcon", info });
+    }
+    Ok(1.0 / reciprocal)
+}
+
+/// Cholesky factorisation with complete pivoting (`dpstrf`) of a symmetric positive semidefinite matrix: `RᵀR = PᵀaP`
+/// with `R` of `rank × n`, upper trapezoidal, and the order of the columns, `order[k]` the column of `a` at place k.
+/// Pivots below `tolerance` times the largest diagonal entry count as zero.
+pub fn pivoted_cholesky(a: &ArrayView2<f64>, tolerance: f64) -> Result<(Array2<f64>, Vec<usize>)> {
+    let n = a.nrows();
+    let mut r = a.to_owned();
+    let (mut pivots, mut work) = (vec![0i32; n], vec![0.0; 2 * n]);
+    let (order, mut rank, mut info) = (n as i32, 0i32, 0i32);
+    let largest = a.diag().iter().fold(0.0f64, |m, &v| m.max(v));
+    // A row-major upper triangle is a column-major lower one.
+    // SAFETY: r is n×n in C order, pivots has n entries and work 2n.
+    unsafe {
+        lapack_sys::dpstrf_(
+            &(b'L' as std::ffi::c_char),
+            &order,
+            r.as_mut_ptr(),
+            &order.max(1),
+            pivots.as_mut_ptr(),
+            &mut rank,
+            &(tolerance * largest),
+            work.as_mut_ptr(),
+            &mut info,
+        );
+    }
+    if info < 0 {
+        return Err(TensorError::Lapack { routine: "dpstrf", info });
+    }
+    let rank = if info == 0 { n } else { rank as usize };
+    let mut upper = r.slice(s![..rank, ..]).to_owned();
+    for i in 0..rank {
+        upper.slice_mut(s![i, ..i]).fill(0.0);
+    }
+    Ok((upper, pivots.into_iter().map(|p| p as usize - 1).collect()))
+}
+
 /// Solves `RᵀR x = b` in place from the factor of [`cholesky`].
 ///
 /// # Panics

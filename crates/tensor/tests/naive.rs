@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use convstat_tensor::linalg::{
-    cholesky, eigh, gram, lstsq, psd_root, qr, qr_r, rank, solve_upper, solve_upper_transposed, svd,
+    cholesky, condition_number, eigh, gram, lstsq, pivoted_cholesky, psd_root, qr, qr_r, rank, solve_upper, solve_upper_transposed, svd,
 };
 use convstat_tensor::{
     TensorError, einsum, fold, hosvd, inner, kronecker, kronecker_sum, multi_mode_dot, norm, outer, unfold,
@@ -202,6 +202,30 @@ fn linear_algebra_by_its_definitions() {
     let null = vt.slice(ndarray::s![2.., ..]);
     assert!(null.dot(&x).iter().all(|v| v.abs() < 1e-12), "minimum norm: nothing in the null space");
     assert!(matches!(cholesky(&second.view()), Err(TensorError::NotPositiveDefinite { size: 4, .. })));
+}
+
+#[test]
+fn pivoted_cholesky_finds_the_rank() {
+    convstat_tensor::blas::single_thread().unwrap();
+    let half = matrix(4, 7, 3);
+    let a = half.t().dot(&half);
+    let (r, order) = pivoted_cholesky(&a.view(), 1e-12).unwrap();
+    assert_eq!(r.dim(), (4, 7));
+    for i in 0..7 {
+        for j in 0..7 {
+            let product: f64 = r.column(i).dot(&r.column(j));
+            assert!((product - a[[order[i], order[j]]]).abs() < 1e-10);
+        }
+    }
+    // The condition of a triangle in the 1-norm, from its inverse.
+    let r = cholesky(&(gram(&matrix(9, 5, 4).view())).view()).unwrap();
+    let inverse = solve_upper(&r.view(), &Array2::eye(5).view());
+    let norm_1 = |m: &Array2<f64>| -> f64 { 
+        m.columns().into_iter().map(|c| c.iter().map(|v| v.abs()).sum()).fold(0.0, f64::max)
+    };
+    let (exact, estimate) = (norm_1(&r) * norm_1(&inverse), condition_number(&r.view()).unwrap());
+    // An estimate from below, exact for matrices this small or nearly so.
+    assert!(estimate <= exact * (1.0 + 1e-12) && estimate > 0.3 * exact, "{estimate} {exact}");
 }
 
 #[test]

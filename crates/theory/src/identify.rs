@@ -1,10 +1,8 @@
 //! What a singular second moment leaves identified (THEORY §3, last bullet).
 
-use convstat_cnn::Structure;
-use ndarray::Array2;
 use serde::Serialize;
 
-use crate::{Result, TangentRisk};
+use crate::TangentRisk;
 
 /// Identification of `W` under a geometry with nonsingular input covariance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -53,10 +51,4 @@ impl Identification {
             )
         })
     }
-}
-
-/// Ranks at a generic point of the structure, under `root` of `Σ_Z` (`rank × D`).
-pub fn identification(structure: &Structure, root: &Array2<f64>) -> Result<Identification> {
-    let risk = TangentRisk::new(structure, &structure.generic_point(), root)?;
-    Ok(Identification::new(&risk, structure.features(), root.nrows()))
 }

@@ -21,7 +21,7 @@ pub use bounds::{
     literature_bound,
 };
 pub use error::TheoryError;
-pub use identify::{Identification, identification};
+pub use identify::Identification;
 pub use planner::{ErrorNorm, du_rates, equivariance_gap, n_for_explicit, n_for_literature};
 pub use risk::{TangentRisk, ols_risk, ridge_risk};
 pub use statdim::{StatisticalDimension, statistical_dimension};

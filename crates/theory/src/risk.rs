@@ -2,8 +2,8 @@
 
 use convstat_cnn::{Factors, Structure};
 use convstat_estimate::design_times;
-use convstat_tensor::linalg::{column_basis, rank_tolerance, svd};
-use ndarray::Array2;
+use convstat_tensor::linalg::{column_basis, qr_r, rank_tolerance, solve_upper_transposed, svd};
+use ndarray::{Array2, ArrayView2};
 
 use crate::Result;
 
@@ -33,9 +33,21 @@ pub struct TangentRisk {
 impl TangentRisk {
     /// At `factors`, with `root` of `Σ_Z` (`rank × D`, `rootᵀ root = Σ_Z`).
     pub fn new(structure: &Structure, factors: &Factors, root: &Array2<f64>) -> Result<Self> {
+        Self::under(structure, factors, |tangent| design_times(root, tangent))
+    }
+
+    /// At `factors`, with the root of `Σ_Z` as a map: `root` takes coefficients `D M × k` (the response fastest) to any
+    /// coordinates in which the Euclidean norm is the prediction norm.
+    pub fn under(
+        structure: &Structure,
+        factors: &Factors,
+        root: impl Fn(&Array2<f64>) -> Array2<f64>,
+    ) -> Result<Self> {
         let jacobian = structure.jacobian(factors)?;
         let (tangent, _) = column_basis(&jacobian.view(), RANK_TOLERANCE)?;
-        let (_, s, vt) = svd(&design_times(root, &tangent).view())?;
+        let image = root(&tangent);
+        // QR first: the image may have many more rows than columns.
+        let (_, s, vt) = svd(&qr_r(&image.view())?.view())?;
         let cut = RANK_TOLERANCE * s.first().copied().unwrap_or(0.0);
         let identified: Vec<f64> = s.iter().copied().filter(|&v| v > cut).collect();
         let basis = tangent.dot(&vt.slice(ndarray::s![..identified.len(), ..]).t());
@@ -45,7 +57,7 @@ impl TangentRisk {
             trace: identified.iter().map(|v| v.powi(-2)).sum(),
             trace_of_square: identified.iter().map(|v| v.powi(-4)).sum(),
             outputs: structure.outputs(),
-            scaled: design_times(root, &basis),
+            scaled: image.dot(&vt.slice(ndarray::s![..identified.len(), ..]).t()),
             basis,
         })
     }
@@ -80,15 +92,18 @@ impl TangentRisk {
         if zq.nrows() < self.df {
             return Ok(None);
         }
-        let (_, s, vt) = svd(&zq.view())?;
-        if s.iter().any(|&v| v <= RANK_TOLERANCE * s[0]) {
+        let r = qr_r(&zq.view())?;
+        let largest = r.diag().iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        if r.diag().iter().any(|v| v.abs() <= RANK_TOLERANCE * largest) {
             return Ok(None);
         }
-        // With ZQ = U S Vᵀ: tr[(QᵀZᵀZQ)^{-1} AᵀA] = ‖A V S^{-1}‖².
-        let inverse = &vt.t() / &s;
-        let squares = |a: &Array2<f64>| -> f64 { a.iter().map(|v| v * v).sum() };
+        // With ZQ = U R: tr[(QᵀZᵀZQ)^{-1} AᵀA] = ‖A R^{-1}‖² = ‖R^{-T} Aᵀ‖².
+        let squares = |a: &ArrayView2<f64>| -> f64 {
+            solve_upper_transposed(&r.view(), &a.t()).iter().map(|v| v * v).sum()
+        };
         let variance = sigma * sigma;
-        Ok(Some((variance * squares(&inverse), variance * squares(&self.scaled.dot(&inverse)))))
+        let identity = Array2::eye(self.df);
+        Ok(Some((variance * squares(&identity.view()), variance * squares(&self.scaled.view()))))
     }
 }
 

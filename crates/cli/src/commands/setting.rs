@@ -104,10 +104,10 @@ impl SettingArgs {
         let plan = Plan::new(file.clone())?;
         let setting = &plan.settings[0];
         let risk = setting.truth(self.seed, 0)?.risk.clone();
-        let identification = Identification::new(&risk, setting.structure.features(), setting.root.nrows());
+        let identification = setting.identification()?;
         let spectrum = setting.geometry.factor_spectrum()?;
         let dimension =
-            statistical_dimension(&setting.structure, &setting.root, self.draws, self.starts, self.seed)?;
+            statistical_dimension(&setting.structure, setting.root()?, self.draws, self.starts, self.seed)?;
         let law: DesignLaw = file.design[0].design().law();
         let literature = LiteratureBound {
             d_m: setting.structure.d_m(),

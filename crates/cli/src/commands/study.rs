@@ -142,7 +142,7 @@ impl StudyCommand {
 /// What there is to say about identification, on standard error.
 fn notes(study: &Study) -> Result<(), Failure> {
     for setting in &study.plan.settings {
-        if let Some(warning) = identification(&setting.structure, &setting.root)?.warning() {
+        if let Some(warning) = setting.identification()?.warning() {
             eprintln!("note: setting {}: {warning}", setting.name);
         }
     }

@@ -43,11 +43,11 @@ pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: 
         let now = problem.objective(parameters);
         let decrease = objective - now;
         objective = now;
-        if decrease < -rounding(problem.sample(), objective) {
+        if decrease < -rounding(problem.rows(), objective) {
             termination = Termination::Stalled;
             break;
         }
-        if decrease <= negligible(problem.sample(), objective, limits.tolerance) {
+        if decrease <= negligible(problem.rows(), objective, limits.tolerance) {
             termination = Termination::Converged;
             break;
         }

@@ -20,7 +20,7 @@ const MOST_RETRIES: usize = 12;
 const NEAR: f64 = 1e-3;
 
 pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: Limits) -> End {
-    let sample = problem.sample();
+    let sample = problem.rows();
     let mut at = Linearised::new(parameters.len()).with_dual(problem.structure().coefficients());
     let mut damped = Damped::new(parameters.len());
     let mut trial = parameters.to_vec();
@@ -50,7 +50,7 @@ pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: 
             };
             // Decrease that the quadratic model promises (Madsen, Nielsen & Tingleff 2004, eq. 3.14, doubled).
             let promised: f64 = damped.step.iter().zip(&at.gradient).map(|(s, g)| s * (used * s + g)).sum();
-            let variance = (objective + sample.rss) / sample.n.max(1.0);
+            let variance = (objective + sample.rss()) / sample.observations().max(1.0);
             if promised <= NEAR * variance && damping > LEAST_DAMPING * largest && growth <= 2.0 {
                 // A damped step may promise little far from an optimum.
                 damping = 0.0;

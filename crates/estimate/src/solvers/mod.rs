@@ -7,7 +7,7 @@ mod levenberg_marquardt;
 use serde::{Deserialize, Serialize};
 
 use crate::least_squares::LeastSquares;
-use crate::{Result, Sample};
+use crate::{Result, Rows};
 
 /// The solvers by the name a study file uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,17 +123,17 @@ pub(crate) fn run(
 
 /// The scale below which a decrease of the objective does not matter: the residual variance, or
 /// rounding of the data where the fit is exact.
-pub(crate) fn negligible(sample: &Sample, objective: f64, tolerance: f64) -> f64 {
-    tolerance * (objective + sample.rss) / sample.n.max(1.0)
-        + f64::EPSILON * f64::EPSILON * sample.y.iter().map(|v| v * v).sum::<f64>()
+pub(crate) fn negligible(sample: &dyn Rows, objective: f64, tolerance: f64) -> f64 {
+    tolerance * (objective + sample.rss()) / sample.observations().max(1.0)
+        + f64::EPSILON * f64::EPSILON * sample.sum_of_squares()
 }
 
 /// Roundings that add up in an objective.
 const ROUNDINGS: f64 = 64.0;
 
 /// Differences of objectives `‖y − ZW‖²` that rounding makes: residuals are differences of numbers of the size of y.
-pub(crate) fn rounding(sample: &Sample, objective: f64) -> f64 {
+pub(crate) fn rounding(sample: &dyn Rows, objective: f64) -> f64 {
     let unit = ROUNDINGS * f64::EPSILON;
-    let size = sample.y.iter().map(|v| v * v).sum::<f64>();
+    let size = sample.sum_of_squares();
     unit * objective + f64::EPSILON * (size * objective).sqrt()
 }
