@@ -7,8 +7,8 @@ use convstat_tensor::{Buffers, Contraction, Einsum, Program, Target};
 
 use crate::{Result, Structure};
 
-/// Label of the rows of a sample; no family uses it.
-const ROW: char = 'ρ';
+/// Label of the rows of a sample, of Unicode's private use: no einsum text has it.
+const ROW: char = '\u{E000}';
 
 /// Orders of contraction for the products of a structure with a sample, found once.
 #[derive(Debug, Clone)]
@@ -77,14 +77,12 @@ fn split(output: &[char], outputs: usize) -> (&[char], &[char]) {
 #[derive(Debug, Clone)]
 pub struct DesignProduct {
     rows: usize,
-    outputs: usize,
     parameters: usize,
     /// Columns of each factor.
     columns: Vec<std::ops::Range<usize>>,
     owners: Vec<usize>,
     prediction: (Program, Buffers),
     partials: Vec<(Program, Buffers)>,
-    seconds: Vec<Second>,
 }
 
 /// One block of second derivatives.
@@ -140,9 +138,8 @@ impl DesignProduct {
                 ready(contraction, &targets)
             })
             .collect();
-        let seconds = seconds(structure, &columns);
         let owners = structure.owners().to_vec();
-        Self { rows, outputs, parameters, columns, owners, prediction, partials, seconds }
+        Self { rows, parameters, columns, owners, prediction, partials }
     }
 
     /// Rows of a sample.
@@ -153,11 +150,6 @@ impl DesignProduct {
     /// Columns of factor f in the Jacobian.
     pub fn columns(&self, f: usize) -> std::ops::Range<usize> {
         self.columns[f].clone()
-    }
-
-    /// Numbers that the products hold in memory.
-    pub fn entries(&self) -> usize {
-        self.partials.iter().chain([&self.prediction]).map(|(program, _)| program.buffer_entries()).sum()
     }
 
     /// Takes in fixed rows `z` (`rows × D`, C order).
@@ -180,14 +172,19 @@ impl DesignProduct {
     /// entries between responses 0 before and after).
     pub fn factor_jacobian(&mut self, f: usize, z: &[f64], parameters: &[f64], jacobian: &mut [f64]) {
         let (columns, owners) = (&self.columns, &self.owners);
-        let mut add = false;
+        let shared = owners.iter().filter(|&&o| o == f).count() > 1;
+        if shared {
+            // Each operand adds its part, on entries that differ.
+            for row in jacobian.chunks_exact_mut(self.parameters) {
+                row[columns[f].clone()].fill(0.0);
+            }
+        }
         for (i, (program, buffers)) in self.partials.iter_mut().enumerate().filter(|(i, _)| owners[*i] == f) {
             let operand = |k: usize| match k {
                 0 => z,
                 k => &parameters[columns[owners[if k <= i { k - 1 } else { k }]].clone()],
             };
-            program.run(operand, buffers, &mut jacobian[columns[f].start..], add);
-            add = true;
+            program.run(operand, buffers, &mut jacobian[columns[f].start..], shared);
         }
     }
 
@@ -197,10 +194,26 @@ impl DesignProduct {
             self.factor_jacobian(f, z, parameters, jacobian);
         }
     }
+}
+
+/// Second derivatives of `<h, W>` by all parameters, with all the memory they use.
+#[derive(Debug, Clone)]
+pub struct Curvature {
+    columns: Vec<std::ops::Range<usize>>,
+    owners: Vec<usize>,
+    seconds: Vec<Second>,
+}
+
+impl Curvature {
+    /// Plans and memory for a structure.
+    pub fn new(structure: &Structure) -> Self {
+        let columns = structure.columns();
+        Self { seconds: seconds(structure, &columns), owners: structure.owners().to_vec(), columns }
+    }
 
     /// Writes `Σ h_x ∂²W_x/∂θ∂θᵀ` for `h` of `D × M` into the upper triangle of `curvature`
     /// (`parameters × parameters`, C order).
-    pub fn curvature(&mut self, h: &[f64], parameters: &[f64], curvature: &mut [f64]) {
+    pub fn write(&mut self, h: &[f64], parameters: &[f64], curvature: &mut [f64]) {
         let (columns, owners) = (&self.columns, &self.owners);
         curvature.fill(0.0);
         for second in &mut self.seconds {
@@ -215,11 +228,6 @@ impl DesignProduct {
             };
             second.program.run(operand, &mut second.buffers, &mut curvature[second.start..], true);
         }
-    }
-
-    /// Responses `M` and parameters.
-    pub fn shape(&self) -> (usize, usize) {
-        (self.outputs, self.parameters)
     }
 }
 

@@ -33,7 +33,7 @@ pub mod spec;
 pub mod structure;
 pub mod windows;
 
-pub use design::DesignProduct;
+pub use design::{Curvature, DesignProduct};
 pub use error::CnnError;
 pub use geometry::{Geometry, GeometrySpec, Layer, LayerSpec, Mode};
 pub use modes::OutputModes;

@@ -7,8 +7,8 @@ use convstat_tensor::{Einsum, linalg};
 
 use crate::{Result, Structure};
 
-/// Label of the rank; no family uses it.
-const RANK: char = 'κ';
+/// Label of the rank, of Unicode's private use: no einsum text has it.
+const RANK: char = '\u{E001}';
 
 /// Singular values of an unfolding at a generic point below this share of the largest count as zero.
 const RANK_TOLERANCE: f64 = 1e-10;

@@ -18,8 +18,8 @@ pub type Factors = Vec<ArrayD<f64>>;
 /// true zeros come out near 1e-15, the smallest others above 1e-6 in the cases tested.
 const RANK_TOLERANCE: f64 = 1e-10;
 
-/// Label of the sum of two members in [`Structure::doubled`]; no family uses it.
-const DIFFERENCE: char = 'ω';
+/// Label of the sum of two members in [`Structure::doubled`], of Unicode's private use: no einsum text has it.
+const DIFFERENCE: char = '\u{E002}';
 
 /// Counts of a structure that its family knows (THEORY §2, table).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

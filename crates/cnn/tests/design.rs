@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use convstat_cnn::{DesignProduct, OutputModes, Structure, StructureSpec};
+use convstat_cnn::{Curvature, DesignProduct, OutputModes, Structure, StructureSpec};
 use ndarray::{Array2, s};
 
 thread_local! {
@@ -53,6 +53,10 @@ fn structures() -> Vec<Structure> {
     // One factor twice, alone and with the response on it.
     let square = OutputModes::plain(&[4, 4], 1);
     all.push(build("{ einsum = \"ar,br->ab\", sizes = { r = 2 }, shared = [[0, 1]] }", &square));
+    let pair = OutputModes::plain(&[2], 2);
+    all.push(build("{ einsum = \"mr,ar->am\", sizes = { r = 1 }, shared = [[0, 1]], outputs = 2 }", &pair));
+    // Any letter may be a label.
+    all.push(build("{ einsum = \"aρ,bκρ,κ->ab\", sizes = { \"ρ\" = 2, \"κ\" = 3 } }", &square));
     all.push(all[0].doubled().unwrap());
     all.push(all[1].doubled().unwrap());
     all
@@ -114,8 +118,7 @@ fn curvature_is_the_difference_of_jacobians() {
             jacobian.t().dot(&ndarray::ArrayView1::from(&h))
         };
         let mut curvature = Array2::<f64>::zeros((p, p));
-        let mut product = DesignProduct::new(&structure, 3, false);
-        product.curvature(&h, &flat, curvature.as_slice_mut().unwrap());
+        Curvature::new(&structure).write(&h, &flat, curvature.as_slice_mut().unwrap());
         let step = 1e-4;
         for c in 0..p {
             let moved = |d: f64| {
@@ -144,10 +147,11 @@ fn running_allocates_nothing() {
         let mut out = vec![0.0; 6 * structure.outputs()];
         let mut jacobian = vec![0.0; 6 * structure.outputs() * flat.len()];
         let mut curvature = vec![0.0; flat.len() * flat.len()];
+        let mut second = Curvature::new(&structure);
         let before = ALLOCATIONS.with(Cell::get);
         product.predict(&z, &flat, &mut out);
         product.jacobian(&z, &flat, &mut jacobian);
-        product.curvature(&h, &flat, &mut curvature);
+        second.write(&h, &flat, &mut curvature);
         assert_eq!(ALLOCATIONS.with(Cell::get), before, "{}", structure.name());
     }
     // The counter counts.

@@ -41,8 +41,7 @@ pub mod prelude {
     pub use convstat_study::{Overrides, Study, StudyFile, Summary};
     pub use convstat_tensor::linalg::psd_root;
     pub use convstat_theory::{
-        ExplicitBound, LiteratureBound, TangentRisk, explicit_bound, literature_bound,
-        statistical_dimension,
+        ExplicitBound, LiteratureBound, TangentRisk, explicit_bound, literature_bound, statistical_dimension,
     };
 }
 

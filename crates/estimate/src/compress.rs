@@ -1,7 +1,8 @@
 //! QR compression of a sample in one pass, blockwise (THEORY §3).
 
 use convstat_tensor::linalg::{
-    add_gram, add_outer_gram, cholesky, condition_number, pivoted_cholesky, qr_r, solve_upper_transposed, symmetrise,
+    add_gram, add_outer_gram, cholesky, condition_number, pivoted_cholesky, qr_r, solve_upper_transposed,
+    symmetrise,
 };
 use convstat_tensor::{TensorError, memory};
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};

@@ -96,12 +96,18 @@ pub fn fit(
 ) -> Result<Fit> {
     check(structure, sample)?;
     let in_memory = sample.in_memory();
+    if let Some(s) = in_memory.filter(|s| !(s.z.is_standard_layout() && s.y.is_standard_layout())) {
+        return fit(structure, &s.clone().in_c_order(), options, truth, normal);
+    }
     let squares = in_memory.map_or(0.0, |s| s.z.iter().map(|v| v * v).sum());
     if !(sample.sum_of_squares() + sample.rss() + squares).is_finite() {
         return Err(EstimateError::Overflow);
     }
     if !options.solver.is_structured() {
-        return direct(in_memory.ok_or(EstimateError::NotInMemory { solver: options.solver.name() })?, options);
+        return direct(
+            in_memory.ok_or(EstimateError::NotInMemory { solver: options.solver.name() })?,
+            options,
+        );
     }
     if options.starts.is_empty() {
         return Err(EstimateError::BadOption {
@@ -146,7 +152,8 @@ fn choose(problem: &LeastSquares, ends: &[(Vec<f64>, Start, End)]) -> Result<Fit
     let gap = |objective: f64| if objective - least > rounding { objective - least } else { 0.0 };
     let oracle_gap = (has_oracle && ends.len() > 1).then(|| gap(lowest(false)));
     // The first start at the best optimum, so that ties do not depend on the last bits.
-    let same = |end: &End| !is_optimisation_failure(gap(end.objective), least + sample.rss(), sample.observations());
+    let same =
+        |end: &End| !is_optimisation_failure(gap(end.objective), least + sample.rss(), sample.observations());
     let best = ends.iter().position(|(_, _, end)| same(end)).unwrap_or(0);
     let all: Vec<SingleFit> = ends
         .iter()

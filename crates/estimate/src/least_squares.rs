@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use convstat_cnn::{DesignProduct, Structure};
+use convstat_cnn::{Curvature, DesignProduct, Structure};
 use convstat_tensor::linalg::{add_gram, add_transposed_product};
 use convstat_tensor::memory;
 use ndarray::Array2;
@@ -28,6 +28,7 @@ pub struct LeastSquares<'a> {
     structure: &'a Structure,
     block: usize,
     lanes: Vec<Lane>,
+    second: Option<Curvature>,
 }
 
 /// Memory for one block of rows at a time, and the sums over its blocks.
@@ -97,7 +98,9 @@ impl<'a> LeastSquares<'a> {
         let fitting = (BLOCK_ENTRIES / width.max(1)).max(LEAST_ROWS);
         let block = fitting.min(rows).max(1);
         let blocks = rows.div_ceil(block).max(1);
-        memory::check("the Jacobian of a block of rows", &[block * outputs, parameters])?;
+        let lanes = blocks.min(LANES);
+        memory::check("the Jacobians of the blocks of rows", &[lanes, block * outputs, parameters])?;
+        memory::check("the normal equations of the blocks of rows", &[lanes, parameters, parameters])?;
         let lane = |_| {
             let fixed = source.in_memory().filter(|_| blocks == 1);
             let mut product = DesignProduct::new(structure, block, fixed.is_some());
@@ -113,7 +116,7 @@ impl<'a> LeastSquares<'a> {
                 sums: Linearised::default(),
             }
         };
-        Ok(Self { rows: source, structure, block, lanes: (0..blocks.min(LANES)).map(lane).collect() })
+        Ok(Self { rows: source, structure, block, second: None, lanes: (0..lanes).map(lane).collect() })
     }
 
     /// The structure.
@@ -165,8 +168,9 @@ impl<'a> LeastSquares<'a> {
     /// Writes `Σ h_x ∂²W_x/∂θ∂θᵀ` for `h = dual` into the upper triangle of `curvature`: the part of the Hessian of
     /// half the objective that the normal equations leave out, with its sign changed.
     pub fn curvature(&mut self, dual: &[f64], parameters: &[f64], curvature: &mut Array2<f64>) {
+        let second = self.second.get_or_insert_with(|| Curvature::new(self.structure));
         if let Some(entries) = curvature.as_slice_mut() {
-            self.lanes[0].product.curvature(dual, parameters, entries);
+            second.write(dual, parameters, entries);
         }
     }
 

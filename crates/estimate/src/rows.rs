@@ -95,7 +95,8 @@ impl WindowedSample {
         if x.nrows() == 0 {
             return Err(EstimateError::NoRows);
         }
-        let standard = |a: Array2<f64>| if a.is_standard_layout() { a } else { a.as_standard_layout().into_owned() };
+        let standard =
+            |a: Array2<f64>| if a.is_standard_layout() { a } else { a.as_standard_layout().into_owned() };
         Ok(Self { windows, x: standard(x), y: standard(y) })
     }
 }

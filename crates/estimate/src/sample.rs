@@ -52,7 +52,14 @@ impl Sample {
         }
         check_finite("X", &z)?;
         check_finite("y", &y)?;
-        Ok(Self { n: z.nrows() as f64, z, y, rss: 0.0 })
+        Ok(Self { n: z.nrows() as f64, z, y, rss: 0.0 }.in_c_order())
+    }
+
+    /// The same with both arrays in C order.
+    pub(crate) fn in_c_order(self) -> Self {
+        let standard =
+            |a: Array2<f64>| if a.is_standard_layout() { a } else { a.as_standard_layout().into_owned() };
+        Self { z: standard(self.z), y: standard(self.y), ..self }
     }
 
     /// Features `D`.

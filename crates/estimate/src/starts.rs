@@ -3,7 +3,8 @@
 use convstat_cnn::{Factors, Structure};
 use convstat_tensor::algebra::{entries, shaped};
 use convstat_tensor::linalg::{cholesky, eigh, gram, lstsq, solve_upper, solve_upper_transposed, svd};
-use ndarray::{Array1, Array2, ArrayD, ArrayView1, IxDyn, s};
+use convstat_tensor::memory;
+use ndarray::{Array1, Array2, ArrayD, ArrayView1, ArrayView2, IxDyn, s};
 use serde::{Deserialize, Serialize};
 
 use crate::least_squares::LeastSquares;
@@ -44,11 +45,21 @@ fn pilot(sample: &Sample) -> Result<Array1<f64>> {
     if mean == 0.0 {
         return Ok(Array1::zeros(sample.features() * sample.outputs()));
     }
-    let mut normal = gram(&sample.z.view());
-    normal.diag_mut().mapv_inplace(|v| v + PILOT_RIDGE * mean * d / sample.n.max(1.0));
+    let lambda = PILOT_RIDGE * mean * d / sample.n.max(1.0);
+    // (ZᵀZ + λI)^{-1} Zᵀ = Zᵀ (ZZᵀ + λI)^{-1}: the smaller of the two systems.
+    let few = sample.z.nrows() < sample.features();
+    let side = if few { sample.z.nrows() } else { sample.features() };
+    memory::check("the normal equations of the pilot", &[side, side])?;
+    let mut normal = gram(&if few { sample.z.t() } else { sample.z.view() });
+    normal.diag_mut().mapv_inplace(|v| v + lambda);
     let r = cholesky(&normal.view())?;
-    let half = solve_upper_transposed(&r.view(), &sample.z.t().dot(&sample.y).view());
-    Ok(entries(&solve_upper(&r.view(), &half.view())).into())
+    let solve = |b: &ArrayView2<f64>| solve_upper(&r.view(), &solve_upper_transposed(&r.view(), b).view());
+    let w = if few {
+        sample.z.t().dot(&solve(&sample.y.view()))
+    } else {
+        solve(&sample.z.t().dot(&sample.y).view())
+    };
+    Ok(entries(&w).into())
 }
 
 /// Ridge estimate `(ZᵀZ + λI)^{-1} Zᵀy`, `D × M`; minimum-norm least squares for `λ = 0`.
@@ -72,7 +83,11 @@ pub(crate) fn spectral_start(problem: &mut LeastSquares) -> Result<Vec<f64>> {
     };
     let pilot = pilot(sample)?;
     let first = aligned(problem, &pilot)?;
-    let Some(relaxed) = problem.structure().relaxed()? else { return Ok(first) };
+    let Ok(Some(relaxed)) = problem.structure().relaxed() else { return Ok(first) };
+    // The stage is optional: not where it is much larger than the structure.
+    if relaxed.naive_parameters() > RELAXED_SIZE * problem.structure().naive_parameters() {
+        return Ok(first);
+    }
     // Where the pilot is far from W (a singular second moment, few rows), its unfolding of low rank need not be.
     let mut wider = LeastSquares::new(&relaxed, sample)?;
     let mut parameters = aligned(&mut wider, &pilot)?;
@@ -81,6 +96,9 @@ pub(crate) fn spectral_start(problem: &mut LeastSquares) -> Result<Vec<f64>> {
     let second = aligned(problem, &relaxed.contract(&relaxed.unflatten(&parameters)?)?)?;
     Ok(if problem.objective(&second) < problem.objective(&first) { second } else { first })
 }
+
+/// Most parameters of the relaxed fit, as a multiple of the structure's.
+const RELAXED_SIZE: usize = 16;
 
 /// Most iterations of the relaxed fit, and its tolerance: it only leads to a start.
 const RELAXED_ITERATIONS: usize = 30;

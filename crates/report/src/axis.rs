@@ -117,7 +117,8 @@ fn label(value: f64, log: bool) -> String {
             .collect();
         return format!("10{superscript}");
     }
-    let digits = (1.0 - exponent).max(0.0) as usize;
+    // Four significant digits, more than any tick that is chosen has.
+    let digits = (3.0 - exponent).max(0.0) as usize;
     let text = format!("{:.digits$}", 10f64.powf(value));
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }

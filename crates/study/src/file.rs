@@ -283,6 +283,9 @@ impl Estimator {
     }
 }
 
+/// Largest n: whole numbers up to it are exact as floats.
+const MOST_N: u64 = 1 << 53;
+
 /// Sample sizes of one grid.
 const MOST_STEPS: usize = 10_000;
 
@@ -435,8 +438,8 @@ impl StudyFile {
 impl Samples {
     fn check(&self) -> Result<()> {
         match (&self.n, &self.sqrt_dm_over_n) {
-            (Some(n), None) => match n.iter().find(|&&n| n == 0) {
-                Some(_) => Err(StudyError::bad("samples.n", 0, "sample sizes have to be at least 1")),
+            (Some(n), None) => match n.iter().find(|n| !(1..=MOST_N).contains(*n)) {
+                Some(n) => Err(StudyError::bad("samples.n", n, "sample sizes have to be between 1 and 2^53")),
                 None if n.is_empty() => {
                     Err(StudyError::bad("samples.n", "[]", "give at least one sample size"))
                 }
@@ -481,7 +484,7 @@ impl Samples {
                 let share = if g.steps == 1 { 0.0 } else { i as f64 / (g.steps - 1) as f64 };
                 let x = g.from + share * (g.to - g.from);
                 let n = (d_m as f64 / (x * x)).round();
-                if (1.0..=9_007_199_254_740_992.0).contains(&n) {
+                if (1.0..=MOST_N as f64).contains(&n) {
                     return Ok(n as u64);
                 }
                 Err(StudyError::bad(

@@ -5,16 +5,16 @@ use std::time::Instant;
 use convstat_cnn::Scratch;
 use convstat_estimate::{EstimateError, Fit, FitOptions, Rows, WindowedSample, compress, fit};
 use convstat_runner::stream;
-use ndarray::linalg::general_mat_mul;
 use convstat_tensor::memory;
+use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, Axis, s};
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::Result;
 use crate::designs::normal_exact::draw_compressed;
 use crate::plan::{Cell, Plan, SettingContext, TrueCoefficient};
 use crate::row::Row;
-use crate::Result;
 
 /// Observations generated together; a block of inputs stays in cache. Part of the streams' layout.
 const BLOCK: u64 = 128;
@@ -110,7 +110,12 @@ fn streams(plan: &Plan, cell: &Cell, replicate: u64) -> (ChaCha8Rng, ChaCha8Rng)
     (stream("inputs"), stream("noise"))
 }
 
-fn draw_windowed(plan: &Plan, cell: &Cell, replicate: u64, truth: &TrueCoefficient) -> Result<WindowedSample> {
+fn draw_windowed(
+    plan: &Plan,
+    cell: &Cell,
+    replicate: u64,
+    truth: &TrueCoefficient,
+) -> Result<WindowedSample> {
     let setting = plan.setting(cell);
     let (inputs, outputs, features) =
         (setting.geometry.inputs(), setting.structure.outputs(), setting.geometry.features());

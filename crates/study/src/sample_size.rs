@@ -13,6 +13,15 @@ use crate::{Result, StudyError};
 /// Sample sizes around the solution, as factors, at which the final regression is measured.
 const AROUND: [f64; 5] = [0.8, 0.9, 1.0, 1.12, 1.25];
 
+/// Simulated errors beyond a quantile, at least.
+const LEAST_OUTSIDE: f64 = 10.0;
+
+/// First replicate of the pilots.
+const PILOT: u64 = 1 << 40;
+
+/// Most centres of the regression.
+const MOST_CENTRES: usize = 6;
+
 /// Most rounds of the search for a bracket, and largest n tried.
 const MOST_ROUNDS: usize = 60;
 const MOST: f64 = 1e15;
@@ -51,7 +60,7 @@ pub struct EmpiricalSampleSize {
 /// the line of log error against log n is inverted.
 ///
 /// # Errors
-/// A target that no n up to 10^15 meets, or that n = 1 meets already.
+/// A target that no n up to 10^15 meets, or that n = 2 meets already; too few replicates for the quantile.
 pub fn sample_size(
     file: &StudyFile,
     norm: ErrorNorm,
@@ -62,39 +71,29 @@ pub fn sample_size(
     if !(target.is_finite() && target > 0.0) {
         return Err(StudyError::bad("target", target, "it has to be a finite number above 0"));
     }
-    let search = Search { file, norm, quantity };
-    let pilot = (file.study.replicates / 4).max(20).min(file.study.replicates);
-    let (mut low, mut high) = (1.0f64, MOST);
-    let mut centre = guess.clamp(2.0, MOST / 2.0);
-    for _ in 0..MOST_ROUNDS {
-        let (value, _, _) = search.measure(&[centre], pilot)?[0];
-        let ratio = value / target;
-        if ratio.is_finite() && ratio.ln().abs() < NEAR {
-            break;
-        }
-        if ratio > 1.0 || !ratio.is_finite() {
-            low = centre;
-        } else {
-            high = centre;
-        }
-        if high <= 2.0 || low >= MOST / 2.0 {
-            let mend =
-                if high <= 2.0 { "a sample of 2 meets it already" } else { "no n up to 10^15 meets it" };
-            return Err(StudyError::bad("target", target, mend));
-        }
-        // The error falls as 1/√n where n is large.
-        let next = centre * (ratio * ratio).clamp(0.125, 8.0);
-        let inside = next > low && next < high && ratio.is_finite();
-        let fallback = if high < MOST { (low * high).sqrt() } else { low * 4.0 };
-        centre = if inside { next } else { fallback }.round();
-        if high / low < 1.05 {
-            break;
+    if let Quantity::Quantile(p) = quantity {
+        let outside = file.study.replicates as f64 * p.min(1.0 - p);
+        if outside < LEAST_OUTSIDE {
+            let needed = (LEAST_OUTSIDE / p.min(1.0 - p)).ceil();
+            let mend = format!("a quantile at {p} needs at least {needed} replicates");
+            return Err(StudyError::bad("replicates", file.study.replicates, &mend));
         }
     }
-    let mut sizes: Vec<f64> = AROUND.iter().map(|f| (f * centre).round().max(2.0)).collect();
-    sizes.dedup();
-    let measured = search.measure(&sizes, file.study.replicates)?;
-    invert(&sizes, &measured, target, file.study.replicates)
+    let search = Search { file, norm, quantity };
+    let mut centre = search.bracket(target, guess)?;
+    // The line is inverted near its points only.
+    for _ in 0..MOST_CENTRES {
+        let mut sizes: Vec<f64> = AROUND.iter().map(|f| (f * centre).round().max(2.0)).collect();
+        sizes.dedup();
+        let measured = search.measure(&sizes, file.study.replicates, 0)?;
+        let found = invert(&sizes, &measured, target, file.study.replicates)?;
+        let (low, high) = (sizes[0], sizes[sizes.len() - 1]);
+        if found.n >= low - 1.0 && found.n <= high + 1.0 {
+            return Ok(found);
+        }
+        centre = found.n.clamp(0.5 * low, 2.0 * high).clamp(2.0, MOST / 2.0).round();
+    }
+    Err(StudyError::bad("target", target, "the simulation does not settle around an n; use more replicates"))
 }
 
 struct Search<'a> {
@@ -104,8 +103,43 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Error, standard error and failed replicates at each n.
-    fn measure(&self, sizes: &[f64], replicates: u64) -> Result<Vec<(f64, f64, usize)>> {
+    /// An n whose error is near the target, by pilots with fewer replicates. Their draws are not those of the regression,
+    /// which they would bias.
+    fn bracket(&self, target: f64, guess: f64) -> Result<f64> {
+        let replicates = self.file.study.replicates;
+        let pilot = (replicates / 4).max(20).min(replicates);
+        let (mut low, mut high) = (1.0f64, MOST);
+        let mut centre = guess.clamp(2.0, MOST / 2.0).round();
+        for _ in 0..MOST_ROUNDS {
+            let (value, _, _) = self.measure(&[centre], pilot, PILOT)?[0];
+            let ratio = value / target;
+            if ratio.is_finite() && ratio.ln().abs() < NEAR {
+                break;
+            }
+            if ratio > 1.0 || !ratio.is_finite() {
+                low = low.max(centre);
+            } else {
+                high = high.min(centre);
+            }
+            if high <= 2.0 || low >= MOST / 2.0 {
+                let mend =
+                    if high <= 2.0 { "a sample of 2 meets it already" } else { "no n up to 10^15 meets it" };
+                return Err(StudyError::bad("target", target, mend));
+            }
+            if high - low <= 1.0 || high / low < 1.05 {
+                break;
+            }
+            // The error falls as 1/√n where n is large.
+            let next = (centre * (ratio * ratio).clamp(0.125, 8.0)).round();
+            let inside = next > low && next < high && ratio.is_finite();
+            let fallback = if high < MOST { (low * high).sqrt() } else { low * 4.0 };
+            centre = if inside { next } else { fallback.round().clamp(low + 1.0, high) };
+        }
+        Ok(centre)
+    }
+
+    /// Error, standard error and failed replicates at each n, of replicates from `first` on.
+    fn measure(&self, sizes: &[f64], replicates: u64, first: u64) -> Result<Vec<(f64, f64, usize)>> {
         let mut file = self.file.clone();
         file.samples = Samples { n: Some(sizes.iter().map(|&n| n as u64).collect()), sqrt_dm_over_n: None };
         let plan = Plan::new(file)?;
@@ -114,7 +148,7 @@ impl Search<'_> {
         let errors: Vec<(usize, Option<f64>)> = tasks
             .into_par_iter()
             .map(|(c, r)| {
-                let row = run_replicate(&plan, &plan.cells[c], r);
+                let row = run_replicate(&plan, &plan.cells[c], first + r);
                 let error = if self.norm == ErrorNorm::Prediction { row.err_pred } else { row.err_frob };
                 (c, Some(error).filter(|e| e.is_finite()))
             })
@@ -142,14 +176,15 @@ impl Quantity {
                 let n = sorted.len() as f64;
                 let at = |rank: f64| sorted[(rank.round().max(0.0) as usize).min(sorted.len() - 1)];
                 // Order statistics one standard deviation of the binomial count apart on either side.
-                let (rank, spread) = (n * p - 0.5, (n * p * (1.0 - p)).sqrt().max(1.0));
-                (at(rank), (at(rank + spread) - at(rank - spread)) / 2.0)
+                let (rank, spread) = (n * p - 0.5, (n * p * (1.0 - p)).sqrt());
+                let (low, high) = ((rank - spread).round().max(0.0), (rank + spread).round().min(n - 1.0));
+                (at(rank), (at(high) - at(low)) / (high - low) * spread)
             }
         }
     }
 }
 
-/// Inverts the weighted regression of log error on log n.
+/// Inverts the regression of log error on log n.
 fn invert(
     sizes: &[f64],
     measured: &[(f64, f64, usize)],
@@ -169,7 +204,9 @@ fn invert(
             "the simulation gives no error there; use a smaller target",
         ));
     }
-    let weight: Vec<f64> = usable.iter().map(|u| u.2.powi(-2)).collect();
+    // Relative errors are nearly the same at all points: the mean of their squares is known better than each.
+    let variance = usable.iter().map(|u| u.2 * u.2).sum::<f64>() / usable.len() as f64;
+    let weight = vec![1.0 / variance; usable.len()];
     let total: f64 = weight.iter().sum();
     let mean = |f: &dyn Fn(&(f64, f64, f64)) -> f64| {
         usable.iter().zip(&weight).map(|(u, w)| w * f(u)).sum::<f64>() / total

@@ -169,6 +169,7 @@ impl Summary {
             ("explicit_bound_frob", float(&|s| s.theory.explicit_frob)),
             ("statistical_dimension", float(&|s| s.theory.delta)),
             ("statistical_dimension_se", float(&|s| s.theory.delta_se)),
+            ("explicit_bound_width", float(&|s| s.theory.width)),
             ("literature_bound_frob", float(&|s| s.theory.literature_frob)),
             ("literature_condition", int(&|s| usize::from(s.theory.literature_holds))),
             ("theory_key", text(&key)),
@@ -238,7 +239,7 @@ fn group<'a>(plan: &'a Plan, table: &Table) -> Result<HashMap<&'a str, Rows>> {
 }
 
 /// Changes when the formulas of the theory columns do.
-const THEORY_VERSION: u32 = 1;
+const THEORY_VERSION: u32 = 2;
 
 /// Under which the theory of a cell may be used again; with a truth a replicate it depends on how
 /// many there are.
@@ -266,6 +267,7 @@ fn read_theory(table: &Table) -> Result<HashMap<String, CellTheory>> {
                 explicit_frob: f("explicit_bound_frob")?[i],
                 delta: f("statistical_dimension")?[i],
                 delta_se: f("statistical_dimension_se")?[i],
+                width: f("explicit_bound_width")?[i],
                 literature_frob: f("literature_bound_frob")?[i],
                 literature_holds: holds[i] == 1,
             };

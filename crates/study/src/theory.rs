@@ -36,6 +36,8 @@ pub struct CellTheory {
     pub delta: f64,
     /// Its standard error.
     pub delta_se: f64,
+    /// The width `w` that the explicit bound takes.
+    pub width: f64,
     /// Literature bound, Frobenius norm.
     pub literature_frob: f64,
     /// Whether its condition holds with the constants of the study file.
@@ -110,6 +112,7 @@ impl CellTheory {
             explicit_frob: nan,
             delta: nan,
             delta_se: nan,
+            width: nan,
             literature_frob: nan,
             literature_holds: false,
         }
@@ -174,11 +177,11 @@ fn bounds(plan: &Plan, cell: &Cell, d: StatisticalDimension, theory: &mut CellTh
     let o = &plan.file.theory;
     let (sigma, n) = (plan.file.noise.sigma, cell.n as f64);
     let (c_u, big_c_u) = setting.geometry.factor_spectrum()?;
-    (theory.delta, theory.delta_se) = (d.estimate, d.standard_error);
+    (theory.delta, theory.delta_se, theory.width) = (d.estimate, d.standard_error, d.width());
     let law = plan.file.design[cell.design].design().law();
     // Gordon's inequality is used for independent Gaussian rows and one response.
     if law.is_iid_gaussian() && setting.structure.outputs() == 1 {
-        let bound = ExplicitBound { width: d.width(), t: ExplicitBound::t_for(o.confidence)? };
+        let bound = ExplicitBound { width: theory.width, t: ExplicitBound::t_for(o.confidence)? };
         theory.explicit_pred = explicit_bound(&bound, sigma, n)?.error;
         theory.explicit_frob = theory.explicit_pred / c_u.sqrt();
     }

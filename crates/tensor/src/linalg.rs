@@ -128,6 +128,7 @@ pub fn gram(a: &ArrayView2<f64>) -> Array2<f64> {
 /// Row stride of a matrix whose rows are contiguous.
 fn leading(a: &ArrayView2<f64>) -> i32 {
     assert!(a.ncols() <= 1 || a.strides()[1] == 1, "rows have to be contiguous");
+    assert!(a.nrows() <= 1 || a.strides()[0] >= a.ncols() as isize, "rows have to lie one after the other");
     a.strides()[0].max(a.ncols() as isize).max(1) as i32
 }
 
@@ -227,9 +228,13 @@ pub fn cholesky(a: &ArrayView2<f64>) -> Result<Array2<f64>> {
 
 /// As [`cholesky`], in place; the lower triangle is left as it was.
 ///
+/// # Panics
+/// If `a` is not square and in C order.
+///
 /// # Errors
 /// As [`cholesky`].
 pub fn cholesky_in_place(a: &mut Array2<f64>) -> Result<()> {
+    assert!(a.is_square() && a.is_standard_layout());
     let n = a.nrows() as i32;
     let mut info = 0;
     // A row-major upper triangle is a column-major lower one.
@@ -315,7 +320,7 @@ pub fn pivoted_cholesky(a: &ArrayView2<f64>, tolerance: f64) -> Result<(Array2<f
 /// # Panics
 /// If `b` has not the size of `R`.
 pub fn cholesky_solve(r: &Array2<f64>, b: &mut [f64]) {
-    assert_eq!(r.nrows(), b.len());
+    assert!(r.is_square() && r.is_standard_layout() && r.nrows() == b.len());
     let (n, one) = (r.nrows() as i32, 1);
     let mut info = 0;
     // SAFETY: r is n×n and b has n entries, both contiguous.
@@ -371,8 +376,12 @@ fn triangular(r: &ArrayView2<f64>, b: &ArrayView2<f64>, transpose: CBLAS_TRANSPO
 }
 
 /// `t c` for an upper trapezoidal `t` (`k × r`, `k ≤ r`) and `c` of `r × m`, by `dtrmm` on the triangle.
+///
+/// # Panics
+/// On other sizes: for callers where they fit by construction.
 pub fn upper_product(t: &Array2<f64>, c: &Array2<f64>) -> Array2<f64> {
     let (k, r) = t.dim();
+    assert!(k <= r && c.nrows() == r);
     if k < r || k == 0 {
         return t.dot(c);
     }

@@ -41,7 +41,7 @@ struct Loop {
     to: usize,
 }
 
-/// A copy with permutation, sums (a loop whose step in the destination is 0 in the compiled sums) and repetition.
+/// A copy: the loops run over source and destination, the sums over the source alone.
 #[derive(Debug, Clone)]
 struct Gather {
     from: Source,
@@ -274,11 +274,6 @@ impl Program {
     /// Buffers of the right sizes.
     pub fn buffers(&self) -> Buffers {
         Buffers(self.buffer_lengths.iter().map(|&n| vec![0.0; n]).collect())
-    }
-
-    /// Numbers that the buffers hold.
-    pub fn buffer_entries(&self) -> usize {
-        self.buffer_lengths.iter().sum()
     }
 
     /// Copies what is needed of constant operands; `operand` as for [`Program::run`].

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use convstat_tensor::linalg::{
-    cholesky, condition_number, eigh, gram, lstsq, pivoted_cholesky, psd_root, qr, qr_r, rank, solve_upper, solve_upper_transposed, svd,
+    cholesky, condition_number, eigh, gram, lstsq, pivoted_cholesky, psd_root, qr, qr_r, rank, solve_upper,
+    solve_upper_transposed, svd,
 };
 use convstat_tensor::{
     TensorError, einsum, fold, hosvd, inner, kronecker, kronecker_sum, multi_mode_dot, norm, outer, unfold,
@@ -220,7 +221,7 @@ fn pivoted_cholesky_finds_the_rank() {
     // The condition of a triangle in the 1-norm, from its inverse.
     let r = cholesky(&(gram(&matrix(9, 5, 4).view())).view()).unwrap();
     let inverse = solve_upper(&r.view(), &Array2::eye(5).view());
-    let norm_1 = |m: &Array2<f64>| -> f64 { 
+    let norm_1 = |m: &Array2<f64>| -> f64 {
         m.columns().into_iter().map(|c| c.iter().map(|v| v.abs()).sum()).fold(0.0, f64::max)
     };
     let (exact, estimate) = (norm_1(&r) * norm_1(&inverse), condition_number(&r.view()).unwrap());

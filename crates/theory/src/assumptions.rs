@@ -52,14 +52,6 @@ impl Assumptions {
         self.list.push(Assumption { text: text.into(), holds: holds.into() });
         self
     }
-
-    /// False if one fails, none if one cannot be known and none fails.
-    pub fn hold(&self) -> Option<bool> {
-        if self.list.iter().any(|a| a.holds == Some(false)) {
-            return Some(false);
-        }
-        self.list.iter().all(|a| a.holds == Some(true)).then_some(true)
-    }
 }
 
 /// The circumstances that assumptions are held against.

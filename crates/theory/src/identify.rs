@@ -11,7 +11,7 @@ pub struct Identification {
     pub features: usize,
     /// Rank of `Σ_Z`.
     pub rank: usize,
-    /// `rank J` at a generic point.
+    /// `rank J` at the point looked at.
     pub tangent_dimension: usize,
     /// `rank(Σ_Z^{1/2} J)` there.
     pub identified_dimension: usize,

@@ -106,13 +106,19 @@ pub fn n_for_explicit(bound: &ExplicitBound, sigma: f64, target: f64, scale: f64
     })
 }
 
-/// Smallest n at which the literature bound (Frobenius) is at most `target` and its condition holds, with the unknown
-/// constants as given.
-pub fn n_for_literature(bound: &LiteratureBound, sigma: f64, target: f64) -> Result<Option<f64>> {
+/// Smallest n at which the literature bound (Frobenius) is at most `target`, its condition holds and its probability is
+/// at least `confidence`, with the unknown constants as given; `None` where its `δ` never gives that probability.
+pub fn n_for_literature(
+    bound: &LiteratureBound,
+    sigma: f64,
+    target: f64,
+    confidence: f64,
+) -> Result<Option<f64>> {
     positive("target error", target)?;
+    check_confidence(confidence)?;
     smallest_n(|n| {
         let b = literature_bound(bound, sigma, n)?;
-        Ok(b.condition_holds && b.error <= target)
+        Ok(b.condition_holds && b.error <= target && b.probability >= confidence)
     })
 }
 

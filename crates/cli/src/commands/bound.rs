@@ -135,7 +135,11 @@ fn at(all: &Evaluated, size: u64) -> Result<AtN, Failure> {
         e.error = f64::INFINITY;
         e.condition_holds = false;
     }
-    let l = literature_bound(&all.literature, sigma, n)?;
+    let mut l = literature_bound(&all.literature, sigma, n)?;
+    if c.outputs > 1 || !c.law.gaussian {
+        l.error = f64::INFINITY;
+        l.condition_holds = false;
+    }
     let finite_n = all.risk.finite_n(n).filter(|_| c.law.is_iid_gaussian());
     Ok(AtN {
         n: size,

@@ -13,7 +13,9 @@ const FIRST_DAMPING: f64 = 1e-3;
 /// Damping never falls below this share, so that the gauge directions keep a positive pivot.
 const LEAST_DAMPING: f64 = 1e-13;
 /// Damping of the gauge directions, times the gradient over the size of the parameters.
-const GAUGE: f64 = 2.0;
+const GAUGE: f64 = 8.0;
+/// A curvature below this share of the largest, downwards, makes a saddle.
+const SADDLE: f64 = 1e-6;
 /// Tenfold increases of the damping before a matrix counts as not finite.
 const MOST_RETRIES: usize = 12;
 /// A step that promises more than this share of the residual variance is not tested for convergence.
@@ -43,32 +45,38 @@ pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: 
         problem.curvature(&at.dual, parameters, &mut damped.curvature);
         // Directions of the gauge have a curvature of the size of the gradient, of any sign.
         let gauge = (square(&at.gradient) / square(parameters)).sqrt();
+        let least_damping = LEAST_DAMPING * largest;
+        let mut rejected = false;
         loop {
-            damping = damping.max(LEAST_DAMPING * largest);
-            let Some(used) = damped.solve(&at, damping, gauge) else {
+            damping = damping.max(least_damping);
+            let Some((used, is_newton)) = damped.solve(&at, damping, gauge) else {
                 break 'outer Termination::Stalled;
             };
             // Decrease that the quadratic model promises (Madsen, Nielsen & Tingleff 2004, eq. 3.14, doubled).
             let promised: f64 = damped.step.iter().zip(&at.gradient).map(|(s, g)| s * (used * s + g)).sum();
             let variance = (objective + sample.rss()) / sample.observations().max(1.0);
-            if promised <= NEAR * variance && damping > LEAST_DAMPING * largest && growth <= 2.0 {
-                // A damped step may promise little far from an optimum.
+            let tolerated = negligible(sample, objective, limits.tolerance_near(objective, variance))
+                .max(rounding(sample, objective));
+            if promised <= tolerated.max(NEAR * variance) && damping > least_damping && !rejected {
+                // A damped step may promise little far from an optimum: only one without damping tells.
                 damping = 0.0;
                 continue;
             }
+            if promised <= rounding(sample, objective) && rejected {
+                break 'outer Termination::Stalled;
+            }
             trial.iter_mut().zip(parameters.iter().zip(&damped.step)).for_each(|(t, (p, s))| *t = p + s);
             let trial_objective = problem.objective(&trial);
-            let least = negligible(sample, objective, limits.tolerance_near(objective, variance));
-            if promised <= least.max(rounding(sample, objective)) {
+            if promised <= tolerated && !rejected {
                 // The last step costs nothing more.
                 if trial_objective < objective {
                     parameters.copy_from_slice(&trial);
                     objective = trial_objective;
                 }
-                break 'outer Termination::Converged;
-            }
-            if promised <= f64::EPSILON * objective {
-                break 'outer Termination::Stalled;
+                // Without Newton's matrix the point may be a saddle.
+                let least = SADDLE * largest + 8.0 * GAUGE * gauge;
+                let is_minimum = is_newton || damped.is_convex(&at, least);
+                break 'outer if is_minimum { Termination::Converged } else { Termination::Stalled };
             }
             let gain = (objective - trial_objective) / promised;
             if gain > 0.0 {
@@ -78,6 +86,7 @@ pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: 
                 growth = 2.0;
                 break;
             }
+            rejected = true;
             damping *= growth;
             growth *= 2.0;
             if !damping.is_finite() || growth > 1e12 {
@@ -106,29 +115,32 @@ impl Damped {
     }
 
     /// Newton's step `(normal − curvature + damping I)^{-1} gradient` where that matrix is positive definite, else
-    /// without the curvature; the damping used, none if nothing is finite.
-    fn solve(&mut self, at: &Linearised, damping: f64, gauge: f64) -> Option<f64> {
+    /// without the curvature; the damping used and whether it is Newton's, none if nothing is finite.
+    fn solve(&mut self, at: &Linearised, damping: f64, gauge: f64) -> Option<(f64, bool)> {
         let with_gauge = damping.max(GAUGE * gauge);
         self.matrix.assign(&at.normal);
         self.matrix -= &self.curvature;
         if self.factor(&at.gradient, with_gauge) {
-            return Some(with_gauge);
+            return Some((with_gauge, true));
         }
-        self.solve_normal(at, damping).then_some(damping)
-    }
-
-    /// `(normal + damping I)^{-1} gradient`, with more damping if rounding makes the matrix indefinite; false if it is
-    /// not finite.
-    fn solve_normal(&mut self, at: &Linearised, damping: f64) -> bool {
+        // More damping if rounding makes the normal matrix indefinite.
         let mut damping = damping;
         for _ in 0..MOST_RETRIES {
             self.matrix.assign(&at.normal);
             if self.factor(&at.gradient, damping) {
-                return true;
+                return Some((damping, false));
             }
             damping *= 10.0;
         }
-        false
+        None
+    }
+
+    /// Whether Newton's matrix has no eigenvalue below `−least`.
+    fn is_convex(&mut self, at: &Linearised, least: f64) -> bool {
+        self.matrix.assign(&at.normal);
+        self.matrix -= &self.curvature;
+        self.matrix.diag_mut().mapv_inplace(|v| v + least);
+        cholesky_in_place(&mut self.matrix).is_ok()
     }
 
     fn factor(&mut self, gradient: &[f64], damping: f64) -> bool {

@@ -76,7 +76,7 @@ fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
             let t = ExplicitBound::t_for(1.0 - level).ok()?;
             let (mut over, mut total) = (0usize, 0usize);
             for c in cells {
-                let bound = ExplicitBound { width: (c.theory.delta + 3.0 * c.theory.delta_se).sqrt(), t };
+                let bound = ExplicitBound { width: c.theory.width, t };
                 let value = explicit_bound(&bound, data.sigma, c.n as f64).ok()?;
                 over += c.errors_pred.iter().filter(|e| **e > value.error).count();
                 total += c.errors_pred.len();

@@ -55,7 +55,7 @@ pub fn draw_compressed(
     let rows = n.min(rank as u64) as usize;
     let mut t = Array2::zeros((rows, rank));
     for i in 0..rows {
-        t[[i, i]] = chi_squared(n - i as u64, rng).sqrt();
+        t[[i, i]] = chi_squared((n - i as u64) as f64, rng).sqrt();
         for j in i + 1..rank {
             t[[i, j]] = StandardNormal.sample(rng);
         }
@@ -66,13 +66,13 @@ pub fn draw_compressed(
         let e: f64 = StandardNormal.sample(noise_rng);
         *v += sigma * e;
     });
-    let left = (n - rows as u64) * outputs as u64;
-    let rss = if left == 0 { 0.0 } else { sigma * sigma * chi_squared(left, noise_rng) };
+    let left = (n - rows as u64) as f64 * outputs as f64;
+    let rss = if left == 0.0 { 0.0 } else { sigma * sigma * chi_squared(left, noise_rng) };
     Sample { z, y, rss, n: n as f64 }
 }
 
 /// A draw of `χ²_k`, `k ≥ 1`.
-fn chi_squared(k: u64, rng: &mut impl Rng) -> f64 {
+fn chi_squared(k: f64, rng: &mut impl Rng) -> f64 {
     // Positive degrees of freedom are always valid.
-    ChiSquared::new(k as f64).map_or(f64::NAN, |law| law.sample(rng))
+    ChiSquared::new(k).map_or(f64::NAN, |law| law.sample(rng))
 }
