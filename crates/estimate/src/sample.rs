@@ -83,8 +83,11 @@ impl Sample {
         self.y.iter().map(|v| v * v).sum::<f64>() + self.rss
     }
 
-    /// The QR-compressed sample with the same objective.
+    /// The QR-compressed sample with the same objective; the sample itself where it has no more rows than features.
     pub fn compressed(&self) -> Result<Self> {
+        if self.z.nrows() <= self.features() {
+            return Ok(self.clone());
+        }
         let mut small = compress(self.features(), self.outputs(), self.n, |sink| {
             for (z, y) in self.z.axis_chunks_iter(Axis(0), BLOCK).zip(self.y.axis_chunks_iter(Axis(0), BLOCK))
             {

@@ -83,12 +83,16 @@ pub(crate) fn spectral_start(problem: &mut LeastSquares) -> Result<Vec<f64>> {
     };
     let pilot = pilot(sample)?;
     let first = aligned(problem, &pilot)?;
+    // Fewer compressed rows than features: the second moment is singular and the pilot far from W, whose unfolding of low
+    // rank may be found all the same.
+    if sample.z.nrows() >= sample.features() || sample.n <= sample.features() as f64 {
+        return Ok(first);
+    }
     let Ok(Some(relaxed)) = problem.structure().relaxed() else { return Ok(first) };
     // The stage is optional: not where it is much larger than the structure.
     if relaxed.naive_parameters() > RELAXED_SIZE * problem.structure().naive_parameters() {
         return Ok(first);
     }
-    // Where the pilot is far from W (a singular second moment, few rows), its unfolding of low rank need not be.
     let mut wider = LeastSquares::new(&relaxed, sample)?;
     let mut parameters = aligned(&mut wider, &pilot)?;
     let limits = Limits { max_iterations: RELAXED_ITERATIONS, tolerance: RELAXED_TOLERANCE, rival: None };

@@ -1,0 +1,94 @@
+//! The parts that a replicate is made of.
+
+use convstat::estimate::{Sample, compress};
+use convstat::prelude::*;
+use convstat::runner::stream;
+use convstat::study::designs::normal_exact::draw_compressed;
+use divan::{Bencher, black_box};
+use ndarray::{Array2, Axis, concatenate};
+use rand_distr::{Distribution, StandardNormal};
+
+fn main() {
+    if let Err(e) = convstat::tensor::blas::single_thread() {
+        eprintln!("{e}");
+        std::process::exit(2);
+    }
+    divan::main();
+}
+
+/// Setting S4 of THEORY §5, K = 3.
+fn setting() -> (Geometry, Structure, Array2<f64>) {
+    let spec = GeometrySpec {
+        input: vec![8, 8, 3],
+        kernel: vec![3, 3, 3],
+        pool: Some(vec![3, 3, 1]),
+        ..GeometrySpec::default()
+    };
+    let geometry = Geometry::new(&spec).unwrap();
+    let structure = StructureSpec::parse("{ kind = \"cnn\", kernels = 3 }").unwrap();
+    let structure = structure.build(&geometry.output_modes(1)).unwrap();
+    let root = psd_root(&geometry.second_moment().unwrap().view()).unwrap();
+    (geometry, structure, root)
+}
+
+fn normals(rows: usize, cols: usize, key: &str) -> Array2<f64> {
+    let mut rng = stream(1, "bench", key, 0);
+    Array2::from_shape_simple_fn((rows, cols), || StandardNormal.sample(&mut rng))
+}
+
+fn sample(n: u64) -> (Structure, Sample) {
+    let (_, structure, root) = setting();
+    let w = structure.coefficient_matrix(&structure.generic_point()).unwrap();
+    let (mut rng, mut noise) = (stream(1, "z", "", 0), stream(1, "y", "", 0));
+    let sample = draw_compressed(&root, &w, 1.0, n, &mut rng, &mut noise);
+    (structure, sample)
+}
+
+#[divan::bench]
+fn normal_variates_100_000(bencher: Bencher) {
+    let mut rng = stream(1, "bench", "variates", 0);
+    let mut block = vec![0.0f64; 100_000];
+    bencher.counter(divan::counter::ItemsCount::new(block.len())).bench_local(|| {
+        block.iter_mut().for_each(|v| *v = StandardNormal.sample(&mut rng));
+        black_box(block[0])
+    });
+}
+
+#[divan::bench]
+fn windows_128_inputs(bencher: Bencher) {
+    let (geometry, ..) = setting();
+    let (windows, x) = (geometry.windows(), normals(192, 128, "x"));
+    bencher.bench_local(|| windows.apply(&x.view()));
+}
+
+#[divan::bench]
+fn compression_4267_rows(bencher: Bencher) {
+    let all = concatenate![Axis(1), normals(4267, 108, "z"), normals(4267, 1, "y")];
+    bencher.bench_local(|| {
+        compress(108, 1, 4267.0, |sink| {
+            all.axis_chunks_iter(Axis(0), 128).try_for_each(|block| sink.add(&block.t()))
+        })
+        .unwrap()
+    });
+}
+
+#[divan::bench(args = [10_000, 1_000_000_000])]
+fn exact_law(bencher: Bencher, n: u64) {
+    let (_, structure, root) = setting();
+    let w = structure.coefficient_matrix(&structure.generic_point()).unwrap();
+    let (mut rng, mut noise) = (stream(1, "z", "", 0), stream(1, "y", "", 0));
+    bencher.bench_local(|| draw_compressed(&root, &w, 1.0, n, &mut rng, &mut noise));
+}
+
+#[divan::bench(args = [267, 4267])]
+fn fit_s4_spectral(bencher: Bencher, n: u64) {
+    let (structure, sample) = sample(n);
+    bencher.bench_local(|| fit(&structure, &sample, &FitOptions::default(), None, || 0.0).unwrap());
+}
+
+#[divan::bench]
+fn tangent_risk_s4(bencher: Bencher) {
+    let (_, structure, root) = setting();
+    let point = structure.generic_point();
+    bencher.bench_local(|| TangentRisk::new(&structure, &point, &root).unwrap());
+}
