@@ -9,9 +9,9 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use crate::{EstimateError, Result, Sample};
 
-/// Gram + Cholesky loses `cond(R)²` of the precision; above this condition number of `R` (estimated in the 1-norm) the pass is
-/// repeated with blocked QR, so that at least half the digits remain.
-const MAX_CONDITION: f64 = 1e4;
+/// Gram + Cholesky loses `cond(R)²` of the precision; above this condition number of `R` (estimated in the 1-norm, which
+/// is up to `√D` times the 2-norm's) the pass is repeated with blocked QR, so that six digits remain.
+const MAX_CONDITION: f64 = 1e5;
 
 /// Pivots of a Gram matrix below this share of the largest, for each feature, are rounding.
 const RANK_TOLERANCE: f64 = 16.0 * f64::EPSILON;
@@ -84,16 +84,22 @@ impl Compressor {
             State::Gram(mut gram) => {
                 symmetrise(&mut gram);
                 let total: f64 = (d..gram.nrows()).map(|i| gram[[i, i]]).sum();
-                let (z, c) = match cholesky(&gram.slice(s![..d, ..d])) {
-                    Ok(r) if condition_number(&r.view())? <= MAX_CONDITION => {
-                        let c = solve_upper_transposed(&r.view(), &gram.slice(s![..d, d..]));
-                        (r, c)
-                    }
-                    Ok(_) | Err(TensorError::NotPositiveDefinite { .. }) => {
-                        let Some(reduced) = of_lower_rank(&gram, d)? else { return Ok(None) };
-                        reduced
-                    }
+                let regular = match cholesky(&gram.slice(s![..d, ..d])) {
+                    Ok(r) => Some(r),
+                    Err(TensorError::NotPositiveDefinite { .. }) => None,
                     Err(e) => return Err(e.into()),
+                };
+                // A failed attempt is let go before the next one takes as much memory.
+                let regular = match regular {
+                    Some(r) if condition_number(&r.view())? <= MAX_CONDITION => Some(r),
+                    _ => None,
+                };
+                let (z, c) = if let Some(r) = regular {
+                    let c = solve_upper_transposed(&r.view(), &gram.slice(s![..d, d..]));
+                    (r, c)
+                } else {
+                    let Some(reduced) = of_lower_rank(&gram, d)? else { return Ok(None) };
+                    reduced
                 };
                 let explained: f64 = c.iter().map(|v| v * v).sum();
                 if total - explained < MIN_RESIDUAL * total {

@@ -86,19 +86,42 @@ impl Linearised {
     }
 }
 
+/// How the rows of a problem are divided.
+#[derive(Debug, Clone, Copy)]
+struct Blocks {
+    /// Rows of a block.
+    rows: usize,
+    count: usize,
+    /// Blocks that are worked on at a time.
+    lanes: usize,
+}
+
+impl Blocks {
+    fn new(structure: &Structure, rows: usize) -> Self {
+        let width = structure.features() + structure.outputs() * structure.naive_parameters();
+        let block = (BLOCK_ENTRIES / width.max(1)).max(LEAST_ROWS).min(rows).max(1);
+        let count = rows.div_ceil(block).max(1);
+        Self { rows: block, count, lanes: count.min(LANES) }
+    }
+}
+
+/// Numbers that a fit of `rows` rows holds besides them: blocks of rows with their Jacobians and sums, and the solver's
+/// matrices.
+pub fn fit_entries(structure: &Structure, rows: usize) -> f64 {
+    let Blocks { rows: block, lanes, .. } = Blocks::new(structure, rows);
+    let (p, m) = (structure.naive_parameters() as f64, structure.outputs() as f64);
+    let width = structure.features() as f64 + m * p;
+    lanes as f64 * (2.0 * block as f64 * width + p * p) + 3.0 * p * p
+}
+
 impl<'a> LeastSquares<'a> {
     /// The problem; plans and memory are made here.
     ///
     /// # Errors
     /// Memory over the limit.
     pub fn new(structure: &'a Structure, source: &'a dyn Rows) -> Result<Self> {
-        let rows = source.rows();
         let (outputs, parameters) = (structure.outputs(), structure.naive_parameters());
-        let width = structure.features() + outputs * parameters;
-        let fitting = (BLOCK_ENTRIES / width.max(1)).max(LEAST_ROWS);
-        let block = fitting.min(rows).max(1);
-        let blocks = rows.div_ceil(block).max(1);
-        let lanes = blocks.min(LANES);
+        let Blocks { rows: block, count: blocks, lanes } = Blocks::new(structure, source.rows());
         memory::check("the Jacobians of the blocks of rows", &[lanes, block * outputs, parameters])?;
         memory::check("the normal equations of the blocks of rows", &[lanes, parameters, parameters])?;
         let lane = |_| {

@@ -20,7 +20,7 @@ pub use compress::{Compressor, compress};
 pub use error::EstimateError;
 pub use fit::{Fit, FitOptions, SingleFit, fit};
 pub use inference::Inference;
-pub use least_squares::{LeastSquares, Linearised};
+pub use least_squares::{LeastSquares, Linearised, fit_entries};
 pub use rows::{RowMemory, Rows, WindowedSample};
 pub use sample::{Sample, design_times};
 pub use solvers::{SolverKind, Termination};

@@ -2,7 +2,9 @@
 
 use convstat_cnn::{Factors, Structure};
 use convstat_tensor::algebra::{entries, shaped};
-use convstat_tensor::linalg::{cholesky, eigh, gram, lstsq, solve_upper, solve_upper_transposed, svd};
+use convstat_tensor::linalg::{
+    cholesky_in_place, eigh, gram, lstsq, solve_upper, solve_upper_transposed, svd,
+};
 use convstat_tensor::memory;
 use ndarray::{Array1, Array2, ArrayD, ArrayView1, ArrayView2, IxDyn, s};
 use serde::{Deserialize, Serialize};
@@ -52,8 +54,10 @@ fn pilot(sample: &Sample) -> Result<Array1<f64>> {
     memory::check("the normal equations of the pilot", &[side, side])?;
     let mut normal = gram(&if few { sample.z.t() } else { sample.z.view() });
     normal.diag_mut().mapv_inplace(|v| v + lambda);
-    let r = cholesky(&normal.view())?;
-    let solve = |b: &ArrayView2<f64>| solve_upper(&r.view(), &solve_upper_transposed(&r.view(), b).view());
+    // The solves read the upper triangle alone.
+    cholesky_in_place(&mut normal)?;
+    let solve =
+        |b: &ArrayView2<f64>| solve_upper(&normal.view(), &solve_upper_transposed(&normal.view(), b).view());
     let w = if few {
         sample.z.t().dot(&solve(&sample.y.view()))
     } else {

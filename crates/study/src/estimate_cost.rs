@@ -1,8 +1,10 @@
 //! What a study will cost, before it runs.
 
+use convstat_estimate::fit_entries;
+
 use crate::Result;
-use crate::plan::Plan;
-use crate::replicate::run_replicate;
+use crate::plan::{Plan, SettingContext};
+use crate::replicate::{is_windowed, run_replicate};
 
 /// Bytes a replicate takes in the store, measured on Snappy-compressed parts.
 const BYTES_A_ROW: f64 = 60.0;
@@ -42,7 +44,8 @@ pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
         let df = setting.structure.df()?;
         let mcse = 1.0 / (2.0 * df as f64 * replicates as f64).sqrt();
         cost.relative_mcse = (cost.relative_mcse.0.min(mcse), cost.relative_mcse.1.max(mcse));
-        cost.memory_a_thread = cost.memory_a_thread.max(memory(setting));
+        let largest = plan.cells.iter().filter(|c| c.setting == s).map(|c| c.n).max().unwrap_or(1);
+        cost.memory_a_thread = cost.memory_a_thread.max(memory(setting, largest));
         for d in 0..plan.file.design.len() {
             for (e, estimator) in plan.file.estimator.iter().enumerate() {
                 let cells: Vec<_> =
@@ -64,11 +67,20 @@ pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
     Ok(cost)
 }
 
-/// Bytes that one replicate holds at its peak: blocks of inputs and features, the Gram matrix, its
-/// factor and a scratch copy, the Jacobian, its product with the sample, and the normal equations.
-fn memory(setting: &crate::plan::SettingContext) -> f64 {
+/// Bytes that one replicate holds at its peak: its inputs and blocks, and the larger of its compression (the Gram matrix, a
+/// factor and the result) and its fit (the sample, the normal equations of the pilot, the blocks of the solver); or the
+/// inputs and the blocks where the features are made as they are needed.
+fn memory(setting: &SettingContext, n: u64) -> f64 {
     let (d, m) = (setting.structure.features() as f64, setting.structure.outputs() as f64);
-    let params = setting.structure.naive_parameters() as f64;
-    let block = 128.0 * (2.0 * setting.geometry.inputs() as f64 + 3.0 * d);
-    8.0 * (block + 3.0 * (d + m).powi(2) + 2.0 * d * m * params + 3.0 * params * params)
+    // The tangent space of the truth, and its image.
+    let tangent = setting.dimension as f64 * m * (d + setting.geometry.inputs() as f64);
+    let block = 128.0 * (setting.geometry.inputs() as f64 * 3.0 + 3.0 * d);
+    if is_windowed(setting, n) {
+        let fit = fit_entries(&setting.structure, n as usize) + 24.0 * 16.0 * d;
+        return 8.0 * (tangent + n as f64 * (setting.geometry.inputs() as f64 + m) + block.max(fit));
+    }
+    let rows = setting.structure.features().min(usize::try_from(n).unwrap_or(usize::MAX));
+    let compression = block + 3.0 * (d + m).powi(2);
+    let fit = 2.0 * d * rows as f64 + fit_entries(&setting.structure, rows);
+    8.0 * (tangent + compression.max(fit))
 }

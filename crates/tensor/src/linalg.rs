@@ -308,11 +308,10 @@ pub fn pivoted_cholesky(a: &ArrayView2<f64>, tolerance: f64) -> Result<(Array2<f
         return Err(TensorError::Lapack { routine: "dpstrf", info });
     }
     let rank = if info == 0 { n } else { rank as usize };
-    let mut upper = r.slice(s![..rank, ..]).to_owned();
     for i in 0..rank {
-        upper.slice_mut(s![i, ..i]).fill(0.0);
+        r.slice_mut(s![i, ..i]).fill(0.0);
     }
-    Ok((upper, pivots.into_iter().map(|p| p as usize - 1).collect()))
+    Ok((r.slice_move(s![..rank, ..]), pivots.into_iter().map(|p| p as usize - 1).collect()))
 }
 
 /// Solves `RᵀR x = b` in place from the factor of [`cholesky`].
