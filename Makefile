@@ -1,11 +1,12 @@
 # make figures: set-up, build, studies, figures. make test: set-up, format, lints, documentation, tests.
-# Both are safe to repeat and say what they do.
+# make bench: micro benchmarks, and rivals on the same data (Python, downloads PyTorch).
+# All are safe to repeat and say what they do.
 
 STUDIES := cnn-rate kr-ratio collapse bounds coverage tucker-rate cp-rate tt-rate deep dependence tails efficient-kernels
 RUNS ?= runs
 CONVSTAT := target/release/convstat
 
-.PHONY: all figures test setup build lint doc clean
+.PHONY: all figures test setup build lint doc bench clean
 
 all: figures
 
@@ -39,6 +40,19 @@ test: setup lint doc
 	@echo "== tests"
 	cargo test --release --workspace --locked --doc
 	cargo test --release --workspace --locked --lib --bins --tests
+
+.bench/done: benches/requirements.txt
+	python3 -m venv .bench
+	.bench/bin/pip install --quiet --requirement benches/requirements.txt
+	@touch $@
+
+bench: build .bench/done
+	@echo "== micro benchmarks"
+	cargo bench --package convstat --bench micro
+	@echo "== convstat and rivals on the same data"
+	@fits=$$(cargo bench --no-run --message-format=json --package convstat --bench fits 2>/dev/null \
+		| .bench/bin/python -c "import json, sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])"); \
+	.bench/bin/python benches/rivals.py $$fits $(CONVSTAT) docs/performance.md
 
 clean:
 	cargo clean

@@ -1,8 +1,9 @@
 """convstat and its rivals on the same data, one after the other in one run; prints ratios and the objective each reached.
 
-    python benches/rivals.py FITS CONVSTAT OUT.md [--quick]
+    python benches/rivals.py FITS CONVSTAT docs/performance.md [--quick]
 
-FITS is the program of benches/fits.rs, CONVSTAT the command line. All times are of one thread, arrays in memory.
+FITS is the program of benches/fits.rs, CONVSTAT the command line; the tables replace what stands below "## Measured". All
+times are of one thread, arrays in memory.
 """
 
 import json
@@ -177,6 +178,8 @@ def main():
     report(out, rows, studies)
 
 
+MARK = "## Measured\n"
+
 STUDY = """[study]
 name = "bench"
 seed = 1
@@ -236,7 +239,8 @@ def report(path, rows, studies):
     ]
     for design, n, r, one, two in studies:
         text.append(f"| {design} | {n:.0e} | {r} | {1e3 * one / r:.2f} | {one / two:.2f} |")
-    open(path, "w").write("\n".join(text) + "\n")
+    before = open(path).read().split(MARK)[0] if os.path.exists(path) else ""
+    open(path, "w").write(before + MARK + "\n" + "\n".join(text) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,16 +3,26 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static STOP: AtomicBool = AtomicBool::new(false);
+static STORED: AtomicBool = AtomicBool::new(false);
 
 /// Installs the handler; a second signal ends the process at once (exit code 130).
 pub fn install() {
     // It fails only if a handler is installed already, which then serves.
     let _ = ctrlc::set_handler(|| {
+        if STORED.load(Ordering::SeqCst) {
+            eprintln!("\nall replicates are stored; the same command goes on from here");
+            std::process::exit(3);
+        }
         if STOP.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
         eprintln!("\nfinishing the replicates in flight; press Ctrl-C again to stop at once");
     });
+}
+
+/// All results are stored: from now on a signal ends the process at once.
+pub fn all_stored() {
+    STORED.store(true, Ordering::SeqCst);
 }
 
 /// Whether a signal has come.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use convstat_runner::{
     Digest, Execution, FORMAT_VERSION, Manifest, Outcome, Provenance, RunDir, RunnerError, Table, Task,
-    execute, thread_pool,
+    execute, interrupt, thread_pool,
 };
 use convstat_tensor::blas;
 
@@ -125,6 +125,7 @@ pub fn run(study: &Study, out: &Path, threads: usize) -> Result<RunReport> {
         checks: Vec::new(),
     };
     if !execution.interrupted {
+        interrupt::all_stored();
         let (summary, checks) = thread_pool(threads)?.install(|| summarise(study, &run))?;
         (report.summary, report.checks) = (Some(summary), checks);
     }
