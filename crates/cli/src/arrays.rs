@@ -107,6 +107,24 @@ pub fn check_distinct(options: &[(&str, Option<&Path>)]) -> Result<(), Failure> 
     Ok(())
 }
 
+/// Fails if an output would replace an input.
+pub fn check_kept(inputs: &[&str], outputs: &[(&str, Option<&Path>)]) -> Result<(), Failure> {
+    for (option, path) in outputs {
+        let Some(path) = path else { continue };
+        let real = |p: &Path| p.canonicalize().unwrap_or_else(|_| p.to_owned());
+        let same = |input: &&&str| {
+            let stem =
+                input.rsplit_once(".npz:").map_or((**input).to_owned(), |(stem, _)| format!("{stem}.npz"));
+            real(Path::new(&stem)) == real(path)
+        };
+        if let Some(input) = inputs.iter().find(same) {
+            return Err(Failure::new(format!("{option} {} would replace the input {input}", path.display()))
+                .help("give the output another file"));
+        }
+    }
+    Ok(())
+}
+
 /// Fails now, not after the work, if a file cannot be written.
 pub fn check_writable(path: &Path) -> Result<(), Failure> {
     match File::options().create(true).append(true).open(path) {

@@ -123,7 +123,10 @@ pub fn fit(
     for &start in &options.starts {
         let mut parameters = match start {
             Start::Spectral => spectral_start(&mut problem)?,
-            Start::Random => structure.flatten(&structure.random_point(&mut normal))?,
+            Start::Random => {
+                let point = structure.flatten(&structure.random_point(&mut normal))?;
+                scaled(&mut problem, point)
+            }
             Start::Oracle => structure.flatten(truth.ok_or(EstimateError::BadOption {
                 option: "starts",
                 value: "oracle".to_owned(),
@@ -135,6 +138,17 @@ pub fn fit(
         ends.push((parameters, start, end));
     }
     choose(&problem, &ends)
+}
+
+/// The point with fitted values of the size of the responses, so that a fit does not depend on units.
+fn scaled(problem: &mut LeastSquares, mut point: Vec<f64>) -> Vec<f64> {
+    let size = problem.fitted_size(&point);
+    let operands = problem.structure().owners().len() as f64;
+    let factor = (problem.rows().sum_of_squares() / size).powf(0.5 / operands);
+    if factor.is_finite() && factor > 0.0 {
+        point.iter_mut().for_each(|v| *v *= factor);
+    }
+    point
 }
 
 /// The best of the ends, the first listed among equals.

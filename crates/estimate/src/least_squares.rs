@@ -167,6 +167,15 @@ impl<'a> LeastSquares<'a> {
         self.lanes.iter().map(|l| l.sums.objective).sum()
     }
 
+    /// `‖Z W‖²`.
+    pub fn fitted_size(&mut self, parameters: &[f64]) -> f64 {
+        self.over_blocks(|lane, z, _| {
+            lane.product.predict(z, parameters, &mut lane.residual);
+            lane.sums.objective += lane.residual.iter().map(|r| r * r).sum::<f64>();
+        });
+        self.lanes.iter().map(|l| l.sums.objective).sum()
+    }
+
     /// Objective and normal equations of factor `factor`, or of all factors.
     pub fn linearise(&mut self, parameters: &[f64], factor: Option<usize>, into: &mut Linearised) {
         let columns = factor.map_or(0..parameters.len(), |f| self.lanes[0].product.columns(f));

@@ -190,3 +190,18 @@ fn many_rows_in_blocks_are_the_compressed_problem() {
     assert!((&one.w - &small.w).iter().all(|d| d.abs() < 1e-6));
     assert_eq!(one.w, two.w);
 }
+
+#[test]
+fn a_fit_does_not_depend_on_units() {
+    convstat_tensor::blas::single_thread().unwrap();
+    let structure = build("{ einsum = \"ar,br,cr->abc\", sizes = { r = 2 } }", &[4], &[3, 5], 1);
+    let (sample, _) = draw(&structure, 120, 1.0, 6);
+    let options = FitOptions { starts: vec![Start::Random; 3], ..FitOptions::default() };
+    let objective = |scale: f64| {
+        let scaled = Sample::new(sample.z.clone(), &sample.y * scale).unwrap();
+        fit(&structure, &scaled, &options, None, normals(2)).unwrap().best.objective / (scale * scale)
+    };
+    for scale in [1e-8, 1e8] {
+        assert!((objective(scale) / objective(1.0) - 1.0).abs() < 1e-7, "{scale}");
+    }
+}

@@ -57,7 +57,8 @@ impl Ranged for Axis {
 
 impl ValueFormatter<f64> for Axis {
     fn format_ext(&self, value: &f64) -> String {
-        label(*value, self.log)
+        let range = self.range.range();
+        label(*value, self.log, range.end - range.start)
     }
 }
 
@@ -68,7 +69,13 @@ fn linear_range(values: &[f64]) -> (f64, f64) {
     if !high.is_finite() || !low.is_finite() {
         return (0.0, 1.0);
     }
-    let span = if high > low { high - low } else { high.abs().max(1.0) };
+    let span = if high > low {
+        high - low
+    } else if high == 0.0 {
+        1.0
+    } else {
+        high.abs()
+    };
     let start = if low >= 0.0 && low < 0.6 * high { 0.0 } else { low - 0.06 * span };
     (start, high + 0.06 * span)
 }
@@ -97,9 +104,14 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     decades.into_iter().flat_map(between).filter(inside).collect()
 }
 
-fn label(value: f64, log: bool) -> String {
+/// The label of a tick on an axis over `span`.
+fn label(value: f64, log: bool, span: f64) -> String {
     if !log {
-        let text = format!("{:.4}", value + 0.0);
+        let digits = (2.0 - span.log10().floor()).clamp(0.0, 15.0) as usize;
+        let text = format!("{:.digits$}", value + 0.0);
+        if digits == 0 {
+            return text;
+        }
         return text.trim_end_matches('0').trim_end_matches('.').to_owned();
     }
     let exponent = value.floor();

@@ -65,6 +65,19 @@ pub enum FigureKind {
     Coverage,
 }
 
+impl FigureKind {
+    /// Its name in study files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Bounds => "bounds",
+            Self::Kernels => "kernels",
+            Self::Collapse => "collapse",
+            Self::Coverage => "coverage",
+        }
+    }
+}
+
 /// Table `[study]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -222,6 +222,11 @@ fn invert(
     let at = x + (target.ln() - y) / slope;
     // Var(ȳ)/slope² + (at − x̄)² Var(slope)/slope².
     let error = ((1.0 / total + (at - x).powi(2) / spread).sqrt() / slope).abs();
+    if error > 0.5 {
+        let mend =
+            "the error hardly falls with n around it; more replicates, or a target further from the limit";
+        return Err(StudyError::bad("target", target, mend));
+    }
     Ok(EmpiricalSampleSize {
         n: at.exp(),
         standard_error: at.exp() * error,

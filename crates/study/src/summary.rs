@@ -239,7 +239,7 @@ fn group<'a>(plan: &'a Plan, table: &Table) -> Result<HashMap<&'a str, Rows>> {
 }
 
 /// Changes when the formulas of the theory columns do.
-const THEORY_VERSION: u32 = 2;
+const THEORY_VERSION: u32 = 3;
 
 /// Under which the theory of a cell may be used again; with a truth a replicate it depends on how
 /// many there are.

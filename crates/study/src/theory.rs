@@ -79,7 +79,10 @@ pub fn cell_theory(
         } else if risks.df.is_finite() && n * setting.structure.outputs() as f64 > risks.df + 1.0 {
             let drawn = drawn_designs(plan, cell)?;
             if let Some(((frob, frob_se), (pred, pred_se))) = drawn {
-                (theory.risk_frob, theory.risk_frob_se) = (frob, frob_se);
+                // The trace is that of the identified part alone where W is not identified.
+                if risks.trace.is_finite() {
+                    (theory.risk_frob, theory.risk_frob_se) = (frob, frob_se);
+                }
                 (theory.risk_pred, theory.risk_pred_se) = (pred, pred_se);
             }
         }

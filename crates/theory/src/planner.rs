@@ -1,9 +1,12 @@
 //! How many observations a target error needs (THEORY §4.5), and risk quantiles.
 
-use statrs::distribution::{ContinuousCDF, FisherSnedecor};
+use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor};
 
 use crate::error::{TheoryError, positive};
 use crate::{ExplicitBound, LiteratureBound, Result, TangentRisk, explicit_bound, literature_bound};
+
+/// Residual degrees of freedom from which the F law is expanded about its limit, to ten digits.
+const MANY: f64 = 1e5;
 
 /// Above this many observations the planner gives up.
 const MOST: f64 = 1e18;
@@ -56,7 +59,10 @@ impl TangentRisk {
     pub fn n_for_mean(&self, norm: ErrorNorm, sigma: f64, target: f64) -> Result<f64> {
         positive("target error", target)?;
         positive("sigma", sigma)?;
-        Ok((self.df as f64 + 1.0 + sigma * sigma * self.moments(norm).0 / (target * target)).ceil())
+        let least = self.df as f64 + 1.0;
+        let n = (least + sigma * sigma * self.moments(norm).0 / (target * target)).ceil();
+        // The risk is infinite at n = df + 1.
+        Ok(if n > least { n } else { least + 1.0 })
     }
 
     /// Smallest n whose error is at most `target` with probability `confidence`.
@@ -85,12 +91,15 @@ fn quantile(trace: f64, freedom: f64, df: usize, sigma: f64, n: f64, confidence:
     if rest < 1.0 || df == 0 {
         return Ok(None);
     }
-    let law = FisherSnedecor::new(freedom, rest).map_err(|_| TheoryError::OutOfRange {
-        argument: "n",
-        value: n,
-        range: "above df",
-    })?;
-    Ok(Some((sigma * sigma * trace / rest * law.inverse_cdf(confidence)).sqrt()))
+    let outside = || TheoryError::OutOfRange { argument: "n", value: n, range: "above df" };
+    let quantile = if rest > MANY {
+        // F_{d1,d2} = (x/d1)(1 + (x − d1 + 2)/(2 d2)) + O(d2⁻²) at the same quantile x of χ²_{d1}.
+        let x = ChiSquared::new(freedom).map_err(|_| outside())?.inverse_cdf(confidence);
+        x / freedom * (1.0 + (x - freedom + 2.0) / (2.0 * rest))
+    } else {
+        FisherSnedecor::new(freedom, rest).map_err(|_| outside())?.inverse_cdf(confidence)
+    };
+    Ok(Some((sigma * sigma * trace / rest * quantile).sqrt()))
 }
 
 /// Smallest n at which the explicit bound is at most `target` (times `√λ_min(Σ_Z)`, `scale`, for the Frobenius

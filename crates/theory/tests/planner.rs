@@ -98,3 +98,16 @@ fn planned_n_is_the_smallest() {
     assert_eq!(equivariance_gap(10, 0.0).unwrap(), (64.0, 10.0));
     assert!(equivariance_gap(10, 1.0).is_err());
 }
+
+#[test]
+fn quantiles_run_on_at_any_n() {
+    let (risk, ..) = dense();
+    // Across the change from the F law to its expansion, and far beyond it.
+    let at = |n: f64| risk.quantile(ErrorNorm::Prediction, 1.0, n, 0.95).unwrap().unwrap() * n.sqrt();
+    let (before, after) = (at(100_004.0), at(100_008.0));
+    assert!((after / before - 1.0).abs() < 1e-7, "{before} {after}");
+    // √(χ²_6 at 0.95).
+    assert!((at(1e15) - 12.591_587_243_743_977f64.sqrt()).abs() < 1e-6);
+    // A target that every n meets needs one with a finite risk.
+    assert_eq!(risk.n_for_mean(ErrorNorm::Prediction, 1.0, 1e12).unwrap(), 8.0);
+}

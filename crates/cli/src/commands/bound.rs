@@ -62,7 +62,12 @@ impl Bound {
             return Ok(Status::Done);
         }
         all.print()?;
-        let show = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
+        let show = |v: Option<f64>| {
+            v.map_or_else(
+                || "-".to_owned(),
+                |v| if v < 1e-2 { format!("{v:.3e}") } else { format!("{v:.4}") },
+            )
+        };
         let yes = |b: bool| if b { "holds" } else { "fails" }.to_owned();
         let mut table = vec![
             [

@@ -9,7 +9,7 @@ use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::read_geometry;
-use crate::arrays::{check_distinct, check_writable, read, reshape, write};
+use crate::arrays::{check_distinct, check_kept, check_writable, read, reshape, write};
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
@@ -85,6 +85,8 @@ impl FitCommand {
         let geometry = self.geometry.as_deref().map(read_geometry).transpose()?;
         let x = read(&self.x, "x")?;
         let y = read(&self.y, "y")?;
+        let outputs = [("--out", self.out.as_deref()), ("--fitted", self.fitted.as_deref())];
+        check_kept(&[&self.x, &self.y], &outputs)?;
         check_distinct(&[("--out", self.out.as_deref()), ("--fitted", self.fitted.as_deref())])?;
         for path in self.out.iter().chain(&self.fitted) {
             check_writable(path)?;

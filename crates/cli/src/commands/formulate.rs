@@ -7,7 +7,7 @@ use convstat::prelude::*;
 use ndarray::{Array2, ArrayD, Axis};
 
 use super::read_geometry;
-use crate::arrays::{check_distinct, check_writable, read, reshape, write};
+use crate::arrays::{check_distinct, check_kept, check_writable, read, reshape, write};
 use crate::failure::Failure;
 use crate::output::{Status, print};
 
@@ -59,6 +59,9 @@ impl Formulate {
         for (name, array) in [("kernels", Some(&a)), ("weights", Some(&b)), ("input", x.as_ref())] {
             convstat::tensor::algebra::check_finite(name, array.into_iter().flatten())?;
         }
+        let inputs: Vec<&str> =
+            [&self.kernels, &self.weights].into_iter().chain(&self.input).map(String::as_str).collect();
+        check_kept(&inputs, &[("--out", Some(self.out.as_path())), ("--predict", self.predict.as_deref())])?;
         check_distinct(&[("--out", Some(self.out.as_path())), ("--predict", self.predict.as_deref())])?;
         if x.as_ref().is_some_and(|x| x.shape().first() == Some(&0)) {
             return Err(Failure::new(

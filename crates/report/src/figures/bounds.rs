@@ -46,8 +46,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
          root of d_M over n on a logarithmic axis, one panel a setting.",
         data.name
     );
-    let name = if data.alone { data.name.to_owned() } else { format!("{}-bounds", data.name) };
-    Ok(Some(Canvas::new(&name, &alt, size, body)))
+    Ok(Some(Canvas::new(data.name, &alt, size, body)))
 }
 
 fn panel(cells: &[CellSummary], setting: &str) -> Panel {

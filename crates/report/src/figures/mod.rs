@@ -16,10 +16,8 @@ use crate::{Canvas, Format, ReportError, Result};
 /// What a figure is drawn from.
 #[derive(Debug, Clone, Copy)]
 pub struct FigureData<'a> {
-    /// Name of the study.
+    /// Name of the figure: the study's, with the figure's kind after it where the study has several.
     pub name: &'a str,
-    /// Whether it has one figure, which then has the name of the study.
-    pub alone: bool,
     /// Standard deviation of its noise.
     pub sigma: f64,
     /// Its summary.
@@ -45,11 +43,12 @@ pub fn draw(file: &StudyFile, summary: &Summary, out: &Path, formats: &[Format])
     if wanted.is_empty() {
         wanted = vec![FigureKind::Rate, FigureKind::Bounds];
     }
-    let (name, alone) = (&file.study.name, wanted.len() == 1);
-    let data = FigureData { name, alone, sigma: file.noise.sigma, summary };
     let mut files = Vec::new();
-    for (_, figure) in FIGURES.iter().filter(|(kind, _)| wanted.contains(kind)) {
-        if let Some(canvas) = figure(&data)? {
+    for (kind, figure) in FIGURES.iter().filter(|(kind, _)| wanted.contains(kind)) {
+        let plain = wanted.len() == 1 || *kind == FigureKind::Rate;
+        let name =
+            if plain { file.study.name.clone() } else { format!("{}-{}", file.study.name, kind.name()) };
+        if let Some(canvas) = figure(&FigureData { name: &name, sigma: file.noise.sigma, summary })? {
             files.extend(canvas.save(out, formats)?);
         }
     }
