@@ -5,8 +5,8 @@
 //!   same content and no system font.
 //! * [`table`]: aligned text tables.
 
-pub mod axis;
-mod canvas;
+mod axis;
+pub mod canvas;
 pub mod error;
 pub mod figures;
 pub mod math;

@@ -5,7 +5,7 @@
 //! * [`explicit_bound`]: the Gaussian-comparison bound with every constant known (§4.2), and
 //!   [`statistical_dimension`], which it needs.
 //! * [`planner`]: the n that a target error needs, risk quantiles, and rates of the literature (§4.5).
-//! * [`identification`](fn@identification): what a singular second moment leaves identified (§3, last bullet).
+//! * [`Identification`]: what a singular second moment leaves identified (§3, last bullet).
 
 pub mod assumptions;
 pub mod bounds;
