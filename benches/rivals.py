@@ -231,7 +231,7 @@ def report(path, rows, studies):
         "|---|---|---|---|---|---|",
     ]
     for label, ours, rival, seconds, best, reached in rows:
-        text.append(f"| {label} | {1e3 * ours:.2f} | {rival} | {1e3 * seconds:.1f} | **{seconds / ours:.0f}** | {reached / best - 1:+.1e} |")
+        text.append(f"| {label} | {1e3 * ours:.2f} | {rival} | {1e3 * seconds:.1f} | **{seconds / ours:.3g}** | {reached / best - 1:+.1e} |")
     text += [
         "",
         "| design | n | replicates | ms a replicate, one thread | speed-up, two threads |",
