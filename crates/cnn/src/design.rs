@@ -71,6 +71,19 @@ fn split(output: &[char], outputs: usize) -> (&[char], &[char]) {
     output.split_at(output.len() - usize::from(outputs > 1))
 }
 
+/// Adds the labels of a factor in C order, its entries `step` apart; a label that is there already steps through both.
+fn add_targets(targets: &mut Vec<Target>, structure: &Structure, own: &[char], step: usize) {
+    let sizes = structure.sizes_of(own);
+    let mut stride = sizes.iter().product::<usize>() * step;
+    for (&label, size) in own.iter().zip(sizes) {
+        stride /= size;
+        match targets.iter_mut().find(|t| t.label == label) {
+            Some(t) => t.stride += stride,
+            None => targets.push(Target { label, size, stride }),
+        }
+    }
+}
+
 /// The products for a fixed number of rows, with all the memory they use: running them allocates nothing.
 ///
 /// Parameters are flat, all factors one after the other ([`Structure::flatten`]).
@@ -126,15 +139,7 @@ impl DesignProduct {
                     size: outputs,
                     stride: parameters,
                 }));
-                let mut stride = structure.sizes_of(own).iter().product::<usize>();
-                for &label in own {
-                    let size = structure.sizes()[&label];
-                    stride /= size;
-                    match targets.iter_mut().find(|t| t.label == label) {
-                        Some(t) => t.stride += stride,
-                        None => targets.push(Target { label, size, stride }),
-                    }
-                }
+                add_targets(&mut targets, structure, own, 1);
                 ready(contraction, &targets)
             })
             .collect();
@@ -233,7 +238,7 @@ impl Curvature {
 
 /// Programs for all pairs of operands; a pair that shares its factor stands twice, once each way.
 fn seconds(structure: &Structure, columns: &[std::ops::Range<usize>]) -> Vec<Second> {
-    let (network, sizes, owners) = (structure.network(), structure.sizes(), structure.owners());
+    let (network, owners) = (structure.network(), structure.owners());
     let parameters = structure.naive_parameters();
     let mut all = Vec::new();
     for (i, j, contraction) in &structure.design_plan().seconds {
@@ -246,16 +251,7 @@ fn seconds(structure: &Structure, columns: &[std::ops::Range<usize>]) -> Vec<Sec
         for (row, column) in ways {
             let mut targets: Vec<Target> = Vec::new();
             for (operand, step) in [(row, parameters), (column, 1)] {
-                let own = &network.inputs[operand];
-                let mut stride = structure.sizes_of(own).iter().product::<usize>() * step;
-                for &label in own {
-                    let size = sizes[&label];
-                    stride /= size;
-                    match targets.iter_mut().find(|t| t.label == label) {
-                        Some(t) => t.stride += stride,
-                        None => targets.push(Target { label, size, stride }),
-                    }
-                }
+                add_targets(&mut targets, structure, &network.inputs[operand], step);
             }
             let program = contraction.compile(&[], &targets);
             let buffers = program.buffers();

@@ -1,31 +1,11 @@
 //! Products with a sample and second derivatives, by contraction and from the dense Jacobian; no allocations.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use convstat_cnn::{Curvature, DesignProduct, OutputModes, Structure, StructureSpec};
 use ndarray::{Array2, s};
 
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Counts the allocations of the thread.
-struct Counting;
-
-// SAFETY: hands every call on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|a| a.set(a.get() + 1));
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(p, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+#[path = "../../../tests/support/counting_allocator.rs"]
+mod counting_allocator;
+use counting_allocator::allocations;
 
 const SINGLE: [&str; 11] = [
     "{ kind = \"dense\" }",
@@ -148,14 +128,14 @@ fn running_allocates_nothing() {
         let mut jacobian = vec![0.0; 6 * structure.outputs() * flat.len()];
         let mut curvature = vec![0.0; flat.len() * flat.len()];
         let mut second = Curvature::new(&structure);
-        let before = ALLOCATIONS.with(Cell::get);
+        let before = allocations();
         product.predict(&z, &flat, &mut out);
         product.jacobian(&z, &flat, &mut jacobian);
         second.write(&h, &flat, &mut curvature);
-        assert_eq!(ALLOCATIONS.with(Cell::get), before, "{}", structure.name());
+        assert_eq!(allocations(), before, "{}", structure.name());
     }
     // The counter counts.
-    let before = ALLOCATIONS.with(Cell::get);
+    let before = allocations();
     drop(std::hint::black_box(vec![0.0; 10]));
-    assert!(ALLOCATIONS.with(Cell::get) > before);
+    assert!(allocations() > before);
 }

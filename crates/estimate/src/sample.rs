@@ -78,11 +78,6 @@ impl Sample {
         residual.iter().map(|r| r * r).sum::<f64>() + self.rss
     }
 
-    /// `‖y‖²` of the responses.
-    pub fn sum_of_squares(&self) -> f64 {
-        self.y.iter().map(|v| v * v).sum::<f64>() + self.rss
-    }
-
     /// The QR-compressed sample with the same objective; the sample itself where it has no more rows than features.
     pub fn compressed(&self) -> Result<Self> {
         if self.z.nrows() <= self.features() {

@@ -1,8 +1,5 @@
 //! More iterations allocate nothing more.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use convstat_cnn::{OutputModes, StructureSpec};
 use convstat_estimate::{FitOptions, Sample, SolverKind, Start, fit};
 use ndarray::Array2;
@@ -10,26 +7,9 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Counts the allocations of the thread.
-struct Counting;
-
-// SAFETY: hands every call on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|a| a.set(a.get() + 1));
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(p, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+#[path = "../../../tests/support/counting_allocator.rs"]
+mod counting_allocator;
+use counting_allocator::allocations;
 
 #[test]
 fn iterations_allocate_nothing() {
@@ -48,9 +28,9 @@ fn iterations_allocate_nothing() {
             let options =
                 FitOptions { solver, max_iterations, starts: vec![Start::Random], ..FitOptions::default() };
             let mut rng = ChaCha8Rng::seed_from_u64(5);
-            let before = ALLOCATIONS.with(Cell::get);
+            let before = allocations();
             let end = fit(&structure, &sample, &options, None, || StandardNormal.sample(&mut rng)).unwrap();
-            seen.push(ALLOCATIONS.with(Cell::get) - before);
+            seen.push(allocations() - before);
             assert_eq!(end.best.iterations, max_iterations, "{solver:?}");
         }
         assert!(seen[0] > 0 && seen.iter().all(|s| *s == seen[0]), "{solver:?} {seen:?}");

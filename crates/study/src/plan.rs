@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use convstat_cnn::{Factors, Geometry, Structure, Windows};
-use convstat_estimate::{FitOptions, Sample, Start, fit};
+use convstat_estimate::{FitOptions, Rows, Sample, Start, fit};
 use convstat_runner::{Digest, stream};
 use convstat_tensor::algebra::{entries, shaped};
 use convstat_tensor::linalg::{psd_root, qr_r};

@@ -4,6 +4,7 @@ use convstat_theory::ErrorNorm;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::checks::rate::slope;
 use crate::file::{Samples, StudyFile};
 use crate::plan::Plan;
 use crate::replicate::run_replicate;
@@ -205,23 +206,20 @@ fn invert(
         ));
     }
     // Relative errors are nearly the same at all points: the mean of their squares is known better than each.
-    let variance = usable.iter().map(|u| u.2 * u.2).sum::<f64>() / usable.len() as f64;
-    let weight = vec![1.0 / variance; usable.len()];
-    let total: f64 = weight.iter().sum();
-    let mean = |f: &dyn Fn(&(f64, f64, f64)) -> f64| {
-        usable.iter().zip(&weight).map(|(u, w)| w * f(u)).sum::<f64>() / total
-    };
-    let (x, y) = (mean(&|u| u.0), mean(&|u| u.1));
-    let spread: f64 = usable.iter().zip(&weight).map(|(u, w)| w * (u.0 - x).powi(2)).sum();
-    let slope = usable.iter().zip(&weight).map(|(u, w)| w * (u.0 - x) * (u.1 - y)).sum::<f64>() / spread;
+    let points = usable.len() as f64;
+    let variance = usable.iter().map(|u| u.2 * u.2).sum::<f64>() / points;
+    let column = |f: &dyn Fn(&(f64, f64, f64)) -> f64| usable.iter().map(f).collect::<Vec<f64>>();
+    let (log_n, log_error) = (column(&|u| u.0), column(&|u| u.1));
+    let (slope, slope_se) = slope(&log_n, &log_error, &vec![variance.sqrt(); usable.len()]);
     if slope >= 0.0 || slope.is_nan() {
         let mend =
             "the error does not fall with n around it; more replicates, or a target further from the limit";
         return Err(StudyError::bad("target", target, mend));
     }
+    let (x, y) = (log_n.iter().sum::<f64>() / points, log_error.iter().sum::<f64>() / points);
     let at = x + (target.ln() - y) / slope;
     // Var(ȳ)/slope² + (at − x̄)² Var(slope)/slope².
-    let error = ((1.0 / total + (at - x).powi(2) / spread).sqrt() / slope).abs();
+    let error = ((variance / points).sqrt().hypot((at - x) * slope_se) / slope).abs();
     if error > 0.5 {
         let mend =
             "the error hardly falls with n around it; more replicates, or a target further from the limit";

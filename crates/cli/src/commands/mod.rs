@@ -55,8 +55,12 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 
 /// A geometry file.
 fn read_geometry(path: &Path) -> Result<Geometry, Failure> {
-    let spec = read_geometry_spec(path)?;
-    Geometry::new(&spec).map_err(|e| Failure::new(format!("{}: {e}", path.display())))
+    build_geometry(&read_geometry_spec(path)?, path)
+}
+
+/// The geometry of the keys read from `path`.
+fn build_geometry(spec: &GeometrySpec, path: &Path) -> Result<Geometry, Failure> {
+    Geometry::new(spec).map_err(|e| Failure::new(format!("{}: {e}", path.display())))
 }
 
 /// The keys of a geometry file.

@@ -12,7 +12,7 @@ use convstat::theory::{
     CONSTANT_CONDITION, CONSTANT_PROBABILITY, Circumstances, DesignLaw, Identification, StatisticalDimension,
 };
 
-use super::{read_geometry, read_geometry_spec};
+use super::{build_geometry, read_geometry_spec};
 use crate::failure::Failure;
 use crate::output::print;
 
@@ -82,9 +82,9 @@ impl SettingArgs {
             return Err(Failure::new(format!("--draws {}; a standard error needs at least 2", self.draws)));
         }
         let t = ExplicitBound::t_for(self.confidence)?;
-        // Its errors name the file.
-        read_geometry(&self.geometry)?;
         let geometry = read_geometry_spec(&self.geometry)?;
+        // Its errors name the file.
+        build_geometry(&geometry, &self.geometry)?;
         let structure = StructureSpec::parse(&self.structure)?;
         let OfDesign { design } = parse_toml(&format!("design = {}", self.design))
             .map_err(|e| Failure::new(format!("--design {}: {e}", self.design)))?;
@@ -104,7 +104,8 @@ impl SettingArgs {
         let plan = Plan::new(file.clone())?;
         let setting = &plan.settings[0];
         let risk = setting.truth(self.seed, 0)?.risk.clone();
-        let identification = setting.identification()?;
+        let identification =
+            Identification::new(&risk, setting.structure.features(), setting.geometry.feature_rank()?);
         let spectrum = setting.geometry.factor_spectrum()?;
         let dimension =
             statistical_dimension(&setting.structure, setting.root()?, self.draws, self.starts, self.seed)?;

@@ -2,7 +2,7 @@
 //! `CheckSpec::check`.
 
 mod bound;
-mod rate;
+pub(crate) mod rate;
 mod risk;
 
 use bound::Bound;

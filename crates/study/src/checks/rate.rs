@@ -12,7 +12,7 @@ use crate::summary::{CellSummary, Summary};
 pub struct Rate(Select);
 
 /// Least-squares slope of `y` on `x`, and its standard error when the `y` have standard errors `se`.
-fn slope(x: &[f64], y: &[f64], se: &[f64]) -> (f64, f64) {
+pub(crate) fn slope(x: &[f64], y: &[f64], se: &[f64]) -> (f64, f64) {
     let mean = x.iter().sum::<f64>() / x.len() as f64;
     let spread: f64 = x.iter().map(|v| (v - mean).powi(2)).sum();
     let weight = |v: f64| (v - mean) / spread;
