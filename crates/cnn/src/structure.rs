@@ -155,7 +155,7 @@ impl Structure {
     }
 
     /// Sizes of labels.
-    pub(crate) fn sizes_of(&self, labels: &[char]) -> Vec<usize> {
+    pub fn sizes_of(&self, labels: &[char]) -> Vec<usize> {
         labels.iter().map(|c| self.sizes[c]).collect()
     }
 

@@ -5,6 +5,7 @@ use ndarray::Array2;
 
 use crate::least_squares::LeastSquares;
 use crate::solvers::{End, Limits, SAME_OPTIMUM, SolverKind, Termination, rounding, run};
+use crate::solvers::als::align;
 use crate::starts::{Start, ridge, spectral_start};
 use crate::{EstimateError, Result, Rows, Sample};
 
@@ -133,6 +134,9 @@ pub fn fit(
                 mend: "the oracle start needs the true factors, which only a simulation has; use spectral or random",
             })?)?,
         };
+        if start != Start::Spectral && !structure.has_shared_factors() {
+            align(&mut problem, &mut parameters)?;
+        }
         let end = run(options.solver, &mut problem, &mut parameters, limits)?;
         limits.rival = Some(limits.rival.map_or(end.objective, |r| r.min(end.objective)));
         ends.push((parameters, start, end));

@@ -1,9 +1,11 @@
 //! Where a solver begins.
 
+use std::collections::BTreeMap;
+
 use convstat_cnn::{Factors, Structure};
-use convstat_tensor::algebra::{entries, shaped};
+use convstat_tensor::algebra::{entries, fold, mode_dot, shaped, unfold};
 use convstat_tensor::linalg::{
-    cholesky_in_place, eigh, gram, lstsq, solve_upper, solve_upper_transposed, svd,
+    cholesky, cholesky_in_place, eigh, gram, lstsq, solve_upper, solve_upper_transposed, svd,
 };
 use convstat_tensor::memory;
 use ndarray::{Array1, Array2, ArrayD, ArrayView1, ArrayView2, IxDyn, s};
@@ -40,8 +42,15 @@ impl Start {
 /// Share of the mean eigenvalue that the pilot ridge adds for each feature per observation.
 const PILOT_RIDGE: f64 = 0.1;
 
+/// `ZᵀZ`, unless `ZZᵀ` is smaller.
+fn small_gram(sample: &Sample) -> Result<Option<Array2<f64>>> {
+    let (n, d) = sample.z.dim();
+    memory::check("the normal equations of the pilot", &[n.min(d), n.min(d)])?;
+    Ok((n >= d).then(|| gram(&sample.z.view())))
+}
+
 /// The pilot: ridge with penalty `0.1 · (D/n) · mean eigenvalue` of `ZᵀZ`, flat `D M`.
-fn pilot(sample: &Sample) -> Result<Array1<f64>> {
+fn pilot(sample: &Sample, moment: Option<&Array2<f64>>) -> Result<Array1<f64>> {
     let d = sample.features() as f64;
     let mean = sample.z.iter().map(|v| v * v).sum::<f64>() / d;
     if mean == 0.0 {
@@ -49,16 +58,13 @@ fn pilot(sample: &Sample) -> Result<Array1<f64>> {
     }
     let lambda = PILOT_RIDGE * mean * d / sample.n.max(1.0);
     // (ZᵀZ + λI)^{-1} Zᵀ = Zᵀ (ZZᵀ + λI)^{-1}: the smaller of the two systems.
-    let few = sample.z.nrows() < sample.features();
-    let side = if few { sample.z.nrows() } else { sample.features() };
-    memory::check("the normal equations of the pilot", &[side, side])?;
-    let mut normal = gram(&if few { sample.z.t() } else { sample.z.view() });
+    let mut normal = moment.map_or_else(|| gram(&sample.z.t()), Array2::clone);
     normal.diag_mut().mapv_inplace(|v| v + lambda);
     // The solves read the upper triangle alone.
     cholesky_in_place(&mut normal)?;
     let solve =
         |b: &ArrayView2<f64>| solve_upper(&normal.view(), &solve_upper_transposed(&normal.view(), b).view());
-    let w = if few {
+    let w = if moment.is_none() {
         sample.z.t().dot(&solve(&sample.y.view()))
     } else {
         solve(&sample.z.t().dot(&sample.y).view())
@@ -83,10 +89,13 @@ pub(crate) fn ridge(sample: &Sample, lambda: f64) -> Result<Array2<f64>> {
 pub(crate) fn spectral_start(problem: &mut LeastSquares) -> Result<Vec<f64>> {
     let Some(sample) = problem.rows().in_memory() else {
         let w = problem.matched_filter();
-        return aligned(problem, &w.into());
+        return aligned(problem, &w.into(), &ModeRoots::new());
     };
-    let pilot = pilot(sample)?;
-    let first = aligned(problem, &pilot)?;
+    let moment = small_gram(sample)?;
+    let pilot = pilot(sample, moment.as_ref())?;
+    // Where the second moment is singular, undoing its root would blow up the noise.
+    let roots = moment.map_or_else(|| Ok(ModeRoots::new()), |m| mode_roots(problem.structure(), &m))?;
+    let first = aligned(problem, &pilot, &roots)?;
     // Fewer compressed rows than features: the second moment is singular and the pilot far from W, whose unfolding of low
     // rank may be found all the same.
     if sample.z.nrows() >= sample.features() || sample.n <= sample.features() as f64 {
@@ -98,10 +107,10 @@ pub(crate) fn spectral_start(problem: &mut LeastSquares) -> Result<Vec<f64>> {
         return Ok(first);
     }
     let mut wider = LeastSquares::new(&relaxed, sample)?;
-    let mut parameters = aligned(&mut wider, &pilot)?;
+    let mut parameters = aligned(&mut wider, &pilot, &roots)?;
     let limits = Limits { max_iterations: RELAXED_ITERATIONS, tolerance: RELAXED_TOLERANCE, rival: None };
     run(SolverKind::LevenbergMarquardt, &mut wider, &mut parameters, limits)?;
-    let second = aligned(problem, &relaxed.contract(&relaxed.unflatten(&parameters)?)?)?;
+    let second = aligned(problem, &relaxed.contract(&relaxed.unflatten(&parameters)?)?, &roots)?;
     Ok(if problem.objective(&second) < problem.objective(&first) { second } else { first })
 }
 
@@ -113,23 +122,69 @@ const RELAXED_ITERATIONS: usize = 30;
 const RELAXED_TOLERANCE: f64 = 1e-2;
 
 /// Factors near `w`, with signs and scales from one pass of linear subproblems.
-fn aligned(problem: &mut LeastSquares, w: &Array1<f64>) -> Result<Vec<f64>> {
+fn aligned(problem: &mut LeastSquares, w: &Array1<f64>, roots: &ModeRoots) -> Result<Vec<f64>> {
     let structure = problem.structure();
-    let mut parameters = structure.flatten(&spectral_factors(structure, &w.view())?)?;
+    let mut parameters = structure.flatten(&spectral_factors(structure, &w.view(), roots)?)?;
     if !structure.has_shared_factors() {
         align(problem, &mut parameters)?;
     }
     Ok(parameters)
 }
 
-/// Factors near `w` (flat, output order): a factor with output labels takes the leading left
-/// singular vectors of the unfolding of `w` along them; a core, which has none, and columns beyond the
-/// singular vectors come from the generic point.
-fn spectral_factors(structure: &Structure, w: &ArrayView1<f64>) -> Result<Factors> {
+/// Ridge of the second moments of single modes, as a share of their mean eigenvalue: windows that overlap make them
+/// nearly singular.
+const MODE_RIDGE: f64 = 1e-3;
+
+/// Cholesky factors `R` of the second moments `RᵀR` of single modes, by label.
+type ModeRoots = BTreeMap<char, Array2<f64>>;
+
+/// For every mode of the features its second moment `Σ Z_(mode) Z_(mode)ᵀ`, summed over rows and all other modes, by its
+/// Cholesky factor. Their Kronecker product is near the second moment `moment` of windows, whose modes are separable.
+fn mode_roots(structure: &Structure, moment: &Array2<f64>) -> Result<ModeRoots> {
     let output = &structure.network().output;
-    let sizes = structure.sizes();
-    let shape: Vec<usize> = output.iter().map(|c| sizes[c]).collect();
-    let tensor = shaped(IxDyn(&shape), w.to_vec());
+    let modes = &output[..output.len() - usize::from(structure.outputs() > 1)];
+    let mut roots = ModeRoots::new();
+    let mut stride = structure.features();
+    for (&label, d) in modes.iter().zip(structure.sizes_of(modes)) {
+        stride /= d;
+        let mut own = partial_trace(moment, d, stride);
+        let mean = own.diag().sum() / d as f64;
+        if mean > 0.0 {
+            own.diag_mut().mapv_inplace(|v| v + MODE_RIDGE * mean);
+            roots.insert(label, cholesky(&(own / mean).view())?);
+        }
+    }
+    Ok(roots)
+}
+
+/// Upper triangle of the trace of `moment` over all modes but one of size d and this stride.
+fn partial_trace(moment: &Array2<f64>, d: usize, stride: usize) -> Array2<f64> {
+    let mut own = Array2::zeros((d, d));
+    for first in (0..moment.nrows()).filter(|i| (i / stride) % d == 0) {
+        for a in 0..d {
+            for b in a..d {
+                own[[a, b]] += moment[[first + a * stride, first + b * stride]];
+            }
+        }
+    }
+    own
+}
+
+/// Factors near `w` (flat, output order): a factor with output labels takes the leading left singular vectors of the
+/// unfolding of `w` along them, in the metric of the modes' second moments `RᵀR`; a core, which has none, and columns
+/// beyond the singular vectors come from the generic point.
+fn spectral_factors(
+    structure: &Structure,
+    w: &ArrayView1<f64>,
+    roots: &ModeRoots,
+) -> Result<Factors> {
+    let output = &structure.network().output;
+    let mut tensor = shaped(IxDyn(&structure.sizes_of(output)), w.to_vec());
+    for (mode, label) in output.iter().enumerate() {
+        if let Some(r) = roots.get(label) {
+            tensor = mode_dot(&tensor.view(), &r.view(), mode)?;
+        }
+    }
     let mut factors = structure.generic_point();
     for (operand, labels) in structure.network().inputs.iter().enumerate() {
         let own: Vec<char> = labels.iter().copied().filter(|c| output.contains(c)).collect();
@@ -137,17 +192,28 @@ fn spectral_factors(structure: &Structure, w: &ArrayView1<f64>) -> Result<Factor
         if own.is_empty() {
             continue;
         }
+        let columns: usize = structure.sizes_of(&bonds).iter().product();
         let basis = leading(&tensor, output, &own)?;
-        let columns: usize = bonds.iter().map(|c| sizes[c]).product();
+        let basis = basis.slice(s![.., ..columns.min(basis.ncols())]);
+        let mut shape = structure.sizes_of(&own);
+        shape.push(basis.ncols());
+        let mut basis = shaped(IxDyn(&shape), entries(&basis));
+        for (mode, label) in own.iter().enumerate() {
+            if let Some(r) = roots.get(label) {
+                let unfolded = solve_upper(&r.view(), &unfold(&basis.view(), mode)?.view());
+                basis = fold(&unfolded.view(), mode, &shape)?;
+            }
+        }
         let factor = &mut factors[structure.owners()[operand]];
         // Rows run over the own labels, columns over the bonds, each in C order.
         let order: Vec<usize> =
             own.iter().chain(&bonds).filter_map(|c| labels.iter().position(|l| l == c)).collect();
         let mut view = factor.view_mut().permuted_axes(IxDyn(&order));
+        let (found, basis) = (shape[shape.len() - 1], entries(&basis));
         for (place, value) in view.iter_mut().enumerate() {
             let (row, column) = (place / columns, place % columns);
-            if column < basis.ncols() {
-                *value = basis[[row, column]];
+            if column < found {
+                *value = basis[row * found + column];
             }
         }
     }

@@ -13,7 +13,7 @@ const FIRST_DAMPING: f64 = 1e-3;
 /// Damping never falls below this share, so that the gauge directions keep a positive pivot.
 const LEAST_DAMPING: f64 = 1e-13;
 /// Damping of the gauge directions, times the gradient over the size of the parameters.
-const GAUGE: f64 = 8.0;
+const GAUGE: f64 = 2.0;
 /// A curvature below this share of the largest, downwards, makes a saddle.
 const SADDLE: f64 = 1e-6;
 /// Tenfold increases of the damping before a matrix counts as not finite.
@@ -57,7 +57,8 @@ pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: 
             let variance = (objective + sample.rss()) / sample.observations().max(1.0);
             let tolerated = negligible(sample, objective, limits.tolerance_near(objective, variance))
                 .max(rounding(sample, objective));
-            if promised <= tolerated.max(NEAR * variance) && damping > least_damping && !rejected {
+            let is_damped = damping > least_damping && !(is_newton && used > damping);
+            if promised <= tolerated.max(NEAR * variance) && is_damped && !rejected {
                 // A damped step may promise little far from an optimum: only one without damping tells.
                 damping = 0.0;
                 continue;
