@@ -176,20 +176,22 @@ def main():
         print(f"{label}: convstat {ours['seconds']:.2e} s; TuckerRegressor {seconds / ours['seconds']:.0f} x", flush=True)
         studies = study_times(command, folder, quick)
     report(out, rows, studies)
+    draw(studies, Path(out).parent.parent / FIGURE)
 
 
 MARK = "## Measured\n"
+FIGURE = "paper-figures/cost.svg"
 
 STUDY = """[study]
 name = "bench"
 seed = 1
 replicates = {replicates}
 [[setting]]
-name = "S4"
-input = [8, 8, 3]
+name = "S"
+input = [{side}, {side}, 3]
 kernel = [3, 3, 3]
 pool = [3, 3, 1]
-structure = {{ kind = "cnn", kernels = {kernels} }}
+structure = {{ kind = "cnn", kernels = 3 }}
 [[design]]
 kind = "{design}"
 [samples]
@@ -200,24 +202,70 @@ bounds = false
 
 
 def study_times(command, folder, quick):
-    """Seconds of studies of one cell: against n, replicates and threads, data drawn and exact law."""
-    def run(design, n, threads, replicates, kernels=3):
+    """Seconds a replicate of studies of one cell, as (design, n, D, replicates, threads) -> seconds."""
+    times = {}
+
+    def run(design, n, replicates, threads, side=8):
+        # D = 27 pooled positions of a 3 x 3 grid, of side (side - 2) // 3.
         file, out = folder / "study.toml", folder / f"run-{time.perf_counter_ns()}"
-        file.write_text(STUDY.format(design=design, n=n, replicates=replicates, kernels=kernels))
+        file.write_text(STUDY.format(design=design, n=n, replicates=replicates, side=side))
         start = time.perf_counter()
         subprocess.run([command, "study", "run", file, "--out", out, "--threads", str(threads)],
                        check=True, capture_output=True)
-        return time.perf_counter() - start
+        seconds, key = time.perf_counter() - start, (design, n, 27 * ((side - 2) // 3) ** 2, replicates, threads)
+        times[key] = min(seconds / replicates, times.get(key, np.inf))
+        return times[key]
 
     reps = 100 if quick else 1000
-    rows = []
-    for design, n in (("normal", 1000), ("normal", 10_000), ("normal-exact", 1000), ("normal-exact", 10_000),
-                      ("normal-exact", 10**9), ("normal-exact", 10**12)):
-        r = reps if design == "normal-exact" else max(reps // 10, 20)
-        both = [min(run(design, n, t, r) for _ in range(3)) for t in (1, 2)]
-        rows.append((design, n, r, both[0], both[1]))
-        print(f"{design} n = {n}: {1e3 * both[0] / r:.2f} ms a replicate, two threads {both[0] / both[1]:.2f} x", flush=True)
-    return rows
+    for design, sizes in (("normal", (1000, 10_000, 100_000)), ("normal-exact", (1000, 10_000, 10**6, 10**9, 10**12))):
+        for n in sizes:
+            r = reps if design == "normal-exact" else max(reps * 1000 // n, 20)
+            one, two = (min(run(design, n, r, threads) for _ in range(3)) for threads in (1, 2))
+            print(f"{design} n = {n}: {1e3 * one:.2f} ms a replicate, two threads {one / two:.2f} x", flush=True)
+    for side in (5, 11, 14, 17):
+        for design in ("normal", "normal-exact"):
+            run(design, 10_000, max(reps // 20, 20), 1, side)
+    for r in (reps // 10, reps, 3 * reps):
+        run("normal-exact", 10_000, r, 1)
+        run("normal-exact", 10_000, r, 2)
+    return times
+
+
+def draw(times, path):
+    """Cost against n, D and replicates, data drawn and exact law."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot, ticker
+
+    matplotlib.rcParams["svg.hashsalt"] = "convstat"
+    figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+    for design, colour in (("normal", "C0"), ("normal-exact", "C1")):
+        own = {k[1:]: v for k, v in times.items() if k[0] == design}
+        largest = {}
+        for (n, d, r, threads), v in own.items():
+            largest[n, d, threads] = min(v, largest.get((n, d, threads), np.inf))
+        for threads, style in ((1, "o-"), (2, "s--")):
+            line = sorted((n, 1e3 * v) for (n, d, t), v in largest.items() if d == 108 and t == threads)
+            axes[0].loglog(*zip(*line), style, color=colour, label=f"{design}, {threads} thread{'s' * (threads - 1)}")
+            line = sorted((r, r * v) for (n, d, r, t), v in own.items() if (n, d, t) == (10_000, 108, threads))
+            if design == "normal-exact":
+                axes[2].loglog(*zip(*line), style, color=colour, label=f"{design}, {threads} thread{'s' * (threads - 1)}")
+        line = sorted((d, 1e3 * v) for (n, d, t), v in largest.items() if (n, t) == (10_000, 1))
+        axes[1].loglog(*zip(*line), "o-", color=colour, label=design)
+    axes[1].set_xticks(sorted({k[2] for k in times}))
+    axes[2].set_xticks(sorted({k[3] for k in times if k[:3] == ("normal-exact", 10_000, 108)}))
+    for axis in axes:
+        axis.yaxis.set_minor_formatter(ticker.NullFormatter())
+        axis.xaxis.set_minor_formatter(ticker.NullFormatter())
+    for axis in axes[1:]:
+        axis.xaxis.set_major_formatter(ticker.ScalarFormatter())
+    for axis, label in zip(axes, ("sample size n (D = 108)", "features D (n = 10 000)", "replicates (n = 10 000)")):
+        axis.set_xlabel(label)
+        axis.set_ylabel("seconds a study" if axis is axes[2] else "ms a replicate")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
+    figure.savefig(path, metadata={"Date": None})
 
 
 def report(path, rows, studies):
@@ -234,11 +282,16 @@ def report(path, rows, studies):
         text.append(f"| {label} | {1e3 * ours:.2f} | {rival} | {1e3 * seconds:.1f} | **{seconds / ours:.3g}** | {reached / best - 1:+.1e} |")
     text += [
         "",
-        "| design | n | replicates | ms a replicate, one thread | speed-up, two threads |",
-        "|---|---|---|---|---|",
+        f"![Cost of a study](../{FIGURE})",
+        "",
+        "| design | n | D | replicates | ms a replicate, one thread | speed-up, two threads |",
+        "|---|---|---|---|---|---|",
     ]
-    for design, n, r, one, two in studies:
-        text.append(f"| {design} | {n:.0e} | {r} | {1e3 * one / r:.2f} | {one / two:.2f} |")
+    for (design, n, d, r, threads), one in sorted(studies.items()):
+        if threads == 1:
+            two = studies.get((design, n, d, r, 2))
+            speed_up = f"{one / two:.2f}" if two else ""
+            text.append(f"| {design} | {n:.0e} | {d} | {r} | {1e3 * one:.2f} | {speed_up} |")
     before = open(path).read().split(MARK)[0] if os.path.exists(path) else ""
     open(path, "w").write(before + MARK + "\n" + "\n".join(text) + "\n")
 

@@ -1,10 +1,10 @@
 //! QR compression of a sample in one pass, blockwise (THEORY §3).
 
 use convstat_tensor::linalg::{
-    add_gram, add_outer_gram, cholesky, condition_number, pivoted_cholesky, qr_r, solve_upper_transposed,
-    symmetrise,
+    add_gram, cholesky, condition_number, pivoted_cholesky, qr_r, solve_upper_transposed, symmetrise,
 };
 use convstat_tensor::{TensorError, memory};
+use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use crate::{EstimateError, Result, Sample};
@@ -35,8 +35,8 @@ pub struct Compressor {
 
 #[derive(Debug)]
 enum State {
-    /// Upper triangle of the Gram matrix of `[Z y]`.
-    Gram(Array2<f64>),
+    /// Upper triangle of `ZᵀZ` (`D × D`), `Zᵀy` (`D × M`) and `‖y‖²`.
+    Gram { moment: Array2<f64>, cross: Array2<f64>, total: f64 },
     /// `R` of the QR factorisation of `[Z y]` so far, and rows still to be factored.
     Triangle { r: Array2<f64>, pending: Vec<Array2<f64>>, rows: usize },
 }
@@ -46,29 +46,45 @@ impl Compressor {
         let width = features + outputs;
         memory::check("the compressed sample", &[width, width])?;
         let state = if gram {
-            State::Gram(Array2::zeros((width, width)))
+            State::Gram {
+                moment: Array2::zeros((features, features)),
+                cross: Array2::zeros((features, outputs)),
+                total: 0.0,
+            }
         } else {
             State::Triangle { r: Array2::zeros((0, width)), pending: Vec::new(), rows: 0 }
         };
         Ok(Self { features, outputs, rows: 0.0, state })
     }
 
-    /// Adds a feature-major block of b observations, `(D + M) × b`: features, then responses.
-    pub fn add(&mut self, block: &ArrayView2<f64>) -> Result<()> {
-        let width = self.features + self.outputs;
-        if block.nrows() != width {
-            return Err(EstimateError::BlockRows { found: block.nrows(), expected: width });
+    /// Adds a block of b observations: features `z` (`b × D`) with contiguous rows or columns, responses `y` (`b × M`).
+    ///
+    /// # Errors
+    /// Another number of columns, or of rows.
+    pub fn add(&mut self, z: &ArrayView2<f64>, y: &ArrayView2<f64>) -> Result<()> {
+        if (z.ncols(), y.ncols()) != (self.features, self.outputs) {
+            let (found, expected) = (z.ncols() + y.ncols(), self.features + self.outputs);
+            return Err(EstimateError::BlockColumns { found, expected });
         }
-        self.rows += block.ncols() as f64;
+        if z.nrows() != y.nrows() {
+            return Err(EstimateError::RowMismatch { x: z.nrows(), y: y.nrows() });
+        }
+        self.rows += z.nrows() as f64;
         match &mut self.state {
-            // Blocks of raw samples are transposed views of rows in C order.
-            State::Gram(gram) if block.t().is_standard_layout() => add_gram(gram, &block.t()),
-            State::Gram(gram) => add_outer_gram(gram, block),
+            State::Gram { moment, cross, total } => {
+                if z.strides().contains(&1) {
+                    add_gram(moment, z);
+                } else {
+                    add_gram(moment, &z.to_owned().view());
+                }
+                general_mat_mul(1.0, &z.t(), y, 1.0, cross);
+                *total += y.iter().map(|v| v * v).sum::<f64>();
+            }
             State::Triangle { r, pending, rows } => {
-                pending.push(block.t().to_owned());
-                *rows += block.ncols();
+                pending.push(concatenate![Axis(1), *z, *y]);
+                *rows += z.nrows();
                 // A factorisation costs as much for the rows of R as for new ones: wait for as many.
-                if *rows >= width {
+                if *rows >= self.features + self.outputs {
                     *r = factored(r, pending)?;
                     *rows = 0;
                 }
@@ -81,10 +97,9 @@ impl Compressor {
     fn finish(self, n: f64) -> Result<Option<Sample>> {
         let d = self.features;
         match self.state {
-            State::Gram(mut gram) => {
-                symmetrise(&mut gram);
-                let total: f64 = (d..gram.nrows()).map(|i| gram[[i, i]]).sum();
-                let regular = match cholesky(&gram.slice(s![..d, ..d])) {
+            State::Gram { mut moment, cross, total } => {
+                symmetrise(&mut moment);
+                let regular = match cholesky(&moment.view()) {
                     Ok(r) => Some(r),
                     Err(TensorError::NotPositiveDefinite { .. }) => None,
                     Err(e) => return Err(e.into()),
@@ -95,10 +110,10 @@ impl Compressor {
                     _ => None,
                 };
                 let (z, c) = if let Some(r) = regular {
-                    let c = solve_upper_transposed(&r.view(), &gram.slice(s![..d, d..]));
+                    let c = solve_upper_transposed(&r.view(), &cross.view());
                     (r, c)
                 } else {
-                    let Some(reduced) = of_lower_rank(&gram, d)? else { return Ok(None) };
+                    let Some(reduced) = of_lower_rank(&moment, &cross)? else { return Ok(None) };
                     reduced
                 };
                 let explained: f64 = c.iter().map(|v| v * v).sum();
@@ -131,20 +146,21 @@ fn factored(r: &Array2<f64>, pending: &mut Vec<Array2<f64>>) -> Result<Array2<f6
     Ok(qr_r(&all.view())?)
 }
 
-/// The compressed sample of a Gram matrix of `[Z y]` whose `Z` has dependent columns, as windows that overlap make
-/// them, and is well-conditioned else. `None` where the pivots do not fall in one step.
-fn of_lower_rank(gram: &Array2<f64>, d: usize) -> Result<Option<(Array2<f64>, Array2<f64>)>> {
-    let (r, order) = pivoted_cholesky(&gram.slice(s![..d, ..d]), RANK_TOLERANCE * d as f64)?;
+/// The compressed sample of `ZᵀZ` and `Zᵀy` whose `Z` has dependent columns, as windows that overlap make them, and is
+/// well-conditioned else. `None` where the pivots do not fall in one step.
+fn of_lower_rank(moment: &Array2<f64>, cross: &Array2<f64>) -> Result<Option<(Array2<f64>, Array2<f64>)>> {
+    let (d, outputs) = cross.dim();
+    let (r, order) = pivoted_cholesky(&moment.view(), RANK_TOLERANCE * d as f64)?;
     let rank = r.nrows();
     if rank == 0 || condition_number(&r.slice(s![.., ..rank]))? > MAX_CONDITION {
         return Ok(None);
     }
-    let mut h = Array2::zeros((rank, gram.ncols() - d));
+    let mut h = Array2::zeros((rank, outputs));
     let mut z = Array2::zeros((rank, d));
     for (place, &column) in order.iter().enumerate() {
         z.column_mut(column).assign(&r.column(place));
         if place < rank {
-            h.row_mut(place).assign(&gram.slice(s![column, d..]));
+            h.row_mut(place).assign(&cross.row(column));
         }
     }
     let c = solve_upper_transposed(&r.slice(s![.., ..rank]), &h.view());

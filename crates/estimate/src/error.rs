@@ -25,10 +25,10 @@ pub enum EstimateError {
         /// Rows of y.
         y: usize,
     },
-    /// A block of observations with the wrong number of rows.
-    #[error("a block of observations has {found} rows; features and responses make {expected}")]
-    BlockRows {
-        /// Its rows.
+    /// A block of observations with the wrong number of columns.
+    #[error("a block of observations has {found} columns; features and responses make {expected}")]
+    BlockColumns {
+        /// Its columns.
         found: usize,
         /// `D + M`.
         expected: usize,

@@ -4,8 +4,8 @@ use convstat_cnn::{Factors, Structure};
 use ndarray::Array2;
 
 use crate::least_squares::LeastSquares;
-use crate::solvers::{End, Limits, SAME_OPTIMUM, SolverKind, Termination, rounding, run};
 use crate::solvers::als::align;
+use crate::solvers::{End, Limits, SAME_OPTIMUM, SolverKind, Termination, rounding, run};
 use crate::starts::{Start, ridge, spectral_start};
 use crate::{EstimateError, Result, Rows, Sample};
 

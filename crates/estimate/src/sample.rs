@@ -1,7 +1,7 @@
 //! Samples, raw or compressed.
 
 use convstat_tensor::algebra::{check_finite, entries, shaped};
-use ndarray::{Array2, ArrayView2, Axis, concatenate};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::compress::compress;
 use crate::{EstimateError, Result};
@@ -86,7 +86,7 @@ impl Sample {
         let mut small = compress(self.features(), self.outputs(), self.n, |sink| {
             for (z, y) in self.z.axis_chunks_iter(Axis(0), BLOCK).zip(self.y.axis_chunks_iter(Axis(0), BLOCK))
             {
-                sink.add(&concatenate![Axis(1), z, y].t())?;
+                sink.add(&z, &y)?;
             }
             Ok(())
         })?;

@@ -8,7 +8,7 @@ use convstat_tensor::linalg::{
     cholesky, cholesky_in_place, eigh, gram, lstsq, solve_upper, solve_upper_transposed, svd,
 };
 use convstat_tensor::memory;
-use ndarray::{Array1, Array2, ArrayD, ArrayView1, ArrayView2, IxDyn, s};
+use ndarray::{Array1, Array2, ArrayD, ArrayView1, IxDyn, s};
 use serde::{Deserialize, Serialize};
 
 use crate::least_squares::LeastSquares;
@@ -42,14 +42,8 @@ impl Start {
 /// Share of the mean eigenvalue that the pilot ridge adds for each feature per observation.
 const PILOT_RIDGE: f64 = 0.1;
 
-/// `ZᵀZ`, unless `ZZᵀ` is smaller.
-fn small_gram(sample: &Sample) -> Result<Option<Array2<f64>>> {
-    let (n, d) = sample.z.dim();
-    memory::check("the normal equations of the pilot", &[n.min(d), n.min(d)])?;
-    Ok((n >= d).then(|| gram(&sample.z.view())))
-}
-
-/// The pilot: ridge with penalty `0.1 · (D/n) · mean eigenvalue` of `ZᵀZ`, flat `D M`.
+/// The pilot: ridge with penalty `0.1 · (D/n) · mean eigenvalue` of `ZᵀZ`, flat `D M`; from `ZᵀZ` where it is given, else
+/// by conjugate gradients.
 fn pilot(sample: &Sample, moment: Option<&Array2<f64>>) -> Result<Array1<f64>> {
     let d = sample.features() as f64;
     let mean = sample.z.iter().map(|v| v * v).sum::<f64>() / d;
@@ -57,19 +51,48 @@ fn pilot(sample: &Sample, moment: Option<&Array2<f64>>) -> Result<Array1<f64>> {
         return Ok(Array1::zeros(sample.features() * sample.outputs()));
     }
     let lambda = PILOT_RIDGE * mean * d / sample.n.max(1.0);
-    // (ZᵀZ + λI)^{-1} Zᵀ = Zᵀ (ZZᵀ + λI)^{-1}: the smaller of the two systems.
-    let mut normal = moment.map_or_else(|| gram(&sample.z.t()), Array2::clone);
-    normal.diag_mut().mapv_inplace(|v| v + lambda);
-    // The solves read the upper triangle alone.
-    cholesky_in_place(&mut normal)?;
-    let solve =
-        |b: &ArrayView2<f64>| solve_upper(&normal.view(), &solve_upper_transposed(&normal.view(), b).view());
-    let w = if moment.is_none() {
-        sample.z.t().dot(&solve(&sample.y.view()))
-    } else {
-        solve(&sample.z.t().dot(&sample.y).view())
+    let matched = sample.z.t().dot(&sample.y);
+    let w = match moment {
+        Some(moment) => {
+            let mut normal = moment.clone();
+            normal.diag_mut().mapv_inplace(|v| v + lambda);
+            // The solves read the upper triangle alone.
+            cholesky_in_place(&mut normal)?;
+            solve_upper(&normal.view(), &solve_upper_transposed(&normal.view(), &matched.view()).view())
+        }
+        None => conjugate_gradients(&sample.z, lambda, matched),
     };
     Ok(entries(&w).into())
+}
+
+/// Relative residual at which conjugate gradients end, and their most iterations: the pilot only leads to a start.
+const PILOT_TOLERANCE: f64 = 1e-3;
+const PILOT_ITERATIONS: usize = 100;
+
+/// `(ZᵀZ + λI)^{-1} B`, column by column, in passes over Z (Hestenes & Stiefel 1952).
+fn conjugate_gradients(z: &Array2<f64>, lambda: f64, mut b: Array2<f64>) -> Array2<f64> {
+    for mut column in b.columns_mut() {
+        let mut residual = column.to_owned();
+        let mut x = Array1::zeros(residual.len());
+        let mut direction = residual.clone();
+        let mut size = residual.dot(&residual);
+        let enough = PILOT_TOLERANCE * PILOT_TOLERANCE * size;
+        for _ in 0..PILOT_ITERATIONS {
+            if size <= enough {
+                break;
+            }
+            let mut image = z.t().dot(&z.dot(&direction));
+            image.scaled_add(lambda, &direction);
+            let step = size / direction.dot(&image);
+            x.scaled_add(step, &direction);
+            residual.scaled_add(-step, &image);
+            let before = std::mem::replace(&mut size, residual.dot(&residual));
+            direction *= size / before;
+            direction += &residual;
+        }
+        column.assign(&x);
+    }
+    b
 }
 
 /// Ridge estimate `(ZᵀZ + λI)^{-1} Zᵀy`, `D × M`; minimum-norm least squares for `λ = 0`.
@@ -91,7 +114,10 @@ pub(crate) fn spectral_start(problem: &mut LeastSquares) -> Result<Vec<f64>> {
         let w = problem.matched_filter();
         return aligned(problem, &w.into(), &ModeRoots::new());
     };
-    let moment = small_gram(sample)?;
+    let d = sample.features();
+    let side = if sample.z.nrows() >= d { d } else { 0 };
+    memory::check("the second moment of the features", &[side, side])?;
+    let moment = (side > 0).then(|| gram(&sample.z.view()));
     let pilot = pilot(sample, moment.as_ref())?;
     // Where the second moment is singular, undoing its root would blow up the noise.
     let roots = moment.map_or_else(|| Ok(ModeRoots::new()), |m| mode_roots(problem.structure(), &m))?;
@@ -160,7 +186,7 @@ fn mode_roots(structure: &Structure, moment: &Array2<f64>) -> Result<ModeRoots> 
 /// Upper triangle of the trace of `moment` over all modes but one of size d and this stride.
 fn partial_trace(moment: &Array2<f64>, d: usize, stride: usize) -> Array2<f64> {
     let mut own = Array2::zeros((d, d));
-    for first in (0..moment.nrows()).filter(|i| (i / stride) % d == 0) {
+    for first in (0..moment.nrows()).filter(|i| (i / stride).is_multiple_of(d)) {
         for a in 0..d {
             for b in a..d {
                 own[[a, b]] += moment[[first + a * stride, first + b * stride]];
@@ -173,11 +199,7 @@ fn partial_trace(moment: &Array2<f64>, d: usize, stride: usize) -> Array2<f64> {
 /// Factors near `w` (flat, output order): a factor with output labels takes the leading left singular vectors of the
 /// unfolding of `w` along them, in the metric of the modes' second moments `RᵀR`; a core, which has none, and columns
 /// beyond the singular vectors come from the generic point.
-fn spectral_factors(
-    structure: &Structure,
-    w: &ArrayView1<f64>,
-    roots: &ModeRoots,
-) -> Result<Factors> {
+fn spectral_factors(structure: &Structure, w: &ArrayView1<f64>, roots: &ModeRoots) -> Result<Factors> {
     let output = &structure.network().output;
     let mut tensor = shaped(IxDyn(&structure.sizes_of(output)), w.to_vec());
     for (mode, label) in output.iter().enumerate() {

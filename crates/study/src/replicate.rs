@@ -94,7 +94,10 @@ pub fn draw_sample(
     }
     let (features, outputs) = (setting.geometry.features(), setting.structure.outputs());
     let sample = compress(features, outputs, cell.n as f64, |sink| {
-        draw_blocks(plan, cell, replicate, truth, |_, block| sink.add(&block.view()))
+        draw_blocks(plan, cell, replicate, truth, |_, block| {
+            let (z, y) = block.view().split_at(Axis(0), features);
+            sink.add(&z.t(), &y.t())
+        })
     });
     Ok(Box::new(sample?))
 }

@@ -13,35 +13,6 @@ fn lapack(routine: &'static str) -> impl Fn(ndarray_linalg::error::LinalgError) 
     move |_| TensorError::Lapack { routine, info: -1 }
 }
 
-/// Adds `a aᵀ` to the upper triangle of `gram` (`m × m`), for `a` of `m × b` in C order (`dsyrk`).
-///
-/// Feature-major blocks (features × samples) make this the blockwise accumulation of a Gram matrix;
-/// finish with [`symmetrise`].
-pub fn add_outer_gram(gram: &mut Array2<f64>, a: &ArrayView2<f64>) {
-    let (m, b) = a.dim();
-    debug_assert_eq!(gram.dim(), (m, m));
-    if m == 0 || b == 0 {
-        return;
-    }
-    let a = a.as_standard_layout();
-    // SAFETY: gram is m×m and a is m×b, both contiguous in C order.
-    unsafe {
-        cblas_sys::cblas_dsyrk(
-            CBLAS_LAYOUT::CblasRowMajor,
-            CBLAS_UPLO::CblasUpper,
-            CBLAS_TRANSPOSE::CblasNoTrans,
-            m as i32,
-            b as i32,
-            1.0,
-            a.as_ptr(),
-            b as i32,
-            1.0,
-            gram.as_mut_ptr(),
-            m as i32,
-        );
-    }
-}
-
 /// A matrix in a slice, C order with `leading` entries from row to row, or the transpose of one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Matrix<'a> {
@@ -132,7 +103,8 @@ fn leading(a: &ArrayView2<f64>) -> i32 {
     a.strides()[0].max(a.ncols() as isize).max(1) as i32
 }
 
-/// Adds `aᵀa` to the upper triangle of `gram` (`m × m`, C order) for `a` of `n × m` with contiguous rows.
+/// Adds `aᵀa` to the upper triangle of `gram` (`m × m`, C order) for `a` of `n × m` with contiguous rows or columns
+/// (`dsyrk`); finish with [`symmetrise`].
 ///
 /// # Panics
 /// On other sizes or strides: for callers where they fit by construction.
@@ -142,17 +114,23 @@ pub fn add_gram(gram: &mut Array2<f64>, a: &ArrayView2<f64>) {
     if n == 0 || m == 0 {
         return;
     }
-    // SAFETY: gram is m×m in C order and a is n×m with the row stride given.
+    let has_rows = a.ncols() == 1 || a.strides()[1] == 1;
+    let (transpose, stride) = if has_rows {
+        (CBLAS_TRANSPOSE::CblasTrans, leading(a))
+    } else {
+        (CBLAS_TRANSPOSE::CblasNoTrans, leading(&a.t()))
+    };
+    // SAFETY: gram is m×m in C order and a is n×m with the stride given.
     unsafe {
         cblas_sys::cblas_dsyrk(
             CBLAS_LAYOUT::CblasRowMajor,
             CBLAS_UPLO::CblasUpper,
-            CBLAS_TRANSPOSE::CblasTrans,
+            transpose,
             m as i32,
             n as i32,
             1.0,
             a.as_ptr(),
-            leading(a),
+            stride,
             1.0,
             gram.as_mut_ptr(),
             m as i32,
