@@ -99,9 +99,6 @@ impl Structure {
             owners,
             relaxation: OnceLock::new(),
         };
-        let parameters = structure.naive_parameters();
-        memory::check("the Jacobian", &[structure.coefficients(), parameters])?;
-        memory::check("the normal equations", &[parameters, parameters])?;
         structure.partials = (0..structure.network.inputs.len())
             .map(|i| Partial::new(&structure.network, &structure.sizes, i))
             .collect::<Result<_>>()?;
@@ -321,6 +318,7 @@ impl Structure {
     /// `J = ∂vec(W)/∂(factors)`, `D M × naive parameters`.
     pub fn jacobian(&self, factors: &[ArrayD<f64>]) -> Result<Array2<f64>> {
         self.check_factors(factors)?;
+        memory::check("the Jacobian", &[self.coefficients(), self.naive_parameters()])?;
         let operands = self.operands(factors);
         let columns = self.columns();
         let mut jacobian = Array2::zeros((self.coefficients(), self.naive_parameters()));

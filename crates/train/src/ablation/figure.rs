@@ -1,0 +1,90 @@
+//! The ablation's picture: accuracy against K/R, beside accuracy against parameters.
+
+use convstat_report::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
+use convstat_report::{Canvas, math};
+
+use super::plan::Fixed;
+use super::summary::{CellSummary, Summary};
+
+/// Most series that colours tell apart.
+const MOST_SERIES: usize = 7;
+
+/// Draws a summary; none where no cell has results.
+///
+/// # Errors
+/// What the drawing library says.
+pub fn draw(summary: &Summary) -> convstat_report::Result<Option<Canvas>> {
+    let mut series: Vec<(String, Fixed, Vec<&CellSummary>)> = Vec::new();
+    for cell in summary.cells.iter().filter(|c| c.seeds > 0) {
+        for &fixed in &cell.fixed {
+            match series.iter_mut().find(|(block, f, _)| *block == cell.block && *f == fixed) {
+                Some((_, _, cells)) => cells.push(cell),
+                None => series.push((cell.block.clone(), fixed, vec![cell])),
+            }
+        }
+    }
+    series.truncate(MOST_SERIES);
+    if series.is_empty() {
+        return Ok(None);
+    }
+    let mut ticks: Vec<f64> = series.iter().flat_map(|s| s.2.iter().map(|c| c.kr)).collect();
+    ticks.sort_by(f64::total_cmp);
+    ticks.dedup();
+    let panel = |title: &str, x_label: String, x_ticks: Vec<f64>, x: &dyn Fn(&CellSummary) -> f64| Panel {
+        title: math::escape(title),
+        x_label,
+        y_label: math::escape("test accuracy, %"),
+        series: series
+            .iter()
+            .enumerate()
+            .flat_map(|(style, (_, _, cells))| {
+                let mut cells = cells.clone();
+                cells.sort_by(|a, b| x(a).total_cmp(&x(b)));
+                let points = cells.iter().map(|c| Point {
+                    x: x(c),
+                    y: 100.0 * c.accuracy.0,
+                    error: if c.accuracy.1.is_nan() { 0.0 } else { 100.0 * c.accuracy.1 },
+                });
+                let line = cells.iter().map(|c| (x(c), 100.0 * c.accuracy.0)).collect();
+                [
+                    Series { style, mark: Mark::Curve(line) },
+                    Series { style, mark: Mark::Points(points.collect()) },
+                ]
+            })
+            .collect(),
+        log_x: true,
+        x_ticks,
+        ..Panel::default()
+    };
+    let panels = [
+        panel("accuracy against K/R", math::ratio("K", "R"), ticks, &|c| c.kr),
+        panel("accuracy against parameters", math::escape("parameters"), Vec::new(), &|c| c.parameters as f64),
+    ];
+    let several = series.iter().any(|s| s.0 != series[0].0);
+    let mut legend: Vec<LegendEntry> = series
+        .iter()
+        .enumerate()
+        .map(|(style, (block, fixed, _))| {
+            let what = match fixed {
+                Fixed::R => "fixed R",
+                Fixed::Parameters => "fixed number of parameters",
+                Fixed::Macs => "fixed number of MACs",
+            };
+            let text = if several { format!("{block}, {what}") } else { what.to_owned() };
+            LegendEntry { text: math::escape(&text), style, symbol: Symbol::MarkerLine }
+        })
+        .collect();
+    let seeds = series.iter().flat_map(|s| s.2.iter().map(|c| c.seeds)).min().unwrap_or(0);
+    legend.push(LegendEntry {
+        text: math::escape(&format!("Mean ± standard error over {seeds} seeds.")),
+        style: 6,
+        symbol: Symbol::Nothing,
+    });
+    let size = (390.0, 215.0);
+    let body = draw_grid("ablation", size, 2, &panels, &legend)?;
+    let alt = format!(
+        "Ablation {}: left, test accuracy against the K/R ratio; right, against the number of parameters.",
+        summary.name
+    );
+    Ok(Some(Canvas::new(&summary.name, &alt, size, body)))
+}

@@ -1,0 +1,11 @@
+//! Ablations: blocks × K/R × seeds on one data set, at fixed R or at a fixed budget, run and stored as studies are.
+
+mod figure;
+mod plan;
+mod run;
+mod summary;
+
+pub use figure::draw;
+pub use plan::{AblationFile, Cell, Fixed, Plan};
+pub use run::{MetricsFolder, RunReport, run, seed_of};
+pub use summary::{CellSummary, Summary};

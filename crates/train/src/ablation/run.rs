@@ -1,0 +1,275 @@
+//! Runs what is missing of an ablation: every task trains one network, stores one row.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use candle_core::DType;
+use convstat_runner::{
+    Column, Digest, Execution, FORMAT_VERSION, Manifest, Outcome, Provenance, RunDir, Table, Task, execute,
+    thread_pool,
+};
+use convstat_tensor::blas;
+
+use super::plan::{Cell, Plan};
+use super::summary::Summary;
+use crate::data::Dataset;
+use crate::engine::cpu::Cpu;
+use crate::events::EventWriter;
+use crate::train::{EpochMetrics, Trainer, Watch, train};
+use crate::{Result, TrainError};
+
+/// One trained network.
+#[derive(Debug, Clone)]
+struct Row {
+    cell: String,
+    block: String,
+    kr: f64,
+    ranks: String,
+    replicate: u64,
+    parameters: usize,
+    macs: u64,
+    d_m: usize,
+    accuracy: f64,
+    loss: f64,
+    train_loss: f64,
+    epochs: u64,
+    termination: String,
+    seconds: f64,
+}
+
+fn tabulate(rows: &[Row]) -> Table {
+    let text = |f: &dyn Fn(&Row) -> &String| Column::Text(rows.iter().map(|r| f(r).clone()).collect());
+    let int = |f: &dyn Fn(&Row) -> u64| Column::Int(rows.iter().map(|r| f(r) as i64).collect());
+    let float = |f: &dyn Fn(&Row) -> f64| Column::Float(rows.iter().map(f).collect());
+    Table::new(vec![
+        ("cell", text(&|r| &r.cell)),
+        ("block", text(&|r| &r.block)),
+        ("kr", float(&|r| r.kr)),
+        ("ranks", text(&|r| &r.ranks)),
+        ("replicate", int(&|r| r.replicate)),
+        ("parameters", int(&|r| r.parameters as u64)),
+        ("macs", int(&|r| r.macs)),
+        ("d_m", int(&|r| r.d_m as u64)),
+        ("accuracy", float(&|r| r.accuracy)),
+        ("loss", float(&|r| r.loss)),
+        ("train_loss", float(&|r| r.train_loss)),
+        ("epochs", int(&|r| r.epochs)),
+        ("termination", text(&|r| &r.termination)),
+        ("seconds", float(&|r| r.seconds)),
+    ])
+}
+
+/// What a run brought.
+#[derive(Debug)]
+pub struct RunReport {
+    /// How the execution ended.
+    pub execution: Execution,
+    /// Networks that were there already.
+    pub present: usize,
+    /// Parts that could not be read; their networks were trained again.
+    pub damaged: Vec<String>,
+    /// Summary of what there is.
+    pub summary: Summary,
+}
+
+/// All rows of a run, and the parts that cannot be read.
+fn read(run: &RunDir) -> Result<(Table, Vec<String>)> {
+    let (table, damaged) = run.read_parts(&tabulate(&[]))?;
+    Ok((table, damaged.iter().map(ToString::to_string).collect()))
+}
+
+/// Seed of a replicate, shared by all cells, which then see the same batches.
+pub fn seed_of(seed: u64, replicate: u64) -> u64 {
+    seed.wrapping_mul(1_000_003).wrapping_add(replicate)
+}
+
+/// Trains what is missing in `out` with `threads` threads (0: one a processor), then summarises.
+///
+/// # Errors
+/// A run directory that cannot be used; networks that diverge are rows that say so.
+pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, threads: usize) -> Result<RunReport> {
+    blas::single_thread()?;
+    let mut run = RunDir::create(out)?;
+    let header = &plan.file.ablation;
+    let here = Provenance::here(blas::description());
+    let started = run.manifest_if_any()?.map_or(here.started.clone(), |m| m.provenance.started);
+    run.write_manifest(&Manifest {
+        format_version: FORMAT_VERSION,
+        name: header.name.clone(),
+        study: text.to_owned(),
+        study_sha256: Digest::of(text).hex(),
+        seed: header.seed,
+        replicates: header.seeds,
+        provenance: Provenance { started, ..here },
+    })?;
+    let (rows, damaged) = read(&run)?;
+    let present = RunDir::present(&rows)?;
+    let tasks: Vec<Task> = (0..header.seeds)
+        .flat_map(|replicate| (0..plan.cells.len()).map(move |cell| Task { cell, replicate }))
+        .filter(|t| !present.contains(&(plan.cells[t.cell].id.clone(), t.replicate as i64)))
+        .collect();
+    let all = plan.cells.len() * header.seeds as usize;
+    let present = all - tasks.len();
+    let threads = thread_pool(threads)?.current_num_threads();
+    // Networks side by side as far as there are threads, each with its share of them.
+    let beside = threads.min(tasks.len()).max(1);
+    let inner = (threads / beside).max(1);
+    let mut execution = Execution { done: 0, failures: 0, interrupted: false };
+    let mut tasks = tasks;
+    if !tasks.is_empty() {
+        // The slowest first, so that no thread waits for one at the end.
+        tasks.sort_by_key(|t| (std::cmp::Reverse(plan.cells[t.cell].counts.macs), t.replicate));
+        let folder = out.to_owned();
+        let work = |task: Task| {
+            // On a thread of its own: a worker that waits must not begin the next network.
+            let row = std::thread::scope(|scope| {
+                let inside = || {
+                    let pool = thread_pool(inner)?;
+                    pool.install(|| train_cell(plan, &plan.cells[task.cell], task.replicate, data, &folder))
+                };
+                scope.spawn(inside).join().unwrap_or_else(|_| {
+                    Err(TrainError::shape("training", "a thread ended unexpectedly; please report this"))
+                })
+            });
+            finished(&plan.cells[task.cell], task.replicate, row)
+        };
+        let tabulate = |rows: &[Option<Row>]| tabulate(&rows.iter().flatten().cloned().collect::<Vec<_>>());
+        execution = execute(&mut run, &header.name, &tasks, beside, work, tabulate)?;
+    }
+    let (rows, _) = read(&run)?;
+    execution.interrupted |= (rows.rows()) < all;
+    let summary = Summary::new(plan, &rows)?;
+    Ok(RunReport { execution, present, damaged, summary })
+}
+
+fn finished(cell: &Cell, replicate: u64, result: Result<Option<Row>>) -> Outcome<Option<Row>> {
+    match result {
+        Ok(row) => Outcome { failed: false, row },
+        Err(e) => Outcome {
+            failed: true,
+            row: Some(Row { termination: format!("error: {e}"), ..empty_row(cell, replicate) }),
+        },
+    }
+}
+
+fn empty_row(cell: &Cell, replicate: u64) -> Row {
+    let ranks: Vec<String> = cell.ranks().iter().map(ToString::to_string).collect();
+    Row {
+        cell: cell.id.clone(),
+        block: cell.block.clone(),
+        kr: cell.kr,
+        ranks: ranks.join(","),
+        replicate,
+        parameters: cell.counts.parameters,
+        macs: cell.counts.macs,
+        d_m: cell.counts.d_m,
+        accuracy: f64::NAN,
+        loss: f64::NAN,
+        train_loss: f64::NAN,
+        epochs: 0,
+        termination: String::new(),
+        seconds: 0.0,
+    }
+}
+
+/// Trains one network; none if a signal ended it, whose checkpoint then goes on.
+fn train_cell(plan: &Plan, cell: &Cell, replicate: u64, data: &Dataset, out: &Path) -> Result<Option<Row>> {
+    let network = plan.network(cell)?;
+    let seed = seed_of(plan.file.ablation.seed, replicate);
+    let mut trainer = Trainer::new(&network, &Cpu, &plan.file.training, seed, DType::F32)?;
+    let name = format!("{}-{replicate}", cell.id);
+    let checkpoint = out.join("checkpoints").join(format!("{name}.safetensors"));
+    let mut metrics = MetricsFolder::create(&out.join("metrics").join(&name))?;
+    let watch = Watch {
+        checkpoint: Some(&checkpoint),
+        on_step: &mut |_, _, _, _| {},
+        on_epoch: &mut |epoch| metrics.add(epoch),
+    };
+    let trained = train(&mut trainer, data, &plan.file.data.augment, seed, watch)?;
+    if trained.interrupted {
+        return Ok(None);
+    }
+    metrics.finish(&trained.progress.epochs)?;
+    let last = trained.progress.epochs.last();
+    let row = Row {
+        accuracy: trained.accuracy,
+        loss: trained.loss,
+        train_loss: last.map_or(f64::NAN, |e| e.train_loss),
+        epochs: last.map_or(0, |e| e.epoch),
+        termination: if last.is_some_and(|e| e.epoch < plan.file.training.epochs) { "stopped early" } else { "done" }
+            .to_owned(),
+        seconds: trained.progress.seconds,
+        ..empty_row(cell, replicate)
+    };
+    for path in [checkpoint.clone(), checkpoint.with_extension("best")] {
+        // What is finished needs no checkpoint; one that stays is read and found complete.
+        let _ = fs::remove_file(path);
+    }
+    Ok(Some(row))
+}
+
+/// The curves of one run: TensorBoard events and CSV as it goes, Parquet at its end.
+#[derive(Debug)]
+pub struct MetricsFolder {
+    folder: PathBuf,
+    events: EventWriter,
+}
+
+/// Heading of the CSV file.
+const HEADING: &str = "epoch,steps,rate,train_loss,validation,images_per_second\n";
+
+impl MetricsFolder {
+    /// A folder for the curves of one run.
+    pub fn create(folder: &Path) -> Result<Self> {
+        let events = EventWriter::create(folder)?;
+        let csv = folder.join("metrics.csv");
+        if !csv.exists() {
+            fs::write(&csv, HEADING).map_err(TrainError::io("write", &csv))?;
+        }
+        Ok(Self { folder: folder.to_owned(), events })
+    }
+
+    /// Adds an epoch.
+    pub fn add(&mut self, e: &EpochMetrics) -> Result<()> {
+        let step = e.steps as i64;
+        self.events.scalar("rate", step, e.rate as f32)?;
+        self.events.scalar("train/loss", step, e.train_loss as f32)?;
+        self.events.scalar("images per second", step, e.images_per_second as f32)?;
+        if let Some(v) = e.validation {
+            self.events.scalar("validation/accuracy", step, v as f32)?;
+        }
+        self.events.flush()?;
+        let path = self.folder.join("metrics.csv");
+        let mut file =
+            fs::OpenOptions::new().append(true).open(&path).map_err(TrainError::io("write", &path))?;
+        file.write_all(line(e).as_bytes()).map_err(TrainError::io("write", &path))
+    }
+
+    /// Writes all epochs anew, without those that a cut-off run left twice.
+    pub fn finish(&self, epochs: &[EpochMetrics]) -> Result<()> {
+        let csv = self.folder.join("metrics.csv");
+        let text: String = std::iter::once(HEADING.to_owned()).chain(epochs.iter().map(line)).collect();
+        fs::write(&csv, text).map_err(TrainError::io("write", &csv))?;
+        let float = |f: &dyn Fn(&EpochMetrics) -> f64| Column::Float(epochs.iter().map(f).collect());
+        let int = |f: &dyn Fn(&EpochMetrics) -> u64| Column::Int(epochs.iter().map(|e| f(e) as i64).collect());
+        Table::new(vec![
+            ("epoch", int(&|e| e.epoch)),
+            ("steps", int(&|e| e.steps)),
+            ("rate", float(&|e| e.rate)),
+            ("train_loss", float(&|e| e.train_loss)),
+            ("validation", float(&|e| e.validation.unwrap_or(f64::NAN))),
+            ("images_per_second", float(&|e| e.images_per_second)),
+        ])
+        .write(&self.folder.join("metrics.parquet"))?;
+        Ok(())
+    }
+}
+
+fn line(e: &EpochMetrics) -> String {
+    let validation = e.validation.map_or(String::new(), |v| format!("{v:.6}"));
+    format!(
+        "{},{},{:.8},{:.8},{validation},{:.1}\n",
+        e.epoch, e.steps, e.rate, e.train_loss, e.images_per_second
+    )
+}

@@ -1,0 +1,266 @@
+//! The commands.
+
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use candle_core::DType;
+use clap::{Args, Subcommand};
+use convstat_report::Format;
+use convstat_train::ablation::{AblationFile, MetricsFolder, Plan, draw, run};
+use convstat_train::engine::cpu::Cpu;
+use convstat_train::network::Network;
+use convstat_train::train::{EpochMetrics, Trainer, Watch, train};
+use convstat_train::{TrainError, data::Dataset};
+use miette::{Diagnostic, NamedSource, SourceSpan};
+
+/// What `convstat-train` does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs what is missing of an ablation, prints its table and draws its figure
+    Ablate(Ablate),
+    /// Trains one network of an ablation file
+    Train(One),
+    /// Evaluates a checkpoint on the test images
+    Eval(One),
+}
+
+/// Options of `ablate`.
+#[derive(Debug, Args)]
+pub struct Ablate {
+    /// Ablation file (TOML)
+    file: PathBuf,
+    /// Run directory [default: runs/NAME]
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Folder with data sets
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Networks a cell, in place of the file's
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// Threads [default: one a processor]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+    /// Print the summary as JSON alone
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `train` and `eval`.
+#[derive(Debug, Args)]
+pub struct One {
+    /// Ablation file (TOML)
+    file: PathBuf,
+    /// K/R ratio, at the file's R
+    #[arg(long)]
+    kr: f64,
+    /// Number of the seed, from 0
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Folder for checkpoint and curves
+    #[arg(long, default_value = "runs/one")]
+    out: PathBuf,
+    /// Checkpoint to evaluate [default: checkpoint.safetensors in --out]
+    #[arg(long)]
+    checkpoint: Option<PathBuf>,
+    /// Folder with data sets
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Print the result as JSON alone
+    #[arg(long)]
+    json: bool,
+}
+
+/// An error, with the place in the ablation file where there is one.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Failure {
+    /// An error in the file.
+    #[error("{message}")]
+    InFile {
+        /// What is wrong.
+        message: String,
+        /// The file.
+        #[source_code]
+        file: NamedSource<String>,
+        /// Where.
+        #[label("here")]
+        place: SourceSpan,
+    },
+    /// Another one.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+}
+
+type Result<T> = std::result::Result<T, Failure>;
+
+impl From<convstat_report::ReportError> for Failure {
+    fn from(e: convstat_report::ReportError) -> Self {
+        Self::Train(TrainError::bad("figure", "", e.to_string()))
+    }
+}
+
+impl Command {
+    /// Runs it.
+    pub fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::Ablate(args) => ablate(&args),
+            Self::Train(args) => train_one(&args),
+            Self::Eval(args) => evaluate(&args),
+        }
+    }
+}
+
+/// The file, its text and its data.
+fn load(path: &Path, data: Option<&Path>, seeds: Option<u64>) -> Result<(AblationFile, String, Dataset)> {
+    let text = fs::read_to_string(path).map_err(TrainError::io("read", path))?;
+    let mut file = AblationFile::parse(&text).map_err(|e| match e {
+        TrainError::Toml { message, span: Some(span) } => Failure::InFile {
+            message,
+            file: NamedSource::new(path.display().to_string(), text.clone()),
+            place: span.into(),
+        },
+        e => e.into(),
+    })?;
+    if let Some(seeds) = seeds {
+        file.ablation.seeds = seeds;
+        if seeds == 0 {
+            return Err(TrainError::bad("--seeds", 0, "give at least 1").into());
+        }
+    }
+    let data = file.data.load(data, file.ablation.seed)?;
+    Ok((file, text, data))
+}
+
+fn ablate(args: &Ablate) -> Result<ExitCode> {
+    let (file, text, data) = load(&args.file, args.data.as_deref(), args.seeds)?;
+    let plan = Plan::new(file, &data.train.shape, data.classes.len())?;
+    let name = &plan.file.ablation.name;
+    let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(name));
+    eprintln!(
+        "ablation {name}: {} networks x {} seeds on {} images of {}, run directory {}",
+        plan.cells.len(),
+        plan.file.ablation.seeds,
+        data.train.len(),
+        data.name,
+        out.display()
+    );
+    let report = run(&plan, &text, &data, &out, args.threads)?;
+    for part in &report.damaged {
+        eprintln!("warning: {part}; its networks were trained again");
+    }
+    let table = report.summary.table();
+    let path = out.join("summary.parquet");
+    table.write(&path).map_err(TrainError::from)?;
+    let markdown = report.summary.markdown();
+    let path = out.join("summary.md");
+    fs::write(&path, &markdown).map_err(TrainError::io("write", &path))?;
+    if args.json {
+        println!("{}", json(&report.summary));
+    } else {
+        println!("{markdown}");
+    }
+    if let Some(canvas) = draw(&report.summary)? {
+        for path in canvas.save(&out.join("figures"), &[Format::Svg, Format::Png, Format::Pdf])? {
+            eprintln!("{}", path.display());
+        }
+    }
+    if report.execution.interrupted {
+        eprintln!("partly done: the same command goes on from here");
+        return Ok(ExitCode::from(3));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn json(summary: &convstat_train::ablation::Summary) -> String {
+    let cells: Vec<_> = summary
+        .cells
+        .iter()
+        .map(|c| {
+            serde_json::json!({
+                "block": c.block, "kr": c.kr, "fixed": c.fixed, "ranks": c.ranks, "parameters": c.parameters,
+                "macs": c.macs, "d_m": c.d_m, "seeds": c.seeds, "failures": c.failures,
+                "accuracy": c.accuracy.0, "accuracy_se": c.accuracy.1, "loss": c.loss.0, "loss_se": c.loss.1,
+            })
+        })
+        .collect();
+    serde_json::json!({ "name": summary.name, "cells": cells }).to_string()
+}
+
+/// The network of `--kr`, and the seed of its run.
+fn network(args: &One, file: &AblationFile, data: &Dataset) -> Result<(Network, u64)> {
+    let network = Network::new(&file.network, &data.train.shape, data.classes.len(), args.kr)?;
+    Ok((network, convstat_train::ablation::seed_of(file.ablation.seed, args.seed)))
+}
+
+fn train_one(args: &One) -> Result<ExitCode> {
+    let (file, _, data) = load(&args.file, args.data.as_deref(), None)?;
+    let (network, seed) = network(args, &file, &data)?;
+    let mut trainer = Trainer::new(&network, &Cpu, &file.training, seed, DType::F32)?;
+    let checkpoint = args.out.join("checkpoint.safetensors");
+    let mut metrics = MetricsFolder::create(&args.out)?;
+    let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = indicatif::ProgressBar::new(0);
+        let style = "{wide_bar} step {pos}/{len} {msg} {eta} left";
+        bar.set_style(indicatif::ProgressStyle::with_template(style).unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
+        bar
+    });
+    let watch = Watch {
+        checkpoint: Some(&checkpoint),
+        on_step: &mut |step, steps, loss, rate| {
+            if let Some(bar) = &bar {
+                bar.set_length(steps);
+                bar.set_position(step);
+                bar.set_message(format!("loss {loss:.3}, {rate:.0} images/s,"));
+            }
+        },
+        on_epoch: &mut |e: &EpochMetrics| {
+            if bar.is_none() {
+                eprintln!(
+                    "epoch {}: loss {:.4}, rate {:.5}, {:.0} images/s",
+                    e.epoch, e.train_loss, e.rate, e.images_per_second
+                );
+            }
+            metrics.add(e)
+        },
+    };
+    let trained = train(&mut trainer, &data, &file.data.augment, seed, watch)?;
+    if trained.interrupted {
+        eprintln!("partly done: the same command goes on from {}", checkpoint.display());
+        return Ok(ExitCode::from(3));
+    }
+    metrics.finish(&trained.progress.epochs)?;
+    trainer.save(&checkpoint, &trained.progress)?;
+    report(args.json, &network, trained.accuracy, trained.loss, data.test.len());
+    eprintln!("{}", checkpoint.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(json: bool, network: &Network, accuracy: f64, loss: f64, images: usize) {
+    let c = network.counts();
+    if json {
+        let all = serde_json::json!({ "accuracy": accuracy, "loss": loss, "images": images,
+            "parameters": c.parameters, "macs": c.macs, "d_m": c.d_m });
+        println!("{all}");
+    } else {
+        println!(
+            "accuracy {:.2} % of {images} test images, loss {loss:.4}; {} parameters, {} MACs, d_M {}",
+            100.0 * accuracy,
+            c.parameters,
+            c.macs,
+            c.d_m
+        );
+    }
+}
+
+fn evaluate(args: &One) -> Result<ExitCode> {
+    let (file, _, data) = load(&args.file, args.data.as_deref(), None)?;
+    let (network, seed) = network(args, &file, &data)?;
+    let mut trainer = Trainer::new(&network, &Cpu, &file.training, seed, DType::F32)?;
+    let path = args.checkpoint.clone().unwrap_or_else(|| args.out.join("checkpoint.safetensors"));
+    trainer.restore(&path)?;
+    let (accuracy, loss) = convstat_train::train::test(&mut trainer, &data, seed)?;
+    report(args.json, &network, accuracy, loss, data.test.len());
+    Ok(ExitCode::SUCCESS)
+}

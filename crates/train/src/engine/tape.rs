@@ -1,0 +1,354 @@
+//! A tape: every operation leaves what its derivative needs, and [`Tape::backward`] runs through them from the last to
+//! the first. Gradients move from node to node; memory of the forward pass is freed on the way.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Tensor};
+use convstat_tensor::{Contraction, Einsum};
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
+
+use super::{Activation, Backend, ConvSpec, NormState, Pool, PoolSpec};
+use crate::{Result, TrainError};
+
+/// A value on a tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Var(usize);
+
+/// Derivatives by the parameters, by the numbers they were put on the tape with.
+pub type Gradients = BTreeMap<usize, Tensor>;
+
+type Backward = Box<dyn FnOnce(&dyn Backend, Tensor) -> Result<Vec<(Var, Tensor)>>>;
+
+struct Node {
+    value: Tensor,
+    /// Whether a parameter is behind it.
+    wanted: bool,
+    parameter: Option<usize>,
+    backward: Option<Backward>,
+}
+
+/// Operations in the order they were done.
+pub struct Tape<'a> {
+    backend: &'a dyn Backend,
+    training: bool,
+    nodes: Vec<Node>,
+}
+
+impl std::fmt::Debug for Tape<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tape of {} nodes on {:?}", self.nodes.len(), self.backend)
+    }
+}
+
+impl<'a> Tape<'a> {
+    /// An empty tape. Without `training` batch normalisation uses its running statistics and nothing is kept for
+    /// derivatives.
+    pub fn new(backend: &'a dyn Backend, training: bool) -> Self {
+        Self { backend, training, nodes: Vec::new() }
+    }
+
+    /// The value of a variable.
+    pub fn value(&self, v: Var) -> &Tensor {
+        &self.nodes[v.0].value
+    }
+
+    /// A value without derivative.
+    pub fn constant(&mut self, value: Tensor) -> Var {
+        self.push(value, false, None, None)
+    }
+
+    /// A parameter; its derivative will stand under `number`. The same number may be used several times: derivatives
+    /// add up.
+    pub fn parameter(&mut self, number: usize, value: Tensor) -> Var {
+        self.push(value, true, Some(number), None)
+    }
+
+    fn push(&mut self, value: Tensor, wanted: bool, parameter: Option<usize>, backward: Option<Backward>) -> Var {
+        self.nodes.push(Node { value, wanted, parameter, backward });
+        Var(self.nodes.len() - 1)
+    }
+
+    /// Adds the result of an operation on `inputs`.
+    fn record(
+        &mut self,
+        value: Tensor,
+        inputs: &[Var],
+        backward: impl FnOnce(&dyn Backend, Tensor) -> Result<Vec<(Var, Tensor)>> + 'static,
+    ) -> Var {
+        let wanted = self.training && inputs.iter().any(|v| self.nodes[v.0].wanted);
+        let backward: Option<Backward> = if wanted { Some(Box::new(backward)) } else { None };
+        self.push(value, wanted, None, backward)
+    }
+
+    fn wants(&self, v: Var) -> bool {
+        self.nodes[v.0].wanted
+    }
+
+    /// Convolution of `x` (`N, spatial…, C`) with `w` (`O, taps…, C / groups`); without spatial axes the product `x wᵀ`.
+    ///
+    /// # Errors
+    /// Channels or groups that do not fit, a kernel that does not fit into the padded input.
+    pub fn convolve(&mut self, x: Var, w: Var, spec: &ConvSpec) -> Result<Var> {
+        let (a, b) = (self.value(x).clone(), self.value(w).clone());
+        let (xs, ws) = (a.dims(), b.dims());
+        let (channels, per_group) = (xs[xs.len() - 1], ws[ws.len() - 1]);
+        let groups = spec.groups;
+        if xs.len() != ws.len() || groups == 0 || per_group * groups != channels || ws[0] % groups != 0 {
+            return Err(TrainError::shape(
+                "convolution",
+                format!(
+                    "input {xs:?}, weights {ws:?} in {groups} groups: the weights need as many axes as the input, and \
+                     {channels} input and {} output channels have to divide into the groups",
+                    ws[0]
+                ),
+            ));
+        }
+        let y = self.backend.convolve(&a, &b, spec)?;
+        let (spec, by_x, by_w) = (spec.clone(), self.wants(x), self.wants(w));
+        Ok(self.record(y, &[x, w], move |backend, dy| {
+            let mut all = Vec::new();
+            if by_w {
+                all.push((w, backend.convolve_by_weight(&dy, &a, b.dims(), &spec)?));
+            }
+            if by_x {
+                all.push((x, backend.convolve_by_input(&dy, &b, a.dims(), &spec)?));
+            }
+            Ok(all)
+        }))
+    }
+
+    /// Batch normalisation with a residual and a clamp, see [`Backend::normalise`]; `running` are the running mean and
+    /// variance, whose successors come back in training.
+    ///
+    /// # Errors
+    /// An activation that is no clamp; shapes that do not fit.
+    pub fn normalise(
+        &mut self,
+        x: Var,
+        [gamma, beta]: [Var; 2],
+        running: [&Tensor; 2],
+        residual: Option<Var>,
+        activation: Activation,
+    ) -> Result<(Var, Option<(Tensor, Tensor)>)> {
+        let a = self.value(x).clone();
+        let g = self.value(gamma).clone();
+        let z = residual.map(|r| self.value(r).clone());
+        let channels = a.dims()[a.dims().len() - 1];
+        let fits = |t: &Tensor| t.dims() == [channels];
+        let all = [&g, self.value(beta), running[0], running[1]];
+        if !all.iter().all(|t| fits(t)) || z.as_ref().is_some_and(|z| z.dims() != a.dims()) {
+            return Err(TrainError::shape(
+                "batch normalisation",
+                format!("input {:?}, scale {:?}, residual {:?}", a.dims(), g.dims(), z.map(|z| z.dims().to_vec())),
+            ));
+        }
+        if !activation.is_clamp() {
+            return Err(TrainError::shape("batch normalisation", format!("{activation:?} cannot be fused")));
+        }
+        let state = NormState { gamma: &g, beta: self.value(beta), mean: running[0], variance: running[1] };
+        let mut forward = self.backend.normalise(&a, state, z.as_ref(), activation, self.training)?;
+        let (y, next) = (forward.y.clone(), forward.running.take());
+        let inputs: Vec<Var> = [Some(x), Some(gamma), Some(beta), residual].into_iter().flatten().collect();
+        let y = self.record(y, &inputs, move |backend, dy| {
+            let back = backend.normalise_backward(&dy, &a, &g, residual.is_some(), activation, &forward)?;
+            let mut all = vec![(gamma, back.gamma), (beta, back.beta)];
+            all.extend(residual.zip(back.residual));
+            all.push((x, back.x));
+            Ok(all)
+        });
+        Ok((y, next))
+    }
+
+    /// The function of every entry.
+    pub fn activate(&mut self, x: Var, activation: Activation) -> Result<Var> {
+        let a = self.value(x).clone();
+        let y = self.backend.activate(&a, activation)?;
+        Ok(self.record(y, &[x], move |backend, dy| {
+            Ok(vec![(x, backend.activate_backward(&dy, &a, activation)?)])
+        }))
+    }
+
+    /// Pool over the spatial axes.
+    ///
+    /// # Errors
+    /// A window that does not fit, or padding as large as the window (it would be empty).
+    pub fn pool(&mut self, x: Var, kind: Pool, spec: &PoolSpec) -> Result<Var> {
+        let a = self.value(x);
+        if spec.padding.iter().zip(&spec.kernel).any(|(p, k)| 2 * p > *k) {
+            return Err(TrainError::shape(
+                "pool",
+                format!("padding {:?} is more than half of the window {:?}", spec.padding, spec.kernel),
+            ));
+        }
+        let shape = a.dims().to_vec();
+        let (y, winners) = self.backend.pool(a, kind, spec)?;
+        let spec = spec.clone();
+        Ok(self.record(y, &[x], move |backend, dy| {
+            Ok(vec![(x, backend.pool_backward(&dy, winners.as_ref(), &shape, kind, &spec)?)])
+        }))
+    }
+
+    /// Mean over all positions: `(N, spatial…, C)` to `(N, C)`.
+    pub fn global_average(&mut self, x: Var) -> Result<Var> {
+        let dims = self.value(x).dims().to_vec();
+        let kernel = dims[1..dims.len() - 1].to_vec();
+        let axes = kernel.len();
+        let spec = PoolSpec { stride: kernel.clone(), kernel, padding: vec![0; axes] };
+        let y = self.pool(x, Pool::Average, &spec)?;
+        self.flatten(y)
+    }
+
+    /// `(N, …)` to `(N, all the rest)`.
+    pub fn flatten(&mut self, x: Var) -> Result<Var> {
+        let shape = self.value(x).dims().to_vec();
+        let y = self.value(x).reshape((shape[0], ()))?;
+        Ok(self.record(y, &[x], move |_, dy| Ok(vec![(x, dy.reshape(shape)?)])))
+    }
+
+    /// `a + b`.
+    pub fn add(&mut self, a: Var, b: Var) -> Result<Var> {
+        let (x, y) = (self.value(a).clone(), self.value(b));
+        if x.dims() != y.dims() {
+            return Err(TrainError::shape("sum", format!("{:?} and {:?} differ", x.dims(), y.dims())));
+        }
+        let sum = self.backend.add(x, y)?;
+        Ok(self.record(sum, &[a, b], move |_, dy| Ok(vec![(a, dy.clone()), (b, dy)])))
+    }
+
+    /// `x` (`…, C`) plus `b` (`C`).
+    pub fn add_bias(&mut self, x: Var, b: Var) -> Result<Var> {
+        let (a, c) = (self.value(x), self.value(b));
+        if c.dims() != &a.dims()[a.dims().len() - 1..] {
+            return Err(TrainError::shape("bias", format!("{:?} on {:?}", c.dims(), a.dims())));
+        }
+        let y = self.backend.add_bias(a, c)?;
+        Ok(self.record(y, &[x, b], move |backend, dy| Ok(vec![(b, backend.sum_rows(&dy)?), (x, dy)])))
+    }
+
+    /// Channel shuffle (Zhang et al. 2018): channels seen as `(groups, C / groups)` and transposed.
+    ///
+    /// # Errors
+    /// Groups that do not divide the channels.
+    pub fn shuffle(&mut self, x: Var, groups: usize) -> Result<Var> {
+        let a = self.value(x);
+        let channels = a.dims()[a.dims().len() - 1];
+        if groups == 0 || channels % groups != 0 {
+            return Err(TrainError::shape("shuffle", format!("{groups} groups do not divide {channels} channels")));
+        }
+        let y = self.backend.shuffle(a, groups)?;
+        Ok(self.record(y, &[x], move |backend, dy| Ok(vec![(x, backend.shuffle(&dy, channels / groups)?)])))
+    }
+
+    /// A tensor network of small factors, contracted in double precision: the weights of a compressed layer.
+    ///
+    /// # Errors
+    /// Sizes of a label that differ between factors.
+    pub fn compose(&mut self, network: &Einsum, factors: &[Var]) -> Result<Var> {
+        let values: Vec<ArrayD<f64>> = factors.iter().map(|f| to_array(self.value(*f))).collect::<Result<_>>()?;
+        let dtype = factors.first().map_or(DType::F32, |f| self.value(*f).dtype());
+        let y = to_tensor(&contract(network, &values)?, dtype, self.backend)?;
+        let wanted: Vec<bool> = factors.iter().map(|f| self.wants(*f)).collect();
+        let (network, vars) = (network.clone(), factors.to_vec());
+        Ok(self.record(y, factors, move |backend, dy| {
+            let dy = to_array(&dy)?;
+            let mut all = Vec::new();
+            for i in (0..vars.len()).filter(|i| wanted[*i]) {
+                let mut inputs = network.inputs.clone();
+                let output = inputs.remove(i);
+                inputs.push(network.output.clone());
+                let mut operands = values.clone();
+                operands.remove(i);
+                operands.push(dy.clone());
+                let derivative = contract(&Einsum { inputs, output }, &operands)?;
+                all.push((vars[i], to_tensor(&derivative, dtype, backend)?));
+            }
+            Ok(all)
+        }))
+    }
+
+    /// Mean cross-entropy of `logits` (`N, classes`) with labels smoothed by `smoothing`, and the derivatives by all
+    /// parameters. Ends the tape.
+    ///
+    /// # Errors
+    /// Labels that are none of the classes, or not one an image.
+    pub fn backward(mut self, logits: Var, labels: &[u32], smoothing: f64) -> Result<(f64, Gradients)> {
+        let value = self.value(logits);
+        let (n, classes) = value.dims2()?;
+        if labels.len() != n || labels.iter().any(|l| *l as usize >= classes) {
+            let reason = format!("{} labels for {n} images of {classes} classes", labels.len());
+            return Err(TrainError::shape("cross-entropy", reason));
+        }
+        let (loss, gradient) = self.backend.cross_entropy(value, labels, smoothing)?;
+        Ok((loss, self.propagate(logits, gradient)?))
+    }
+
+    /// Derivatives by all parameters of the sum of `gradient` times the value of `from`.
+    pub fn propagate(&mut self, from: Var, gradient: Tensor) -> Result<Gradients> {
+        let mut pending: Vec<Option<Tensor>> = vec![None; self.nodes.len()];
+        pending[from.0] = Some(gradient);
+        let mut gradients = Gradients::new();
+        self.nodes.truncate(from.0 + 1);
+        while let Some(node) = self.nodes.pop() {
+            let i = self.nodes.len();
+            let Some(dy) = pending[i].take() else { continue };
+            if let Some(number) = node.parameter {
+                accumulate(self.backend, gradients.entry(number), dy)?;
+                continue;
+            }
+            drop(node.value);
+            let Some(backward) = node.backward else { continue };
+            for (Var(to), d) in backward(self.backend, dy)? {
+                if !self.nodes[to].wanted {
+                    continue;
+                }
+                pending[to] = Some(match pending[to].take() {
+                    None => d,
+                    Some(sum) => self.backend.add(sum, &d)?,
+                });
+            }
+        }
+        Ok(gradients)
+    }
+}
+
+fn accumulate(
+    backend: &dyn Backend,
+    entry: std::collections::btree_map::Entry<usize, Tensor>,
+    d: Tensor,
+) -> Result<()> {
+    use std::collections::btree_map::Entry;
+    match entry {
+        Entry::Vacant(e) => {
+            e.insert(d);
+        }
+        Entry::Occupied(mut e) => {
+            let sum = backend.add(e.get().clone(), &d)?;
+            e.insert(sum);
+        }
+    }
+    Ok(())
+}
+
+fn contract(network: &Einsum, operands: &[ArrayD<f64>]) -> Result<ArrayD<f64>> {
+    let mut sizes = BTreeMap::new();
+    for (labels, operand) in network.inputs.iter().zip(operands) {
+        for (&label, &size) in labels.iter().zip(operand.shape()) {
+            if *sizes.entry(label).or_insert(size) != size {
+                return Err(TrainError::shape("composed weights", format!("sizes of label '{label}' differ in {network}")));
+            }
+        }
+    }
+    let views: Vec<ArrayViewD<f64>> = operands.iter().map(|o| o.view()).collect();
+    Ok(Contraction::new(network, &sizes)?.run(&views)?)
+}
+
+fn to_array(t: &Tensor) -> Result<ArrayD<f64>> {
+    let entries = t.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
+    ArrayD::from_shape_vec(IxDyn(t.dims()), entries)
+        .map_err(|e| TrainError::shape("composed weights", e.to_string()))
+}
+
+fn to_tensor(a: &ArrayD<f64>, dtype: DType, backend: &dyn Backend) -> Result<Tensor> {
+    let entries: Vec<f64> = a.iter().copied().collect();
+    Ok(Tensor::from_vec(entries, a.shape(), backend.device())?.to_dtype(dtype)?)
+}

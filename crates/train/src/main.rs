@@ -1,0 +1,38 @@
+//! `convstat-train`: parses, calls, prints.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Trains compressed convolutional networks and shows what the K/R ratio buys.
+#[derive(Debug, Parser)]
+#[command(
+    name = "convstat-train",
+    version,
+    after_help = "Examples:
+  convstat-train ablate experiments/ablation-digits.toml             run or resume an ablation: table and figure
+  convstat-train ablate experiments/ablation-cifar10.toml --data D   with cifar-10-batches-bin in folder D
+  convstat-train train experiments/ablation-digits.toml --kr 4 --out runs/one
+  convstat-train eval experiments/ablation-digits.toml --kr 4 --checkpoint runs/one/checkpoint.safetensors
+
+Exit codes: 0 done, 2 bad input, 3 partly done (the same command resumes)."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    convstat_train::keep_memory();
+    convstat_runner::interrupt::install();
+    match convstat_tensor::blas::single_thread().map_err(|e| commands::Failure::from(convstat_train::TrainError::from(e))).and_then(|()| cli.command.run()) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("{:?}", miette::Report::new(failure));
+            ExitCode::from(2)
+        }
+    }
+}

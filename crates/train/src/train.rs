@@ -1,0 +1,423 @@
+//! Training of one network: steps, epochs, checkpoints, evaluation.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use candle_core::{DType, Tensor};
+use convstat_runner::{interrupt, stream};
+use serde::{Deserialize, Serialize};
+
+use crate::data::{Augment, Batch, Dataset, Images, Loader};
+use crate::engine::{Backend, OptimiserStep, Tape};
+use crate::layer::State;
+use crate::network::Network;
+use crate::optimiser::OptimiserSpec;
+use crate::schedule::ScheduleSpec;
+use crate::{Result, TrainError, checkpoint};
+
+/// How to train.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSpec {
+    /// Passes over the training images.
+    pub epochs: u64,
+    /// Images a step.
+    pub batch: usize,
+    /// Share of the label that is spread over all classes.
+    #[serde(default)]
+    pub label_smoothing: f64,
+    /// Decay of an exponential moving average of the parameters, which is then what is evaluated; none without.
+    pub ema: Option<f64>,
+    /// When to stop before the last epoch.
+    pub early_stop: Option<EarlyStop>,
+    /// The optimiser.
+    pub optimiser: OptimiserSpec,
+    /// The schedule of its rate.
+    #[serde(default)]
+    pub schedule: ScheduleSpec,
+}
+
+/// Ends training when held-out training images are classified no better for some epochs; the best parameters count.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlyStop {
+    /// Epochs without improvement.
+    pub patience: u64,
+    /// Share of the training images that is held out.
+    pub validation: f64,
+}
+
+impl TrainingSpec {
+    /// Whether the values make sense.
+    ///
+    /// # Errors
+    /// The first that does not, with the key.
+    pub fn check(&self) -> Result<()> {
+        let bad = |key: &str, value: String, mend: &str| Err(TrainError::bad(format!("training.{key}"), value, mend));
+        if self.epochs == 0 {
+            return bad("epochs", "0".to_owned(), "give at least 1");
+        }
+        if self.batch < 2 {
+            return bad("batch", self.batch.to_string(), "batch normalisation needs at least 2 images");
+        }
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            return bad("label_smoothing", self.label_smoothing.to_string(), "give a share from 0 to below 1");
+        }
+        if self.ema.is_some_and(|e| !(0.0..1.0).contains(&e)) {
+            return bad("ema", format!("{:?}", self.ema), "give a decay from 0 to below 1");
+        }
+        if let Some(stop) = self.early_stop.filter(|s| !(s.validation > 0.0 && s.validation < 1.0)) {
+            return bad("early_stop.validation", stop.validation.to_string(), "give a share between 0 and 1");
+        }
+        self.optimiser.check()?;
+        self.schedule.check()
+    }
+}
+
+/// Everything that changes in training.
+#[derive(Debug, Clone)]
+pub struct Trainer<'a> {
+    network: &'a Network,
+    backend: &'a dyn Backend,
+    spec: &'a TrainingSpec,
+    /// Parameters, by number.
+    pub parameters: Vec<Tensor>,
+    /// Running statistics, by number.
+    pub running: Vec<Tensor>,
+    moments: Vec<Vec<Tensor>>,
+    average: Option<Vec<Tensor>>,
+    /// Steps done.
+    pub steps: u64,
+}
+
+impl<'a> Trainer<'a> {
+    /// A network with parameters drawn from `seed`.
+    pub fn new(
+        network: &'a Network,
+        backend: &'a dyn Backend,
+        spec: &'a TrainingSpec,
+        seed: u64,
+        dtype: DType,
+    ) -> Result<Self> {
+        let draw = stream(seed, "parameters", "", 0);
+        let parameters = network.parameters.draw(draw, dtype, backend.device())?;
+        Self::from_parameters(network, backend, spec, parameters)
+    }
+
+    /// A network with given parameters, by number.
+    pub fn from_parameters(
+        network: &'a Network,
+        backend: &'a dyn Backend,
+        spec: &'a TrainingSpec,
+        parameters: Vec<Tensor>,
+    ) -> Result<Self> {
+        let dtype = parameters.first().map_or(DType::F32, Tensor::dtype);
+        let running = network.running.draw(stream(0, "running", "", 0), dtype, backend.device())?;
+        let zeros = |p: &Tensor| (0..spec.optimiser.moments()).map(|_| Ok(p.zeros_like()?)).collect::<Result<_>>();
+        let moments = parameters.iter().map(zeros).collect::<Result<_>>()?;
+        let average = spec.ema.map(|_| parameters.clone());
+        Ok(Self { network, backend, spec, parameters, running, moments, average, steps: 0 })
+    }
+
+    /// The parameters that are evaluated.
+    pub fn evaluated(&self) -> &[Tensor] {
+        self.average.as_deref().unwrap_or(&self.parameters)
+    }
+
+    /// One step on inputs (`N, spatial…, C`) at a rate of `factor` times the optimiser's; the loss before it.
+    ///
+    /// # Errors
+    /// A loss that is infinite or NaN.
+    pub fn step(&mut self, x: Tensor, labels: &[u32], factor: f64) -> Result<f64> {
+        let mut tape = Tape::new(self.backend, true);
+        let x = tape.constant(x);
+        let mut state = State { parameters: &self.parameters, running: &mut self.running };
+        let logits = self.network.forward(&mut tape, &mut state, x)?;
+        let (loss, gradients) = tape.backward(logits, labels, self.spec.label_smoothing)?;
+        self.steps += 1;
+        if !loss.is_finite() {
+            return Err(TrainError::Diverged { loss, step: self.steps });
+        }
+        for (number, gradient) in gradients {
+            let step = OptimiserStep {
+                spec: &self.spec.optimiser,
+                rate: factor * self.spec.optimiser.rate(),
+                decay: self.network.decays(number),
+                number: self.steps,
+            };
+            let (p, m) = self.backend.update(&step, &self.parameters[number], &gradient, &self.moments[number])?;
+            (self.parameters[number], self.moments[number]) = (p, m);
+        }
+        if let (Some(average), Some(decay)) = (&mut self.average, self.spec.ema) {
+            // A short memory at first, so that the start is forgotten.
+            let n = self.steps as f64;
+            let decay = decay.min((1.0 + n) / (10.0 + n));
+            for (mean, value) in average.iter_mut().zip(&self.parameters) {
+                *mean = self.backend.average(mean, value, decay)?;
+            }
+        }
+        Ok(loss)
+    }
+
+    /// A batch as a tensor of the parameters' type.
+    pub fn tensor(&self, batch: &Batch) -> Result<Tensor> {
+        let x = Tensor::from_slice(&batch.x, batch.shape.as_slice(), self.backend.device())?;
+        Ok(x.to_dtype(self.parameters[0].dtype())?)
+    }
+
+    /// Share of images classified right, and mean cross-entropy without smoothing.
+    pub fn evaluate(&mut self, images: impl Iterator<Item = Batch>) -> Result<(f64, f64)> {
+        let (mut right, mut loss, mut all) = (0usize, 0.0, 0usize);
+        let parameters = self.evaluated().to_vec();
+        for batch in images {
+            let x = self.tensor(&batch)?;
+            let logits = self.network.predict(self.backend, &parameters, &mut self.running, x)?;
+            let n = batch.labels.len();
+            loss += self.backend.cross_entropy(&logits, &batch.labels, 0.0)?.0 * n as f64;
+            let guesses = logits.argmax(1)?.to_vec1::<u32>()?;
+            right += guesses.iter().zip(&batch.labels).filter(|(a, b)| a == b).count();
+            all += n;
+        }
+        Ok((right as f64 / all.max(1) as f64, loss / all.max(1) as f64))
+    }
+
+    fn named(&self) -> Vec<(String, Tensor)> {
+        let mut all = Vec::new();
+        for i in 0..self.network.parameters.len() {
+            let name = self.network.parameters.name(i);
+            all.push((format!("parameter:{name}"), self.parameters[i].clone()));
+            if let Some(average) = &self.average {
+                all.push((format!("average:{name}"), average[i].clone()));
+            }
+            for (k, m) in self.moments[i].iter().enumerate() {
+                all.push((format!("moment{k}:{name}"), m.clone()));
+            }
+        }
+        for i in 0..self.network.running.len() {
+            all.push((format!("running:{}", self.network.running.name(i)), self.running[i].clone()));
+        }
+        all
+    }
+
+    /// Writes a checkpoint with what a caller needs besides.
+    pub fn save(&self, path: &Path, progress: &Progress) -> Result<()> {
+        let state = serde_json::to_string(progress).map_err(|e| TrainError::data(path, e.to_string()))?;
+        checkpoint::write(path, &self.named(), &state)
+    }
+
+    /// Goes on from a checkpoint of the same network and optimiser.
+    ///
+    /// # Errors
+    /// A file that is none, or of another network.
+    pub fn restore(&mut self, path: &Path) -> Result<Progress> {
+        let (tensors, state) = checkpoint::read(path, self.backend.device())?;
+        let progress: Progress =
+            serde_json::from_str(&state).map_err(|e| TrainError::data(path, format!("its state: {e}")))?;
+        let find = |name: String, like: &Tensor| match tensors.get(&name) {
+            Some(t) if t.dims() == like.dims() && t.dtype() == like.dtype() => Ok(t.clone()),
+            Some(t) => {
+                let reason = format!("{name} has shape {:?}; the network has {:?}", t.dims(), like.dims());
+                Err(TrainError::data(path, reason))
+            }
+            None => Err(TrainError::data(path, format!("has no {name}: it is of another network or optimiser"))),
+        };
+        for i in 0..self.network.parameters.len() {
+            let name = self.network.parameters.name(i);
+            let p = find(format!("parameter:{name}"), &self.parameters[i])?;
+            if let Some(average) = &mut self.average {
+                average[i] = find(format!("average:{name}"), &p)?;
+            }
+            for (k, m) in self.moments[i].iter_mut().enumerate() {
+                *m = find(format!("moment{k}:{name}"), &p)?;
+            }
+            self.parameters[i] = p;
+        }
+        for i in 0..self.network.running.len() {
+            self.running[i] = find(format!("running:{}", self.network.running.name(i)), &self.running[i])?;
+        }
+        self.steps = progress.steps;
+        Ok(progress)
+    }
+}
+
+/// Where a run stands; with the tensors of a checkpoint all that it needs to go on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps done.
+    pub steps: u64,
+    /// Sum of losses of the epoch under way.
+    pub loss: f64,
+    /// Best validation accuracy and the epoch it was reached in.
+    pub best: Option<(f64, u64)>,
+    /// Seconds of training so far.
+    pub seconds: f64,
+    /// Epochs done.
+    pub epochs: Vec<EpochMetrics>,
+}
+
+/// What an epoch brought.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EpochMetrics {
+    /// Epoch, from 1.
+    pub epoch: u64,
+    /// Steps done at its end.
+    pub steps: u64,
+    /// Learning rate of its last step.
+    pub rate: f64,
+    /// Mean training loss.
+    pub train_loss: f64,
+    /// Validation accuracy, with early stopping.
+    pub validation: Option<f64>,
+    /// Images a second.
+    pub images_per_second: f64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained {
+    /// Share of test images classified right.
+    pub accuracy: f64,
+    /// Mean cross-entropy of the test images.
+    pub loss: f64,
+    /// Epochs and all else.
+    pub progress: Progress,
+    /// Whether a signal ended it before its end; its checkpoint is written.
+    pub interrupted: bool,
+}
+
+/// Where a run writes and whom it tells.
+pub struct Watch<'a> {
+    /// Checkpoint, read at the start if it is there; none to keep nothing.
+    pub checkpoint: Option<&'a Path>,
+    /// Told after every step: steps done, steps in all, loss, images a second.
+    pub on_step: &'a mut dyn FnMut(u64, u64, f64, f64),
+    /// Told after every epoch.
+    pub on_epoch: &'a mut dyn FnMut(&EpochMetrics) -> Result<()>,
+}
+
+impl std::fmt::Debug for Watch<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Watch({:?})", self.checkpoint)
+    }
+}
+
+/// Seconds between checkpoints.
+const CHECKPOINT_SECONDS: f64 = 60.0;
+/// Most images that are evaluated together.
+const EVALUATION_BATCH: usize = 256;
+
+/// Trains on `data` and evaluates on its test images. With a checkpoint a run that was cut off goes on from there, to the
+/// same numbers.
+///
+/// # Errors
+/// Values that do not fit; a loss that is no longer finite; files that cannot be written.
+pub fn train(trainer: &mut Trainer, data: &Dataset, augment: &Augment, seed: u64, watch: Watch) -> Result<Trained> {
+    let spec = trainer.spec;
+    spec.check()?;
+    let (mean, deviation) = data.statistics();
+    let loader = |images: Images, batch: usize, augment: &Augment| {
+        Loader::new(Arc::new(images), data.scale, mean.clone(), deviation.clone(), batch, augment.clone(), seed)
+    };
+    let held = spec.early_stop.map_or(0, |s| (s.validation * data.train.len() as f64).round() as usize);
+    let kept = data.train.len() - held;
+    let validation: Vec<usize> = (kept..data.train.len()).collect();
+    let train = loader(data.train.take(kept)?, spec.batch, augment)?;
+    let plain = Augment::default();
+    let mut progress = match watch.checkpoint.filter(|p| p.exists()) {
+        Some(path) => trainer.restore(path)?,
+        None => Progress::default(),
+    };
+    let (each, steps) = (train.batches() as u64, train.batches() as u64 * spec.epochs);
+    let (mut started, mut saved) = (Instant::now(), Instant::now());
+    let before = progress.seconds;
+    let (first_step, mut interrupted) = (progress.steps, false);
+    let mut best = trainer.clone();
+    let best_path = watch.checkpoint.map(|p| p.with_extension("best"));
+    if let Some(path) = best_path.as_deref().filter(|p| progress.best.is_some() && p.exists()) {
+        best.restore(path)?;
+    }
+    let stopped = |p: &Progress| {
+        let done = p.steps / each;
+        spec.early_stop.is_some_and(|s| p.best.is_some_and(|(_, at)| done >= at + s.patience))
+    };
+    let mut save = |trainer: &Trainer, progress: &Progress, now: bool| -> Result<()> {
+        match watch.checkpoint.filter(|_| now || saved.elapsed().as_secs_f64() > CHECKPOINT_SECONDS) {
+            Some(path) => {
+                saved = Instant::now();
+                trainer.save(path, progress)
+            }
+            None => Ok(()),
+        }
+    };
+    'run: while progress.steps < steps && !stopped(&progress) {
+        let epoch = progress.steps / each;
+        let mut rate = 0.0;
+        for batch in train.epoch(epoch, (progress.steps % each) as usize) {
+            let x = trainer.tensor(&batch)?;
+            let factor = spec.schedule.factor_at(progress.steps, steps);
+            rate = factor * spec.optimiser.rate();
+            let loss = trainer.step(x, &batch.labels, factor)?;
+            progress.loss += loss;
+            progress.steps += 1;
+            progress.seconds = before + started.elapsed().as_secs_f64();
+            let images = (progress.steps - first_step) as f64 * spec.batch as f64;
+            (watch.on_step)(progress.steps, steps, loss, images / started.elapsed().as_secs_f64());
+            interrupted = interrupt::requested();
+            // The end of an epoch is saved with its figures.
+            if !progress.steps.is_multiple_of(each) {
+                save(trainer, &progress, interrupted)?;
+                if interrupted {
+                    break 'run;
+                }
+            }
+        }
+        let mut metrics = EpochMetrics {
+            epoch: epoch + 1,
+            steps: progress.steps,
+            rate,
+            train_loss: progress.loss / each as f64,
+            validation: None,
+            images_per_second: (progress.steps - first_step) as f64 * spec.batch as f64
+                / started.elapsed().as_secs_f64(),
+        };
+        progress.loss = 0.0;
+        if held > 0 {
+            let images = data.train.subset(&validation);
+            let batch = EVALUATION_BATCH.min(held);
+            let (accuracy, _) = trainer.evaluate(loader(images, batch, &plain)?.in_order())?;
+            metrics.validation = Some(accuracy);
+            if progress.best.is_none_or(|(b, _)| accuracy > b) {
+                progress.best = Some((accuracy, epoch + 1));
+                best = trainer.clone();
+                if let Some(path) = &best_path {
+                    best.save(path, &progress)?;
+                }
+            }
+        }
+        progress.epochs.push(metrics);
+        (watch.on_epoch)(&metrics)?;
+        save(trainer, &progress, interrupted)?;
+        if interrupted {
+            break;
+        }
+    }
+    if progress.best.is_some() && !interrupted {
+        best.steps = trainer.steps;
+        *trainer = best;
+    }
+    started = Instant::now();
+    let (accuracy, loss) =
+        if interrupted { (f64::NAN, f64::NAN) } else { test(trainer, data, seed)? };
+    progress.seconds += started.elapsed().as_secs_f64();
+    Ok(Trained { accuracy, loss, progress, interrupted })
+}
+
+/// Share of test images classified right, and their mean cross-entropy.
+pub fn test(trainer: &mut Trainer, data: &Dataset, seed: u64) -> Result<(f64, f64)> {
+    let (mean, deviation) = data.statistics();
+    let batch = EVALUATION_BATCH.min(data.test.len());
+    let images = Arc::new(data.test.clone());
+    let loader = Loader::new(images, data.scale, mean, deviation, batch, Augment::default(), seed)?;
+    trainer.evaluate(loader.in_order())
+}

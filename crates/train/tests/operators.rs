@@ -1,0 +1,833 @@
+//! Operations, blocks and networks: values by PyTorch (`data/make_reference.py`), convolution by its definition, finite
+//! differences, counts of crate `cnn`, the same bits for any number of threads, errors.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use candle_core::{DType, Device, Tensor};
+use convstat_cnn::{OutputModes, StructureSpec};
+use convstat_tensor::Einsum;
+use convstat_train::Result;
+use convstat_train::blocks::{BLOCKS, BlockSpec, Place};
+use convstat_train::engine::cpu::Cpu;
+use convstat_train::engine::{Activation, Backend, ConvSpec, Pool, PoolSpec, Tape, Var};
+use convstat_train::layer::State;
+use convstat_train::network::{Network, NetworkSpec};
+use convstat_train::parameters::Parameters;
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+/// Largest error of an entry, as a share of the largest entry: sums of some hundred terms lose two digits of the 16 or 7
+/// that a number has. Measured: 2e-15 and 4e-7.
+fn tolerance(dtype: DType) -> f64 {
+    if dtype == DType::F64 { 1e-13 } else { 3e-6 }
+}
+
+fn single_thread() {
+    convstat_tensor::blas::single_thread().unwrap();
+}
+
+/// Normal entries that depend on the seed only.
+fn random(seed: &str, shape: &[usize]) -> Tensor {
+    let seed = seed.bytes().fold(7u64, |s, b| s.wrapping_mul(31).wrapping_add(u64::from(b)));
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let n: usize = shape.iter().product();
+    let entries: Vec<f64> = (0..n).map(|_| StandardNormal.sample(&mut rng)).collect();
+    Tensor::from_vec(entries, shape, &Device::Cpu).unwrap()
+}
+
+fn entries(t: &Tensor) -> Vec<f64> {
+    t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |m, v| v.abs().max(m))
+}
+
+#[track_caller]
+fn assert_close(what: &str, found: &Tensor, expected: &Tensor, dtype: DType) {
+    assert_eq!(found.dims(), expected.dims(), "shape of {what}");
+    assert_eq!(found.dtype(), dtype, "type of {what}");
+    let (a, b) = (entries(found), entries(expected));
+    let error: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a - b).collect();
+    let share = largest(&error) / largest(&b).max(f64::MIN_POSITIVE);
+    assert!(a.iter().all(|v| v.is_finite()) && share <= tolerance(dtype), "{what} is off by {share:e}");
+}
+
+fn conv(stride: &[usize], padding: &[usize], dilation: &[usize], groups: usize) -> ConvSpec {
+    ConvSpec { stride: stride.to_vec(), padding: padding.to_vec(), dilation: dilation.to_vec(), groups }
+}
+
+fn window(kernel: &[usize], stride: &[usize], padding: &[usize]) -> PoolSpec {
+    PoolSpec { kernel: kernel.to_vec(), stride: stride.to_vec(), padding: padding.to_vec() }
+}
+
+// Reference values.
+
+/// One case of the file; remembers what was compared.
+struct Case<'a> {
+    name: &'a str,
+    about: Value,
+    tensors: &'a HashMap<String, Tensor>,
+    used: &'a RefCell<BTreeSet<String>>,
+    dtype: DType,
+}
+
+impl Case<'_> {
+    fn get(&self, key: &str) -> Tensor {
+        let name = format!("{}.{key}", self.name);
+        let t = self.tensors[&name].to_dtype(self.dtype).unwrap();
+        self.used.borrow_mut().insert(name);
+        t
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, key: &str) -> T {
+        serde_json::from_value(self.about[key].clone()).unwrap()
+    }
+
+    fn agrees(&self, key: &str, found: &Tensor) {
+        let name = format!("{}.{key}", self.name);
+        assert_close(&format!("{name} in {:?}", self.dtype), found, &self.tensors[&name], self.dtype);
+        self.used.borrow_mut().insert(name);
+    }
+
+    /// Runs an operation on `inputs` and compares `y` and the derivatives by all of them.
+    fn operation(&self, inputs: &[&str], run: impl FnOnce(&mut Tape, &[Var]) -> Result<Var>) {
+        let mut tape = Tape::new(&Cpu, true);
+        let vars: Vec<Var> =
+            inputs.iter().enumerate().map(|(i, key)| tape.parameter(i, self.get(key))).collect();
+        let y = run(&mut tape, &vars).unwrap();
+        self.agrees("y", tape.value(y));
+        let gradients = tape.propagate(y, self.get("dy")).unwrap();
+        assert_eq!(gradients.len(), inputs.len(), "{}", self.name);
+        for (i, key) in inputs.iter().enumerate() {
+            self.agrees(&format!("d{key}"), &gradients[&i]);
+        }
+    }
+
+    fn pool(&self, kind: Pool) {
+        let spec = PoolSpec {
+            kernel: self.read("kernel"),
+            stride: self.read("stride"),
+            padding: self.read("padding"),
+        };
+        self.operation(&["x"], |tape, v| tape.pool(v[0], kind, &spec));
+    }
+
+    fn norm(&self) {
+        let channels = self.get("gamma").dims().to_vec();
+        let old = [Tensor::zeros(channels.clone(), self.dtype, &Device::Cpu).unwrap(), self.get("gamma")];
+        let old = [&old[0], &old[1].ones_like().unwrap()];
+        let inputs: &[&str] =
+            if self.read("residual") { &["x", "gamma", "beta", "residual"] } else { &["x", "gamma", "beta"] };
+        self.operation(inputs, |tape, v| {
+            let activation = self.read("activation");
+            let (y, next) = tape.normalise(v[0], [v[1], v[2]], old, v.get(3).copied(), activation)?;
+            let (mean, variance) = next.expect("training gives running statistics");
+            self.agrees("running_mean", &mean);
+            self.agrees("running_var", &variance);
+            Ok(y)
+        });
+    }
+
+    fn norm_eval(&self) {
+        let mut tape = Tape::new(&Cpu, false);
+        let [x, gamma, beta] = ["x", "gamma", "beta"].map(|key| tape.constant(self.get(key)));
+        let running = [&self.get("running_mean"), &self.get("running_var")];
+        let (y, next) = tape.normalise(x, [gamma, beta], running, None, Activation::Identity).unwrap();
+        assert!(next.is_none(), "evaluation leaves the running statistics alone");
+        self.agrees("y", tape.value(y));
+    }
+
+    fn cross_entropy(&self) {
+        let labels: Vec<u32> = entries(&self.get("labels")).iter().map(|l| *l as u32).collect();
+        let (loss, gradient) =
+            Cpu.cross_entropy(&self.get("logits"), &labels, self.read("smoothing")).unwrap();
+        self.agrees("loss", &Tensor::new(loss, &Device::Cpu).unwrap().to_dtype(self.dtype).unwrap());
+        self.agrees("dlogits", &gradient);
+    }
+
+    /// The reference has no derivative: a permutation's takes y back to x.
+    fn shuffle(&self) {
+        let mut tape = Tape::new(&Cpu, true);
+        let x = tape.parameter(0, self.get("x"));
+        let y = tape.shuffle(x, self.read("groups")).unwrap();
+        self.agrees("y", tape.value(y));
+        self.agrees("x", &tape.propagate(y, self.get("y")).unwrap()[&0]);
+    }
+
+    fn run(&self) -> &'static str {
+        match self.read::<String>("op").as_str() {
+            "conv" => {
+                let spec = ConvSpec {
+                    stride: self.read("stride"),
+                    padding: self.read("padding"),
+                    dilation: self.read("dilation"),
+                    groups: self.read("groups"),
+                };
+                self.operation(&["x", "w"], |tape, v| tape.convolve(v[0], v[1], &spec));
+                "convolution"
+            }
+            "linear" => {
+                self.operation(&["x", "w", "b"], |tape, v| {
+                    let y = tape.convolve(v[0], v[1], &ConvSpec::plain(0))?;
+                    tape.add_bias(y, v[2])
+                });
+                "linear"
+            }
+            "activation" => {
+                self.operation(&["x"], |tape, v| tape.activate(v[0], self.read("kind")));
+                "activation"
+            }
+            op => {
+                match op {
+                    "average" => self.pool(Pool::Average),
+                    "max" => self.pool(Pool::Max),
+                    "norm" => self.norm(),
+                    "norm-eval" => self.norm_eval(),
+                    "cross-entropy" => self.cross_entropy(),
+                    "shuffle" => self.shuffle(),
+                    other => panic!("{}: no operation {other}", self.name),
+                }
+                "other"
+            }
+        }
+    }
+}
+
+#[test]
+fn operations_agree_with_pytorch() {
+    single_thread();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/operators.safetensors");
+    let bytes = std::fs::read(path).unwrap();
+    let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+    let cases = metadata.metadata().clone().unwrap();
+    for dtype in [DType::F64, DType::F32] {
+        let (used, mut counts) = (RefCell::new(BTreeSet::new()), BTreeMap::new());
+        for (name, about) in &cases {
+            let about = serde_json::from_str(about).unwrap();
+            let case = Case { name, about, tensors: &tensors, used: &used, dtype };
+            *counts.entry(case.run()).or_insert(0) += 1;
+        }
+        let expected = [("convolution", 25), ("linear", 1), ("activation", 6), ("other", 12 + 6 + 2 + 2)];
+        assert_eq!(counts, BTreeMap::from(expected));
+        assert_eq!(used.into_inner(), tensors.keys().cloned().collect(), "every tensor is compared");
+    }
+}
+
+// Sizes that fill more than one block, vector or thread, which the reference has none of.
+
+/// `(N, H, W, C)`, `(O, kh, kw, C / groups)`, spec.
+fn large_convolutions() -> Vec<([usize; 4], [usize; 4], ConvSpec)> {
+    vec![
+        // Pointwise products of 1024 rows.
+        ([5, 16, 16, 6], [7, 1, 1, 6], conv(&[1, 1], &[0, 0], &[1, 1], 1)),
+        // Patches of 16 and of 36 positions.
+        ([2, 5, 5, 600], [3, 3, 3, 600], conv(&[1, 1], &[1, 1], &[1, 1], 1)),
+        ([2, 8, 8, 400], [6, 3, 3, 200], conv(&[1, 1], &[2, 2], &[2, 2], 2)),
+        // 32 channels side by side, more images than partial sums.
+        ([18, 6, 5, 70], [70, 3, 3, 1], conv(&[2, 1], &[1, 1], &[1, 1], 70)),
+        ([19, 6, 5, 3], [4, 3, 2, 3], conv(&[1, 2], &[1, 1], &[1, 1], 1)),
+        // Windows in the padding only.
+        ([2, 3, 2, 3], [3, 2, 2, 1], conv(&[1, 1], &[4, 4], &[1, 2], 3)),
+        ([2, 3, 2, 3], [4, 2, 2, 3], conv(&[1, 1], &[4, 4], &[1, 2], 1)),
+    ]
+}
+
+/// Convolution of images by its definition.
+fn by_definition(x: &Tensor, w: &Tensor, spec: &ConvSpec) -> Tensor {
+    let ((n, h, v, c), (o, kh, kw, from)) = (x.dims4().unwrap(), w.dims4().unwrap());
+    let size = |j: usize, input: usize, kernel: usize| {
+        (input + 2 * spec.padding[j] - spec.dilation[j] * (kernel - 1) - 1) / spec.stride[j] + 1
+    };
+    let (oh, ow) = (size(0, h, kh), size(1, v, kw));
+    let place = |j: usize, at: usize, tap: usize, input: usize| {
+        (at * spec.stride[j] + tap * spec.dilation[j]).checked_sub(spec.padding[j]).filter(|p| *p < input)
+    };
+    let (x, w) = (entries(x), entries(w));
+    let mut y = Vec::with_capacity(n * oh * ow * o);
+    for place4 in 0..n * oh * ow * o {
+        let (image, i, j, k) = (place4 / o / ow / oh, place4 / o / ow % oh, place4 / o % ow, place4 % o);
+        let first = k / (o / spec.groups) * from;
+        let mut sum = 0.0;
+        for tap in 0..kh * kw {
+            let (Some(a), Some(b)) = (place(0, i, tap / kw, h), place(1, j, tap % kw, v)) else { continue };
+            let at = ((image * h + a) * v + b) * c + first;
+            sum += (0..from).map(|q| x[at + q] * w[(k * kh * kw + tap) * from + q]).sum::<f64>();
+        }
+        y.push(sum);
+    }
+    Tensor::from_vec(y, (n, oh, ow, o), &Device::Cpu).unwrap()
+}
+
+#[test]
+fn large_convolutions_follow_their_definition() {
+    single_thread();
+    for (x, w, spec) in large_convolutions() {
+        let what = format!("{x:?} by {w:?}");
+        let round = |t: Tensor| t.to_dtype(DType::F32).unwrap().to_dtype(DType::F64).unwrap();
+        let (x, w) = (round(random("x", &x)), round(random("w", &w)));
+        let expected = by_definition(&x, &w, &spec);
+        for dtype in [DType::F64, DType::F32] {
+            let (x, w) = (x.to_dtype(dtype).unwrap(), w.to_dtype(dtype).unwrap());
+            assert_close(&what, &Cpu.convolve(&x, &w, &spec).unwrap(), &expected, dtype);
+        }
+    }
+}
+
+// Finite differences.
+
+/// `t` with an entry moved.
+fn moved(t: &Tensor, at: usize, by: f64) -> Tensor {
+    let mut all = entries(t);
+    all[at] += by;
+    Tensor::from_vec(all, t.dims(), &Device::Cpu).unwrap()
+}
+
+/// About `n` entries of a tensor, all of a small one.
+fn some(t: &Tensor, n: usize) -> impl Iterator<Item = usize> {
+    // A stride without common divisor with sizes of powers of 2.
+    let size = t.elem_count();
+    (0..size).step_by((size / n).max(1) | 1)
+}
+
+/// Compares the derivatives of `Σ y · dy` by every input with central differences.
+fn differs(what: &str, shapes: &[&[usize]], run: impl Fn(&mut Tape, &[Var]) -> Result<Var>) {
+    single_thread();
+    let inputs: Vec<Tensor> =
+        shapes.iter().enumerate().map(|(i, s)| random(&format!("{what} {i}"), s)).collect();
+    let forward = |inputs: &[Tensor]| {
+        let mut tape = Tape::new(&Cpu, true);
+        let vars: Vec<Var> = inputs.iter().enumerate().map(|(i, t)| tape.parameter(i, t.clone())).collect();
+        let y = run(&mut tape, &vars).unwrap_or_else(|e| panic!("{what}: {e}"));
+        (tape.value(y).clone(), tape, y)
+    };
+    let (value, mut tape, y) = forward(&inputs);
+    let dy = random(&format!("{what} dy"), value.dims());
+    let gradients = tape.propagate(y, dy.clone()).unwrap();
+    let dy = entries(&dy);
+    for (i, input) in inputs.iter().enumerate() {
+        assert_eq!(gradients[&i].dims(), input.dims(), "{what}: derivative by input {i}");
+        let gradient = entries(&gradients[&i]);
+        let scale = largest(&gradient).max(1.0);
+        for at in some(input, 40) {
+            let step = 1e-5;
+            let [more, less] = [step, -step].map(|h| {
+                let mut inputs = inputs.clone();
+                inputs[i] = moved(input, at, h);
+                entries(&forward(&inputs).0)
+            });
+            let change = more.iter().zip(&less).zip(&dy).map(|((m, l), d)| (m - l) * d).sum::<f64>();
+            let slope = change / (2.0 * step);
+            // Rounding over the step is 1e-11, the third derivative times its square 1e-10.
+            let error = (slope - gradient[at]).abs() / scale;
+            assert!(error < 1e-8, "{what}: input {i} at {at}: {} but differences {slope}", gradient[at]);
+        }
+    }
+}
+
+#[test]
+fn convolutions_have_these_derivatives() {
+    let specs: [(&[usize], &[usize], ConvSpec); 16] = [
+        (&[3, 5], &[4, 5], ConvSpec::plain(0)),
+        (&[4, 6], &[2, 3], conv(&[], &[], &[], 2)),
+        (&[2, 7, 3], &[4, 3, 3], conv(&[1], &[1], &[1], 1)),
+        (&[2, 9, 4], &[6, 2, 2], conv(&[2], &[3], &[3], 2)),
+        (&[2, 8, 3], &[3, 3, 1], conv(&[3], &[1], &[2], 3)),
+        (&[17, 3, 2], &[3, 1, 2], conv(&[2], &[1], &[1], 1)),
+        (&[2, 5, 6, 3], &[4, 3, 3, 3], conv(&[1, 1], &[1, 1], &[1, 1], 1)),
+        (&[2, 7, 6, 4], &[6, 3, 2, 2], conv(&[2, 1], &[0, 2], &[1, 2], 2)),
+        (&[2, 6, 7, 3], &[6, 2, 3, 1], conv(&[1, 3], &[1, 2], &[2, 1], 3)),
+        (&[2, 6, 7, 5], &[5, 3, 3, 1], conv(&[2, 2], &[1, 1], &[1, 1], 5)),
+        (&[2, 4, 5, 3], &[4, 1, 1, 3], conv(&[1, 1], &[0, 0], &[1, 1], 1)),
+        (&[2, 4, 5, 1], &[3, 3, 3, 1], conv(&[1, 1], &[1, 1], &[1, 1], 1)),
+        (&[1, 4, 5, 6, 2], &[3, 3, 2, 3, 2], conv(&[1, 2, 1], &[1, 0, 2], &[1, 1, 2], 1)),
+        (&[2, 3, 4, 4, 4], &[2, 2, 3, 1, 2], conv(&[2, 1, 2], &[1, 1, 0], &[1, 1, 1], 2)),
+        (&[2, 5, 3, 4, 3], &[3, 3, 1, 3, 1], conv(&[2, 1, 1], &[1, 0, 1], &[1, 1, 1], 3)),
+        (&[2, 2, 3, 2, 3], &[2, 1, 1, 1, 3], conv(&[1; 3], &[0; 3], &[1; 3], 1)),
+    ];
+    let large = large_convolutions();
+    let all =
+        specs.iter().map(|(x, w, s)| (*x, *w, s)).chain(large.iter().map(|(x, w, s)| (&x[..], &w[..], s)));
+    for (x, w, spec) in all {
+        differs(&format!("{x:?} by {w:?}"), &[x, w], |tape, v| tape.convolve(v[0], v[1], spec));
+    }
+}
+
+#[test]
+fn normalisations_have_these_derivatives() {
+    // The last fills more than one block.
+    for (x, c) in
+        [(&[4, 3][..], 3), (&[3, 5, 2], 2), (&[2, 3, 4, 5], 5), (&[2, 2, 3, 2, 3], 3), (&[3, 40, 40, 5], 5)]
+    {
+        let old = [&Tensor::zeros(c, DType::F64, &Device::Cpu).unwrap(), &random("v", &[c]).sqr().unwrap()];
+        for activation in [Activation::Identity, Activation::Relu, Activation::Relu6] {
+            let what = format!("normalisation of {x:?}, {activation:?}");
+            differs(&what, &[x, &[c], &[c]], |tape, v| {
+                Ok(tape.normalise(v[0], [v[1], v[2]], old, None, activation)?.0)
+            });
+            differs(&format!("{what}, residual"), &[x, &[c], &[c], x], |tape, v| {
+                Ok(tape.normalise(v[0], [v[1], v[2]], old, Some(v[3]), activation)?.0)
+            });
+        }
+    }
+}
+
+#[test]
+fn other_operations_have_these_derivatives() {
+    use Activation::{Gelu, Identity, Relu, Relu6, Sigmoid, Silu, Tanh};
+    for activation in [Identity, Relu, Relu6, Silu, Tanh, Sigmoid, Gelu] {
+        differs(&format!("{activation:?}"), &[&[3, 4, 5]], |tape, v| tape.activate(v[0], activation));
+    }
+    let pools: [(&[usize], PoolSpec); 7] = [
+        (&[2, 9, 3], window(&[3], &[3], &[0])),
+        (&[2, 8, 2], window(&[3], &[2], &[1])),
+        (&[2, 7, 6, 3], window(&[3, 2], &[2, 1], &[1, 1])),
+        (&[2, 7, 6, 3], window(&[2, 2], &[3, 2], &[0, 1])),
+        (&[1, 5, 4, 3], window(&[5, 4], &[1, 1], &[0, 0])),
+        (&[2, 4, 5, 3, 2], window(&[2, 3, 1], &[1, 2, 2], &[1, 1, 0])),
+        (&[2, 3, 3, 4, 1], window(&[2, 2, 2], &[2, 2, 2], &[1, 0, 1])),
+    ];
+    for (x, spec) in &pools {
+        for kind in [Pool::Average, Pool::Max] {
+            differs(&format!("{kind:?} {spec:?}"), &[x], |tape, v| tape.pool(v[0], kind, spec));
+        }
+    }
+    for x in [&[3, 4][..], &[3, 5, 4], &[2, 3, 4, 3], &[2, 2, 3, 2, 3]] {
+        differs(&format!("global average of {x:?}"), &[x], |tape, v| tape.global_average(v[0]));
+        differs(&format!("{x:?} flat"), &[x], |tape, v| tape.flatten(v[0]));
+        differs(&format!("{x:?} added"), &[x, x], |tape, v| tape.add(v[0], v[1]));
+        differs(&format!("{x:?} with bias"), &[x, &x[x.len() - 1..]], |tape, v| tape.add_bias(v[0], v[1]));
+    }
+    for groups in [1, 2, 3, 4, 6, 12] {
+        differs(&format!("shuffle {groups}"), &[&[2, 3, 12]], |tape, v| tape.shuffle(v[0], groups));
+    }
+}
+
+#[test]
+fn composed_weights_have_these_derivatives() {
+    let networks: [(&str, &[&[usize]]); 7] = [
+        ("ab->ba", &[&[2, 3]]),
+        ("kr,rab,rc->kabc", &[&[4, 2], &[2, 3, 2], &[2, 5]]),
+        ("ra,rb,rc,r->abc", &[&[2, 3], &[2, 4], &[2, 2], &[2]]),
+        ("rxyc,ax,by->rabc", &[&[3, 2, 2, 4], &[3, 2], &[5, 2]]),
+        ("exys,le,l,kx,cy,abs->kabc", &[&[2, 2, 3, 2], &[3, 2], &[3], &[4, 2], &[4, 3], &[3, 2, 2]]),
+        // Labels of one factor alone, summed over.
+        ("krz,rabc->kabc", &[&[3, 2, 4], &[2, 2, 3, 2]]),
+        ("kz,zabc,yx->kabc", &[&[3, 2], &[2, 2, 3, 2], &[2, 3]]),
+    ];
+    for (text, shapes) in networks {
+        let network = Einsum::parse(text).unwrap();
+        differs(text, shapes, |tape, v| tape.compose(&network, v));
+    }
+    // Through a convolution, the second factor also as its input, and a constant.
+    let network = Einsum::parse("kr,rac->kac").unwrap();
+    differs("composed", &[&[3, 2], &[2, 3, 4]], |tape, v| {
+        let w = tape.compose(&network, v)?;
+        let x = tape.activate(v[1], Activation::Tanh)?;
+        let one = tape.constant(random("constant", &[2, 3, 3]));
+        let y = tape.convolve(x, w, &conv(&[1], &[1], &[1], 1))?;
+        tape.add(y, one)
+    });
+}
+
+#[test]
+fn derivatives_of_shared_parameters_add_up() {
+    differs("a value used three times", &[&[2, 3, 2], &[2]], |tape, v| {
+        let twice = tape.add(v[0], v[0])?;
+        let biased = tape.add_bias(twice, v[1])?;
+        let bent = tape.activate(biased, Activation::Silu)?;
+        let sum = tape.add(bent, v[0])?;
+        tape.add_bias(sum, v[1])
+    });
+    // The same number put on the tape twice.
+    let (x, w) = (random("x", &[2, 5, 3]), random("w", &[3, 3, 3]));
+    let spec = ConvSpec::same(&[3], &[1]);
+    let gradient = |shared: bool| {
+        let mut tape = Tape::new(&Cpu, true);
+        let x = tape.constant(x.clone());
+        let first = tape.parameter(0, w.clone());
+        let second = tape.parameter(usize::from(!shared), w.clone());
+        let y = tape.convolve(x, first, &spec).unwrap();
+        let y = tape.convolve(y, second, &spec).unwrap();
+        tape.propagate(y, random("dy", &[2, 5, 3])).unwrap()
+    };
+    let (one, two) = (gradient(true), gradient(false));
+    assert_eq!((one.len(), two.len()), (1, 2));
+    assert_close("sum", &one[&0], &(&two[&0] + &two[&1]).unwrap(), DType::F64);
+    // Nothing without training.
+    let mut tape = Tape::new(&Cpu, false);
+    let a = tape.parameter(0, w.clone());
+    let y = tape.activate(a, Activation::Tanh).unwrap();
+    assert!(tape.propagate(y, w).unwrap().is_empty());
+}
+
+// Blocks and networks.
+
+/// Every kind as ablation files write it, with and without its optional keys.
+fn specs(kind: &str, axes: usize) -> Vec<String> {
+    let list = |value: usize| format!("{:?}", vec![value; axes]);
+    let taps = &"abd"[..axes];
+    let table = |keys: &str| format!("{{ kind = \"{kind}\", {keys} }}");
+    let plain = format!("\"{kind}\"");
+    match kind {
+        "standard"
+        | "bottleneck"
+        | "depthwise-separable"
+        | "inverted-residual"
+        | "cp"
+        | "factorised-higher-order"
+        | "r2plus1d" => vec![plain],
+        "resnext" => vec![table("cardinality = 2")],
+        "shufflenet" => vec![table("conv_groups = 2")],
+        "tucker" => vec![plain, table(&format!("ranks = {}, r_in = 3", list(2)))],
+        "tensor-train" => vec![plain, table(&format!("ranks = {}", list(3)))],
+        "t-net" => vec![table("ranks = [2, 3, 2]")],
+        "einsum" => vec![
+            table(&format!("einsum = \"kr, r{taps}, rc -> k{taps}c\"")),
+            table(&format!("einsum = \"kr,r{taps}zp,pcy->k{taps}c\", sizes = {{ z = 3, p = 2, y = 2 }}")),
+            table(&format!("einsum = \"kρ,ρ{taps}c->k{taps}c\", sizes = {{ \"ρ\" = 3 }}")),
+        ],
+        other => panic!("block {other} is not tested"),
+    }
+}
+
+struct Toy {
+    network: Network,
+    parameters: Vec<Tensor>,
+    images: Tensor,
+    labels: Vec<u32>,
+}
+
+impl Toy {
+    /// A network of stages R = 4 and 8 at K/R = 2, so that the first has K = C.
+    fn new(block: &str, head: &str, input: &[usize], dtype: DType) -> Self {
+        single_thread();
+        let text = format!(
+            "block = {block}\nstages = [{{ r = 4, blocks = 2 }}, {{ r = 8, blocks = 2 }}]\nhead = {{ {head} }}"
+        );
+        let spec: NetworkSpec = toml::from_str(&text).unwrap();
+        let network = Network::new(&spec, input, 5, 2.0).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let drawn = network.parameters.draw(ChaCha8Rng::seed_from_u64(3), DType::F64, &Device::Cpu).unwrap();
+        // Away from the start, where scales are 1 and shifts 0.
+        let noise = |(i, t): (usize, Tensor)| {
+            let noise = (random(network.parameters.name(i), t.dims()) * 0.2).unwrap();
+            (t + noise).unwrap().to_dtype(dtype).unwrap()
+        };
+        let parameters = drawn.into_iter().enumerate().map(noise).collect();
+        let images = random(block, &[&[3], input].concat()).to_dtype(dtype).unwrap();
+        Self { network, parameters, images, labels: vec![0, 3, 1] }
+    }
+
+    fn forward<'a>(&self, parameters: &[Tensor]) -> (Tape<'a>, Var) {
+        let dtype = self.images.dtype();
+        let rng = ChaCha8Rng::seed_from_u64(0);
+        let mut running = self.network.running.draw(rng, dtype, &Device::Cpu).unwrap();
+        let mut tape = Tape::new(&Cpu, true);
+        let x = tape.constant(self.images.clone());
+        let y = self.network.forward(&mut tape, &mut State { parameters, running: &mut running }, x).unwrap();
+        (tape, y)
+    }
+
+    fn loss(&self, parameters: &[Tensor]) -> f64 {
+        let (tape, y) = self.forward(parameters);
+        Cpu.cross_entropy(tape.value(y), &self.labels, 0.1).unwrap().0
+    }
+
+    /// Compares the derivatives by some entries of every parameter with central differences, leaving out entries whose
+    /// differences depend on the step: a ReLU changes sides there. The number left out.
+    fn check(&self, what: &str) -> usize {
+        let (tape, y) = self.forward(&self.parameters);
+        let (loss, gradients) = tape.backward(y, &self.labels, 0.1).unwrap();
+        assert_eq!(loss, self.loss(&self.parameters));
+        assert_eq!(gradients.len(), self.parameters.len(), "{what}: every parameter has a derivative");
+        let mut left_out = 0;
+        for (i, parameter) in self.parameters.iter().enumerate() {
+            let name = self.network.parameters.name(i);
+            assert_eq!(gradients[&i].dims(), parameter.dims(), "{what}: {name}");
+            let gradient = entries(&gradients[&i]);
+            let scale = largest(&gradient);
+            assert!(scale > 1e-8, "{what}: {name} has derivative 0");
+            let slope = |at: usize, step: f64| {
+                let [more, less] = [step, -step].map(|h| {
+                    let mut all = self.parameters.clone();
+                    all[i] = moved(parameter, at, h);
+                    self.loss(&all)
+                });
+                (more - less) / (2.0 * step)
+            };
+            let mut compared = 0;
+            for at in some(parameter, 6) {
+                if compared == 3 {
+                    break;
+                }
+                let near = slope(at, 1e-6);
+                // Rounding: a few 1e-16 over the step.
+                let noise = 2e-9;
+                if (near - slope(at, 4e-6)).abs() > 1e-6 * scale + noise {
+                    left_out += 1;
+                    continue;
+                }
+                compared += 1;
+                let error = (near - gradient[at]).abs();
+                assert!(
+                    error <= 1e-5 * gradient[at].abs().max(0.1 * scale) + noise,
+                    "{what}: {name} at {at}: {} but differences {near}",
+                    gradient[at]
+                );
+            }
+            assert!(compared > 0, "{what}: {name} has kinks everywhere");
+        }
+        left_out
+    }
+}
+
+#[test]
+fn networks_of_every_block_have_these_derivatives() {
+    for (kind, _) in BLOCKS {
+        for spec in specs(kind, 2) {
+            let left_out = Toy::new(&spec, "kind = \"linear\"", &[8, 8, 3], DType::F64).check(&spec);
+            assert!(left_out < 10, "{spec}: {left_out} entries left out");
+        }
+    }
+    for (kind, input) in [
+        ("r2plus1d", &[4, 6, 5, 2][..]),
+        ("factorised-higher-order", &[4, 6, 5, 2]),
+        ("tucker", &[4, 5, 4, 3]),
+        ("einsum", &[4, 5, 4, 3]),
+        ("t-net", &[11, 2]),
+        ("tensor-train", &[11, 2]),
+    ] {
+        for spec in specs(kind, input.len() - 1) {
+            Toy::new(&spec, "kind = \"linear\"", input, DType::F64).check(&spec);
+        }
+    }
+}
+
+#[test]
+fn networks_with_every_head_have_these_derivatives() {
+    for (head, input) in [
+        ("kind = \"linear\"", &[8, 8, 3][..]),
+        ("kind = \"contraction\", ranks = [2, 3, 4]", &[8, 8, 3]),
+        ("kind = \"regression\", ranks = [2, 3, 4, 3]", &[8, 8, 3]),
+        ("kind = \"contraction\", ranks = [2, 3]", &[9, 2]),
+        ("kind = \"regression\", ranks = [2, 2, 2, 5, 3]", &[4, 6, 5, 2]),
+    ] {
+        Toy::new("\"bottleneck\"", head, input, DType::F64).check(head);
+    }
+}
+
+#[test]
+fn blocks_have_the_counts_of_their_structures() {
+    let place = |channels, kernels, r, kernel: &[usize], stride: &[usize]| Place {
+        channels,
+        kernels,
+        r,
+        kernel: kernel.to_vec(),
+        stride: stride.to_vec(),
+        number: (1, 3),
+    };
+    let places = [
+        place(8, 16, 4, &[3, 3], &[1, 1]),
+        place(8, 8, 8, &[3, 5], &[2, 1]),
+        place(4, 12, 4, &[1, 3], &[2, 2]),
+        place(6, 2, 12, &[2, 4], &[1, 3]),
+        place(8, 16, 4, &[5], &[2]),
+        place(4, 8, 4, &[3, 1, 5], &[1, 2, 2]),
+        place(2, 32, 16, &[2, 3, 4], &[1, 1, 1]),
+    ];
+    let mut compared = BTreeSet::new();
+    for (kind, _) in BLOCKS {
+        for place in places.iter().filter(|p| *kind != "r2plus1d" || p.axes() > 1) {
+            for spec in specs(kind, place.axes()) {
+                let table: toml::Table = toml::from_str(&format!("block = {spec}")).unwrap();
+                let block = table["block"].clone().try_into::<BlockSpec>().unwrap().build().unwrap();
+                let what = format!("{spec} at {place:?}");
+                let (mut parameters, mut running) = (Parameters::default(), Parameters::default());
+                let (mut spatial, mut own, mut channels) = (vec![7; place.axes()], 0, place.channels);
+                for (i, plan) in block.layers(place).unwrap().into_iter().enumerate() {
+                    let layer = plan.build(&i.to_string(), &mut parameters, &mut running).unwrap();
+                    assert_eq!(layer.channels, channels, "{what}");
+                    channels = layer.kernels;
+                    spatial = layer.output(&spatial).unwrap();
+                    own += layer.weight.parameters().iter().map(|p| parameters.size(*p)).sum::<usize>();
+                }
+                assert_eq!(channels, place.kernels, "{what}");
+                let Some(text) = block.structure(place) else {
+                    assert_eq!(*kind, "t-net", "{what}");
+                    continue;
+                };
+                let taps = [place.kernel.as_slice(), &[place.channels]].concat();
+                let (positions, length): (usize, usize) = (spatial.iter().product(), taps.iter().product());
+                let modes = OutputModes { positions: spatial, taps, layers: 1, outputs: 1 };
+                let structure = StructureSpec::parse(&text).unwrap().build(&modes).unwrap();
+                assert_eq!(structure.naive_parameters() - place.kernels * positions, own, "{what}");
+                let counts = structure.counts();
+                assert!(counts.kernels.is_none_or(|k| k == place.kernels), "{what}");
+                // Crate cnn clamps these two by what their factors carry.
+                let rank = match *kind {
+                    "standard" => block.rank(place).min(positions).min(length),
+                    "r2plus1d" => place.kernels.min(block.rank(place) * place.kernel[0]),
+                    _ => block.rank(place),
+                };
+                assert!(counts.rank.is_none_or(|r| r == rank), "{what}: rank {:?}, {rank}", counts.rank);
+                assert_eq!(counts.rank.is_none(), *kind == "einsum", "{what}");
+                compared.insert(*kind);
+            }
+        }
+    }
+    assert_eq!(compared.len(), BLOCKS.len() - 1, "all but t-net");
+}
+
+// Threads, errors.
+
+/// The bits of everything `run` gives are the same in pools of 1, 2 and 3 threads.
+fn same_bits(what: &str, run: impl Fn() -> Vec<Tensor> + Sync) {
+    single_thread();
+    let results = [1, 2, 3].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let all = pool.install(&run);
+        all.iter().map(|t| entries(t).into_iter().map(f64::to_bits).collect()).collect::<Vec<Vec<u64>>>()
+    });
+    assert!(results[0] == results[1] && results[0] == results[2], "{what}");
+}
+
+#[test]
+fn results_are_the_same_bits_for_any_number_of_threads() {
+    for dtype in [DType::F32, DType::F64] {
+        let draw = |seed: &str, shape: &[usize]| random(seed, shape).to_dtype(dtype).unwrap();
+        for (x, w, spec) in large_convolutions() {
+            same_bits(&format!("{x:?} by {w:?}"), || {
+                let (a, b) = (draw("x", &x), draw("w", &w));
+                let y = Cpu.convolve(&a, &b, &spec).unwrap();
+                let dy = draw("dy", y.dims());
+                let dx = Cpu.convolve_by_input(&dy, &b, &x, &spec).unwrap();
+                vec![y, dx, Cpu.convolve_by_weight(&dy, &a, &w, &spec).unwrap()]
+            });
+        }
+        let x = [9, 24, 24, 13];
+        let old = [draw("mean", &[13]), draw("variance", &[13])];
+        same_bits("normalisation", || {
+            let mut tape = Tape::new(&Cpu, true);
+            let shapes: [&[usize]; 4] = [&x, &[13], &[13], &x];
+            let v: Vec<Var> = (0..4).map(|i| tape.parameter(i, draw(&i.to_string(), shapes[i]))).collect();
+            let old = [&old[0], &old[1]];
+            let (y, next) = tape.normalise(v[0], [v[1], v[2]], old, Some(v[3]), Activation::Relu).unwrap();
+            let (mean, variance) = next.unwrap();
+            let value = tape.value(y).clone();
+            let gradients = tape.propagate(y, draw("dy", &x)).unwrap();
+            [value, mean, variance].into_iter().chain(gradients.into_values()).collect()
+        });
+        let toy = Toy::new("\"bottleneck\"", "kind = \"linear\"", &[8, 8, 3], dtype);
+        same_bits("network", || {
+            let (tape, y) = toy.forward(&toy.parameters);
+            let (loss, gradients) = tape.backward(y, &toy.labels, 0.1).unwrap();
+            gradients.into_values().chain([Tensor::new(loss, &Device::Cpu).unwrap()]).collect()
+        });
+    }
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_errors() {
+    single_thread();
+    let fails = |what: &str, shapes: &[&[usize]], run: &dyn Fn(&mut Tape, &[Var]) -> Result<Var>| {
+        let mut tape = Tape::new(&Cpu, true);
+        let vars: Vec<Var> = shapes.iter().map(|s| tape.constant(random(what, s))).collect();
+        assert!(run(&mut tape, &vars).is_err(), "{what}");
+    };
+    let convolutions: [(&str, &[usize], &[usize], ConvSpec); 12] = [
+        ("channels", &[2, 5, 5, 3], &[4, 3, 3, 2], conv(&[1, 1], &[1, 1], &[1, 1], 1)),
+        ("groups and input channels", &[2, 5, 5, 3], &[4, 3, 3, 1], conv(&[1, 1], &[1, 1], &[1, 1], 2)),
+        ("groups and output channels", &[2, 5, 5, 4], &[3, 3, 3, 2], conv(&[1, 1], &[1, 1], &[1, 1], 2)),
+        ("no groups", &[2, 5, 5, 4], &[3, 3, 3, 4], conv(&[1, 1], &[1, 1], &[1, 1], 0)),
+        ("kernel over the input", &[2, 5, 2, 4], &[3, 3, 5, 4], conv(&[1, 1], &[1, 1], &[1, 1], 1)),
+        ("dilated over the input", &[2, 5, 5, 4], &[3, 3, 3, 4], conv(&[1, 1], &[1, 1], &[1, 4], 1)),
+        ("stride 0", &[2, 5, 5, 4], &[3, 3, 3, 4], conv(&[1, 0], &[1, 1], &[1, 1], 1)),
+        ("dilation 0", &[2, 5, 5, 4], &[3, 3, 3, 4], conv(&[1, 1], &[1, 1], &[0, 1], 1)),
+        ("strides of one axis", &[2, 5, 5, 4], &[3, 3, 3, 4], conv(&[1], &[1, 1], &[1, 1], 1)),
+        ("axes of the weights", &[2, 5, 5, 4], &[3, 3, 4], conv(&[1, 1], &[1, 1], &[1, 1], 1)),
+        ("four axes", &[1, 2, 2, 2, 2, 1], &[1, 1, 1, 1, 1, 1], ConvSpec::plain(4)),
+        ("no channels", &[4], &[4], ConvSpec::plain(0)),
+    ];
+    for (what, x, w, spec) in &convolutions {
+        fails(what, &[x, w], &|tape, v| tape.convolve(v[0], v[1], spec));
+    }
+    let pools = [
+        ("padding over half of the window", window(&[3, 3], &[1, 1], &[1, 2])),
+        ("window over the input", window(&[3, 6], &[1, 1], &[0, 0])),
+        ("pool of stride 0", window(&[2, 2], &[0, 1], &[0, 0])),
+        ("pool over one axis", window(&[2], &[2], &[0])),
+    ];
+    for (what, spec) in &pools {
+        for kind in [Pool::Average, Pool::Max] {
+            fails(what, &[&[2, 5, 5, 3]], &|tape, v| tape.pool(v[0], kind, spec));
+        }
+    }
+    let one = |n: usize| Tensor::ones(n, DType::F64, &Device::Cpu).unwrap();
+    let norm = |tape: &mut Tape, v: &[Var], n: usize, activation: Activation| {
+        Ok(tape.normalise(v[0], [v[1], v[2]], [&one(n), &one(n)], v.get(3).copied(), activation)?.0)
+    };
+    let x: &[usize] = &[2, 5, 3];
+    fails("scale", &[x, &[2], &[3]], &|tape, v| norm(tape, v, 3, Activation::Relu));
+    fails("running statistics", &[x, &[3], &[3]], &|tape, v| norm(tape, v, 4, Activation::Relu));
+    fails("residual", &[x, &[3], &[3], &[2, 4, 3]], &|tape, v| norm(tape, v, 3, Activation::Relu));
+    fails("fused silu", &[x, &[3], &[3]], &|tape, v| norm(tape, v, 3, Activation::Silu));
+    fails("sum", &[x, &[2, 3, 5]], &|tape, v| tape.add(v[0], v[1]));
+    fails("bias", &[x, &[5]], &|tape, v| tape.add_bias(v[0], v[1]));
+    fails("shuffle", &[x], &|tape, v| tape.shuffle(v[0], 2));
+    fails("shuffle in 0 groups", &[x], &|tape, v| tape.shuffle(v[0], 0));
+    let network = Einsum::parse("kr,rc->kc").unwrap();
+    fails("sizes of r", &[&[2, 3], &[2, 3]], &|tape, v| tape.compose(&network, v));
+    fails("factors", &[&[2, 3]], &|tape, v| tape.compose(&network, v));
+    fails("axes of a factor", &[&[2, 3], &[3]], &|tape, v| tape.compose(&network, v));
+    fails("types", &[x, &[4, 3, 3]], &|tape, v| {
+        let w = tape.constant(tape.value(v[1]).to_dtype(DType::F32)?);
+        tape.convolve(v[0], w, &ConvSpec::plain(1))
+    });
+    for labels in [&[0, 1][..], &[0, 1, 4]] {
+        let mut tape = Tape::new(&Cpu, true);
+        let y = tape.parameter(0, random("logits", &[3, 4]));
+        assert!(tape.backward(y, labels, 0.0).is_err(), "labels {labels:?}");
+    }
+}
+
+#[test]
+fn networks_that_do_not_fit_are_errors() {
+    let head =
+        |ranks: &str| format!("stages = [{{ r = 4 }}]\nhead = {{ kind = \"regression\", ranks = {ranks} }}");
+    let block = |keys: &str| format!("block = {{ {keys} }}\nstages = [{{ r = 4 }}, {{ r = 8 }}]");
+    let einsum = |keys: &str| block(&format!("kind = \"einsum\", einsum = {keys}"));
+    for text in [
+        "stages = []".to_owned(),
+        "stages = [{ r = 3 }]".to_owned(),
+        "stages = [{ r = 4, stride = 0 }]".to_owned(),
+        "stages = [{ r = 4, blocks = 0 }]".to_owned(),
+        "stages = [{ r = 4 }]\nkernel = [3]".to_owned(),
+        // Even kernels change sizes, so that the shortcut does not fit.
+        "stages = [{ r = 4 }]\nkernel = [2, 3]".to_owned(),
+        "stages = [{ r = 4 }]\nstem = 3\nkernel = [3, 4]".to_owned(),
+        "stages = [{ r = 4 }]\nblock = \"botleneck\"".to_owned(),
+        head("[2, 2]"),
+        head("[2, 2, 0, 2]"),
+        block("kind = \"resnext\", cardinality = 3"),
+        block("kind = \"shufflenet\", conv_groups = 4"),
+        block("kind = \"tucker\", ranks = [2]"),
+        block("kind = \"tensor-train\", ranks = [2, 0]"),
+        block("kind = \"t-net\", ranks = [2, 0, 2]"),
+        einsum("\"kr,rabc->kcab\""),
+        einsum("\"kz,zabc->kabc\""),
+        einsum("\"kkz,zabc->kabc\", sizes = { z = 2 }"),
+        einsum("\"kr,rabc->kabc\", sizes = { r = 3 }"),
+        einsum("\"kr,rabc->kabc\", sizes = { z = 3 }"),
+    ] {
+        let spec: NetworkSpec = toml::from_str(&text).unwrap();
+        assert!(Network::new(&spec, &[8, 8, 3], 5, 1.5).is_err(), "{text}");
+    }
+    let spec: NetworkSpec = toml::from_str("stages = [{ r = 4 }]\nblock = \"r2plus1d\"").unwrap();
+    assert!(Network::new(&spec, &[8, 3], 5, 2.0).is_err(), "r2plus1d on series");
+    assert!(Network::new(&spec, &[3], 5, 2.0).is_err(), "no axes");
+}
