@@ -277,8 +277,8 @@ impl Builder {
         // Shared factors count in the block that brings them.
         let own = layers.iter().flat_map(|l| l.weight.parameters()).filter(|p| *p >= before);
         let own: usize = own.map(|p| self.parameters.size(p)).sum();
-        let shortcut = match block.shortcut() {
-            Shortcut::IfSame | Shortcut::Projected if place.keeps_shape() => Beside::Input,
+        let (shortcut, sizes) = match block.shortcut() {
+            Shortcut::IfSame | Shortcut::Projected if place.keeps_shape() => (Beside::Input, Some(input)),
             Shortcut::Projected => {
                 let ones = vec![1; place.axes()];
                 let plan = LayerPlan::new(place.channels, place.kernels, &ones, &place.stride);
@@ -287,10 +287,15 @@ impl Builder {
                 let layer = plan.build(&name, &mut self.parameters, &mut self.running)?;
                 self.macs += layer.macs(&input)?;
                 self.beside += place.channels * place.kernels;
-                Beside::Projection(layer)
+                let sizes = layer.output(&input)?;
+                (Beside::Projection(layer), Some(sizes))
             }
-            _ => Beside::Nothing,
+            _ => (Beside::Nothing, None),
         };
+        if sizes.is_some_and(|s| s != self.spatial) {
+            let mend = "the shortcut does not fit: all kernel sizes have to be odd";
+            return Err(TrainError::bad("network.kernel", format!("{:?}", place.kernel), mend));
+        }
         let positions: usize = self.spatial.iter().product();
         let d_m = match block.structure(place) {
             None => own,

@@ -2,7 +2,7 @@
 //! differences, counts of crate `cnn`, the same bits for any number of threads, errors.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use candle_core::{DType, Device, Tensor};
 use convstat_cnn::{OutputModes, StructureSpec};
@@ -20,10 +20,10 @@ use rand_distr::{Distribution, StandardNormal};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-/// Largest error of an entry, as a share of the largest entry: sums of some hundred terms lose two digits of the 16 or 7
-/// that a number has. Measured: 2e-15 and 4e-7.
+/// Largest error of an entry, as a share of the largest entry, of sums of up to some thousand terms. Measured with
+/// AVX-512: 1.3e-15 and 3.6e-7; the rest is for other orders of summation.
 fn tolerance(dtype: DType) -> f64 {
-    if dtype == DType::F64 { 1e-13 } else { 3e-6 }
+    if dtype == DType::F64 { 1e-14 } else { 2e-6 }
 }
 
 fn single_thread() {
@@ -118,9 +118,8 @@ impl Case<'_> {
     }
 
     fn norm(&self) {
-        let channels = self.get("gamma").dims().to_vec();
-        let old = [Tensor::zeros(channels.clone(), self.dtype, &Device::Cpu).unwrap(), self.get("gamma")];
-        let old = [&old[0], &old[1].ones_like().unwrap()];
+        let gamma = self.get("gamma");
+        let old = [&gamma.zeros_like().unwrap(), &gamma.ones_like().unwrap()];
         let inputs: &[&str] =
             if self.read("residual") { &["x", "gamma", "beta", "residual"] } else { &["x", "gamma", "beta"] };
         self.operation(inputs, |tape, v| {
@@ -159,41 +158,25 @@ impl Case<'_> {
         self.agrees("x", &tape.propagate(y, self.get("y")).unwrap()[&0]);
     }
 
-    fn run(&self) -> &'static str {
+    fn run(&self) {
         match self.read::<String>("op").as_str() {
             "conv" => {
-                let spec = ConvSpec {
-                    stride: self.read("stride"),
-                    padding: self.read("padding"),
-                    dilation: self.read("dilation"),
-                    groups: self.read("groups"),
-                };
+                let [stride, padding, dilation] = ["stride", "padding", "dilation"].map(|key| self.read(key));
+                let spec = ConvSpec { stride, padding, dilation, groups: self.read("groups") };
                 self.operation(&["x", "w"], |tape, v| tape.convolve(v[0], v[1], &spec));
-                "convolution"
             }
-            "linear" => {
-                self.operation(&["x", "w", "b"], |tape, v| {
-                    let y = tape.convolve(v[0], v[1], &ConvSpec::plain(0))?;
-                    tape.add_bias(y, v[2])
-                });
-                "linear"
-            }
-            "activation" => {
-                self.operation(&["x"], |tape, v| tape.activate(v[0], self.read("kind")));
-                "activation"
-            }
-            op => {
-                match op {
-                    "average" => self.pool(Pool::Average),
-                    "max" => self.pool(Pool::Max),
-                    "norm" => self.norm(),
-                    "norm-eval" => self.norm_eval(),
-                    "cross-entropy" => self.cross_entropy(),
-                    "shuffle" => self.shuffle(),
-                    other => panic!("{}: no operation {other}", self.name),
-                }
-                "other"
-            }
+            "linear" => self.operation(&["x", "w", "b"], |tape, v| {
+                let y = tape.convolve(v[0], v[1], &ConvSpec::plain(0))?;
+                tape.add_bias(y, v[2])
+            }),
+            "activation" => self.operation(&["x"], |tape, v| tape.activate(v[0], self.read("kind"))),
+            "average" => self.pool(Pool::Average),
+            "max" => self.pool(Pool::Max),
+            "norm" => self.norm(),
+            "norm-eval" => self.norm_eval(),
+            "cross-entropy" => self.cross_entropy(),
+            "shuffle" => self.shuffle(),
+            other => panic!("{}: no operation {other}", self.name),
         }
     }
 }
@@ -206,15 +189,13 @@ fn operations_agree_with_pytorch() {
     let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
     let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
     let cases = metadata.metadata().clone().unwrap();
+    assert_eq!(cases.len(), 54);
     for dtype in [DType::F64, DType::F32] {
-        let (used, mut counts) = (RefCell::new(BTreeSet::new()), BTreeMap::new());
+        let used = RefCell::new(BTreeSet::new());
         for (name, about) in &cases {
             let about = serde_json::from_str(about).unwrap();
-            let case = Case { name, about, tensors: &tensors, used: &used, dtype };
-            *counts.entry(case.run()).or_insert(0) += 1;
+            Case { name, about, tensors: &tensors, used: &used, dtype }.run();
         }
-        let expected = [("convolution", 25), ("linear", 1), ("activation", 6), ("other", 12 + 6 + 2 + 2)];
-        assert_eq!(counts, BTreeMap::from(expected));
         assert_eq!(used.into_inner(), tensors.keys().cloned().collect(), "every tensor is compared");
     }
 }
@@ -288,11 +269,11 @@ fn moved(t: &Tensor, at: usize, by: f64) -> Tensor {
     Tensor::from_vec(all, t.dims(), &Device::Cpu).unwrap()
 }
 
-/// About `n` entries of a tensor, all of a small one.
+/// `n` entries spread over a tensor, all of a small one.
 fn some(t: &Tensor, n: usize) -> impl Iterator<Item = usize> {
-    // A stride without common divisor with sizes of powers of 2.
     let size = t.elem_count();
-    (0..size).step_by((size / n).max(1) | 1)
+    let golden = move |i: usize| ((i as f64 * 0.618034).fract() * size as f64) as usize;
+    (0..n.min(size)).map(move |i| if size <= n { i } else { golden(i) })
 }
 
 /// Compares the derivatives of `Σ y · dy` by every input with central differences.
@@ -551,7 +532,6 @@ impl Toy {
             assert_eq!(gradients[&i].dims(), parameter.dims(), "{what}: {name}");
             let gradient = entries(&gradients[&i]);
             let scale = largest(&gradient);
-            assert!(scale > 1e-8, "{what}: {name} has derivative 0");
             let slope = |at: usize, step: f64| {
                 let [more, less] = [step, -step].map(|h| {
                     let mut all = self.parameters.clone();
@@ -567,7 +547,7 @@ impl Toy {
                 }
                 let near = slope(at, 1e-6);
                 // Rounding: a few 1e-16 over the step.
-                let noise = 2e-9;
+                let noise = 1e-9;
                 if (near - slope(at, 4e-6)).abs() > 1e-6 * scale + noise {
                     left_out += 1;
                     continue;

@@ -30,6 +30,11 @@ impl Block for Network {
             let wanted: String = output.iter().collect();
             return Err(bad(format!("its output has to be \"{wanted}\": output channels, taps, input channels")));
         }
+        let labels = network.labels();
+        let wrong = |l: &&char| **l == 'r' || output.contains(l) || !labels.contains(l);
+        if let Some(l) = self.sizes.keys().find(wrong) {
+            return Err(bad(format!("leave out sizes.{l}: no label, or its size is known")));
+        }
         let mut sizes = self.sizes.clone();
         sizes.extend([('k', place.kernels), ('c', place.channels), ('r', place.r)]);
         sizes.extend(taps.iter().copied().zip(place.kernel.iter().copied()));
@@ -49,15 +54,16 @@ impl Block for Network {
     }
 
     fn structure(&self, place: &Place) -> Option<String> {
-        // In crate cnn the kernels are read by a head over positions p, and taps are a, b, c, …, channels last.
+        // In crate cnn the kernels are read by a head over positions, here under a label that is free.
         let (inputs, output) = self.einsum.split_once("->")?;
-        let sizes: Vec<String> = [('k', place.kernels), ('r', place.r)]
-            .iter()
-            .chain(&self.sizes.iter().map(|(l, s)| (*l, *s)).collect::<Vec<_>>())
-            .filter(|(l, _)| inputs.contains(*l))
-            .map(|(l, s)| format!("{l} = {s}"))
+        let p = ('p'..='z').chain('A'..='Z').find(|l| !inputs.contains(*l))?;
+        let sizes: Vec<String> = [(&'k', &place.kernels), (&'r', &place.r)]
+            .into_iter()
+            .chain(&self.sizes)
+            .filter(|(l, _)| inputs.contains(**l))
+            .map(|(l, s)| format!("\"{l}\" = {s}"))
             .collect();
         let rest = output.trim().strip_prefix('k')?;
-        Some(format!("{{ einsum = \"pk,{inputs}->p{rest}\", sizes = {{ {} }} }}", sizes.join(", ")))
+        Some(format!("{{ einsum = \"{p}k,{inputs}->{p}{rest}\", sizes = {{ {} }} }}", sizes.join(", ")))
     }
 }

@@ -91,15 +91,15 @@ impl<'a> Tape<'a> {
     pub fn convolve(&mut self, x: Var, w: Var, spec: &ConvSpec) -> Result<Var> {
         let (a, b) = (self.value(x).clone(), self.value(w).clone());
         let (xs, ws) = (a.dims(), b.dims());
-        let (channels, per_group) = (xs[xs.len() - 1], ws[ws.len() - 1]);
+        let (channels, per_group) = (xs.last().copied().unwrap_or(0), ws.last().copied().unwrap_or(0));
         let groups = spec.groups;
-        if xs.len() != ws.len() || groups == 0 || per_group * groups != channels || ws[0] % groups != 0 {
+        if xs.len() < 2 || xs.len() != ws.len() || groups == 0 || per_group * groups != channels || ws[0] % groups != 0 {
             return Err(TrainError::shape(
                 "convolution",
                 format!(
                     "input {xs:?}, weights {ws:?} in {groups} groups: the weights need as many axes as the input, and \
                      {channels} input and {} output channels have to divide into the groups",
-                    ws[0]
+                    ws.first().copied().unwrap_or(0)
                 ),
             ));
         }
@@ -259,6 +259,13 @@ impl<'a> Tape<'a> {
                 let mut operands = values.clone();
                 operands.remove(i);
                 operands.push(dy.clone());
+                // A label of this factor alone is summed over: the derivative is the same at each of its places.
+                for (&label, &size) in output.iter().zip(values[i].shape()) {
+                    if !inputs.iter().any(|l| l.contains(&label)) {
+                        inputs.push(vec![label]);
+                        operands.push(ArrayD::ones(IxDyn(&[size])));
+                    }
+                }
                 let derivative = contract(&Einsum { inputs, output }, &operands)?;
                 all.push((vars[i], to_tensor(&derivative, dtype, backend)?));
             }
