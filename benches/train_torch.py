@@ -39,10 +39,18 @@ def depthwise(cin, r, k, s):
                          conv(cin, k), nn.BatchNorm2d(k), nn.ReLU(True))
 
 
-def cp(cin, r, k, s):
-    """1 x 1, depthwise 3 x 1, depthwise 1 x 3, 1 x 1; batch norm and ReLU after the last."""
-    return nn.Sequential(conv(cin, r), conv(r, r, (3, 1), (s, 1), r), conv(r, r, (1, 3), (1, s), r), conv(r, k),
-                         nn.BatchNorm2d(k), nn.ReLU(True))
+class Cp(nn.Module):
+    """1 x 1, depthwise 3 x 1, depthwise 1 x 3, 1 x 1, batch norm; shortcut as in the bottleneck."""
+
+    def __init__(self, cin, r, k, s):
+        super().__init__()
+        self.main = nn.Sequential(conv(cin, r), conv(r, r, (3, 1), (s, 1), r), conv(r, r, (1, 3), (1, s), r),
+                                  conv(r, k), nn.BatchNorm2d(k))
+        plain = cin == k and s == 1
+        self.shortcut = None if plain else nn.Sequential(conv(cin, k, stride=(s, s)), nn.BatchNorm2d(k))
+
+    def forward(self, x):
+        return F.relu(self.main(x) + (x if self.shortcut is None else self.shortcut(x)), inplace=True)
 
 
 def network(block, width, n=3):
@@ -70,7 +78,7 @@ def throughput(a, memory_format):
     return a.steps * a.batch / (time.perf_counter() - start)
 
 
-BLOCKS = {"bottleneck": Bottleneck, "depthwise": depthwise, "cp": cp}
+BLOCKS = {"bottleneck": Bottleneck, "depthwise": depthwise, "cp": Cp}
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser()
@@ -83,4 +91,5 @@ if __name__ == "__main__":
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     best = max(throughput(a, f) for f in (torch.contiguous_format, torch.channels_last))
-    print(json.dumps({"network": a.block, "images_per_second": round(best, 1)}))
+    parameters = sum(p.numel() for p in network(BLOCKS[a.block], a.width).parameters())
+    print(json.dumps({"network": a.block, "images_per_second": round(best, 1), "parameters": parameters}))

@@ -55,7 +55,8 @@ pub struct Structure {
     outputs: usize,
     counts: Counts,
     contraction: Contraction,
-    partials: Vec<Partial>,
+    /// Listed when they are first asked for: their entries are many.
+    partials: OnceLock<Vec<Partial>>,
     design: DesignPlan,
     /// Which factor each operand of the einsum is; operands with the same number share it.
     owners: Vec<usize>,
@@ -95,13 +96,10 @@ impl Structure {
             sizes,
             outputs,
             counts: Counts::default(),
-            partials: Vec::new(),
+            partials: OnceLock::new(),
             owners,
             relaxation: OnceLock::new(),
         };
-        structure.partials = (0..structure.network.inputs.len())
-            .map(|i| Partial::new(&structure.network, &structure.sizes, i))
-            .collect::<Result<_>>()?;
         structure.counts.d_m = crate::families::einsum::reduced_parameters(&structure);
         Ok(structure)
     }
@@ -302,12 +300,21 @@ impl Structure {
         Ok(shaped((self.features(), self.outputs), self.contract(factors)?.to_vec()))
     }
 
+    fn partials(&self) -> Result<&[Partial]> {
+        if let Some(known) = self.partials.get() {
+            return Ok(known);
+        }
+        let partial = |i| Partial::new(&self.network, &self.sizes, i);
+        let all = (0..self.network.inputs.len()).map(partial).collect::<Result<_>>()?;
+        Ok(self.partials.get_or_init(|| all))
+    }
+
     /// `J_f = ∂vec(W)/∂vec(factor f)`, `D M × |factor f|`.
     pub fn factor_jacobian(&self, factor: usize, factors: &[ArrayD<f64>]) -> Result<Array2<f64>> {
         self.check_factors(factors)?;
         let operands = self.operands(factors);
         let mut jacobian = Array2::zeros((self.coefficients(), factors[factor].len()));
-        for (i, partial) in self.partials.iter().enumerate() {
+        for (i, partial) in self.partials()?.iter().enumerate() {
             if self.owners[i] == factor {
                 partial.add_to(&mut jacobian, 0, &operands)?;
             }
@@ -322,7 +329,7 @@ impl Structure {
         let operands = self.operands(factors);
         let columns = self.columns();
         let mut jacobian = Array2::zeros((self.coefficients(), self.naive_parameters()));
-        for (i, partial) in self.partials.iter().enumerate() {
+        for (i, partial) in self.partials()?.iter().enumerate() {
             partial.add_to(&mut jacobian, columns[self.owners[i]].start, &operands)?;
         }
         Ok(jacobian)

@@ -1,6 +1,7 @@
 //! Depthwise convolution: every channel with its own kernel, channels side by side in vectors.
 
 use super::real::{Real, zeros};
+use super::simd::dispatch;
 use crate::engine::Window;
 
 /// Channels that are summed up in registers together.
@@ -124,41 +125,15 @@ macro_rules! kernels {
 kernels!(f32, single);
 kernels!(f64, double);
 
-/// The same slice under its own type, `None` where it has another.
-fn cast<T: Real, U: Real>(a: &[T]) -> Option<&[U]> {
-    // SAFETY: only where both types are the same.
-    (std::any::TypeId::of::<T>() == std::any::TypeId::of::<U>())
-        .then(|| unsafe { std::slice::from_raw_parts(a.as_ptr().cast(), a.len()) })
-}
-
-fn cast_mut<T: Real, U: Real>(a: &mut [T]) -> Option<&mut [U]> {
-    // SAFETY: only where both types are the same.
-    (std::any::TypeId::of::<T>() == std::any::TypeId::of::<U>())
-        .then(|| unsafe { std::slice::from_raw_parts_mut(a.as_mut_ptr().cast(), a.len()) })
-}
-
-macro_rules! dispatch {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub fn $name<T: Real>(win: &Window, a: &[T], b: &[T], out: &mut [T]) {
-            if let (Some(a), Some(b), Some(out)) = (cast(a), cast(b), cast_mut(out)) {
-                single::$name(win, a, b, out);
-            } else if let (Some(a), Some(b), Some(out)) = (cast(a), cast(b), cast_mut(out)) {
-                double::$name(win, a, b, out);
-            }
-        }
-    };
-}
-
 dispatch! {
     /// One image: `y` from `x` and the kernels by tap.
-    forward
+    forward(win: &Window; x, taps; y)
 }
 dispatch! {
     /// One image: adds to `dx`, from `dy` and the kernels by tap.
-    by_input
+    by_input(win: &Window; dy, taps; dx)
 }
 dispatch! {
     /// One image: adds to the kernels' derivative by tap, from `dy` and `x`.
-    by_weight
+    by_weight(win: &Window; dy, x; dw)
 }

@@ -6,6 +6,7 @@ mod norm;
 mod pointwise;
 mod pool;
 pub mod real;
+mod simd;
 
 use candle_core::{Device, Tensor};
 

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::real::{Real, zeros};
+use super::simd::dispatch;
 use crate::engine::{Activation, EPSILON};
 
 /// Entries that are worked on together: 64 KiB of f32, half a first-level cache and more.
@@ -13,25 +14,158 @@ fn block(channels: usize) -> usize {
     (BLOCK_ENTRIES / channels).max(1) * channels
 }
 
-/// The clamp of an activation whose derivative can be read off its value.
-#[inline(always)]
-fn clamp<T: Real>(v: T, activation: Activation) -> T {
-    // Comparisons that a NaN passes, so that it shows.
-    match activation {
-        Activation::Relu | Activation::Relu6 if v < T::of(0.0) => T::of(0.0),
-        Activation::Relu6 if v > T::of(6.0) => T::of(6.0),
-        _ => v,
-    }
+macro_rules! kernels {
+    ($t:ident, $module:ident) => {
+        mod $module {
+            use crate::engine::Activation;
+
+            /// The clamp of an activation whose derivative can be read off its value. Comparisons that a NaN passes, so
+            /// that it shows.
+            #[inline(always)]
+            fn clamp(v: $t, high: $t) -> $t {
+                let v = if v < 0.0 { 0.0 } else { v };
+                if v > high { high } else { v }
+            }
+
+            /// The derivative behind the clamp.
+            #[inline(always)]
+            fn masked(dy: $t, y: $t, high: $t) -> $t {
+                if y > 0.0 && y < high { dy } else { 0.0 }
+            }
+
+            fn ceiling(activation: Activation) -> $t {
+                if activation == Activation::Relu6 { 6.0 } else { $t::INFINITY }
+            }
+
+            #[multiversion::multiversion(targets("x86_64+avx512f+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn add_rows(x: &[$t], sum: &mut [$t]) {
+                for row in x.chunks_exact(sum.len()) {
+                    sum.iter_mut().zip(row).for_each(|(s, v)| *s += *v);
+                }
+            }
+
+            #[multiversion::multiversion(targets("x86_64+avx512f+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn add_squares(x: &[$t], mean: &[$t], squares: &mut [$t]) {
+                for row in x.chunks_exact(mean.len()) {
+                    for ((s, v), m) in squares.iter_mut().zip(row).zip(mean) {
+                        let d = *v - *m;
+                        *s += d * d;
+                    }
+                }
+            }
+
+            #[multiversion::multiversion(targets("x86_64+avx512f+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn scale_rows(activation: Activation, x: &[$t], z: &[$t], scale: &[$t], shift: &[$t], y: &mut [$t]) {
+                let (c, high) = (scale.len(), ceiling(activation));
+                let clamps = activation != Activation::Identity;
+                for (i, y) in y.chunks_exact_mut(c).enumerate() {
+                    let x = &x[i * c..(i + 1) * c];
+                    for (((y, x), a), b) in y.iter_mut().zip(x).zip(scale).zip(shift) {
+                        *y = *x * *a + *b;
+                    }
+                    if !z.is_empty() {
+                        y.iter_mut().zip(&z[i * c..(i + 1) * c]).for_each(|(y, z)| *y += *z);
+                    }
+                    if clamps {
+                        y.iter_mut().for_each(|y| *y = clamp(*y, high));
+                    }
+                }
+            }
+
+            /// Sums of g and of g (x − mean).
+            #[multiversion::multiversion(targets("x86_64+avx512f+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn add_gradients(
+                activation: Activation,
+                dy: &[$t],
+                x: &[$t],
+                y: &[$t],
+                mean: &[$t],
+                sum: &mut [$t],
+                product: &mut [$t],
+            ) {
+                let (c, high) = (mean.len(), ceiling(activation));
+                let clamps = activation != Activation::Identity;
+                for ((dy, x), y) in dy.chunks_exact(c).zip(x.chunks_exact(c)).zip(y.chunks_exact(c)) {
+                    let entries = sum.iter_mut().zip(product.iter_mut()).zip(dy).zip(x).zip(y).zip(mean);
+                    if clamps {
+                        for (((((s, p), d), x), y), m) in entries {
+                            let g = masked(*d, *y, high);
+                            *s += g;
+                            *p += g * (*x - *m);
+                        }
+                    } else {
+                        for (((((s, p), d), x), _), m) in entries {
+                            *s += *d;
+                            *p += *d * (*x - *m);
+                        }
+                    }
+                }
+            }
+
+            /// `dx = a g + b x + c`, and g itself to `dz` if that is not empty.
+            #[multiversion::multiversion(targets("x86_64+avx512f+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+            pub fn input_gradients(
+                activation: Activation,
+                dy: &[$t],
+                x: &[$t],
+                y: &[$t],
+                a: &[$t],
+                b: &[$t],
+                shift: &[$t],
+                dx: &mut [$t],
+                dz: &mut [$t],
+            ) {
+                let (c, high) = (a.len(), ceiling(activation));
+                let clamps = activation != Activation::Identity;
+                for (i, dx) in dx.chunks_exact_mut(c).enumerate() {
+                    let at = i * c..(i + 1) * c;
+                    let (dy, x, y) = (&dy[at.clone()], &x[at.clone()], &y[at.clone()]);
+                    let entries = dx.iter_mut().zip(dy).zip(x).zip(y).zip(a).zip(b).zip(shift);
+                    if clamps {
+                        for ((((((dx, d), x), y), a), b), s) in entries {
+                            *dx = *a * masked(*d, *y, high) + *b * *x + *s;
+                        }
+                    } else {
+                        for ((((((dx, d), x), _), a), b), s) in entries {
+                            *dx = *a * *d + *b * *x + *s;
+                        }
+                    }
+                    if !dz.is_empty() {
+                        let dz = &mut dz[at];
+                        if clamps {
+                            dz.iter_mut().zip(dy).zip(y).for_each(|((z, d), y)| *z = masked(*d, *y, high));
+                        } else {
+                            dz.copy_from_slice(dy);
+                        }
+                    }
+                }
+            }
+        }
+    };
 }
 
-/// Whether the derivative of the clamp is 1 where its value is y.
-#[inline(always)]
-fn passes<T: Real>(y: T, activation: Activation) -> bool {
-    match activation {
-        Activation::Relu => y > T::of(0.0),
-        Activation::Relu6 => y > T::of(0.0) && y < T::of(6.0),
-        _ => true,
-    }
+kernels!(f32, single);
+kernels!(f64, double);
+
+dispatch! {
+    /// Adds the rows of x to `sum`.
+    add_rows(; x; sum)
+}
+dispatch! {
+    /// Adds the squares of the rows of x around `mean`.
+    add_squares(; x, mean; squares)
+}
+dispatch! {
+    /// `clamp(scale x + shift + z)`, z left out if it is empty.
+    scale_rows(activation: Activation; x, z, scale, shift; y)
+}
+dispatch! {
+    /// Adds up g and g (x − mean), g the derivative behind the clamp.
+    add_gradients(activation: Activation; dy, x, y, mean; sum, product)
+}
+dispatch! {
+    /// `dx = a g + b x + shift`, and g to `dz` if that is not empty.
+    input_gradients(activation: Activation; dy, x, y, a, b, shift; dx, dz)
 }
 
 /// Mean and biased variance of every channel: block by block around the block's own mean, then joined (Chan, Golub &
@@ -42,16 +176,10 @@ pub fn moments<T: Real>(x: &[T], channels: usize) -> (Vec<f64>, Vec<f64>) {
         .map(|x| {
             let rows = x.len() / channels;
             let (mut mean, mut squares) = (zeros::<T>(channels), zeros::<T>(channels));
-            for row in x.chunks_exact(channels) {
-                mean.iter_mut().zip(row).for_each(|(m, v)| *m += *v);
-            }
+            add_rows(x, &mut mean);
             let share = T::of(1.0 / rows as f64);
             mean.iter_mut().for_each(|m| *m *= share);
-            for row in x.chunks_exact(channels) {
-                for ((s, v), m) in squares.iter_mut().zip(row).zip(&mean) {
-                    *s += (*v - *m) * (*v - *m);
-                }
-            }
+            add_squares(x, &mean, &mut squares);
             (rows as f64, mean, squares)
         })
         .collect();
@@ -85,21 +213,8 @@ pub fn forward<T: Real>(
     let (channels, mut y) = (scale.len(), zeros(x.len()));
     let size = block(channels);
     y.par_chunks_mut(size).zip(x.par_chunks(size)).enumerate().for_each(|(i, (y, x))| {
-        let rows = y.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
-        if let Some(z) = residual {
-            let z = &z[i * size..i * size + x.len()];
-            for ((y, x), z) in rows.zip(z.chunks_exact(channels)) {
-                for ((((y, x), a), b), z) in y.iter_mut().zip(x).zip(scale).zip(shift).zip(z) {
-                    *y = clamp(*x * *a + *b + *z, activation);
-                }
-            }
-        } else {
-            for (y, x) in rows {
-                for (((y, x), a), b) in y.iter_mut().zip(x).zip(scale).zip(shift) {
-                    *y = clamp(*x * *a + *b, activation);
-                }
-            }
-        }
+        let z = residual.map_or(&[][..], |z| &z[i * size..i * size + x.len()]);
+        scale_rows(activation, x, z, scale, shift, y);
     });
     y
 }
@@ -131,15 +246,7 @@ pub fn backward<T: Real>(
         .zip(y.par_chunks(size))
         .map(|((dy, x), y)| {
             let (mut sum, mut product) = (zeros::<T>(channels), zeros::<T>(channels));
-            for ((dy, x), y) in
-                dy.chunks_exact(channels).zip(x.chunks_exact(channels)).zip(y.chunks_exact(channels))
-            {
-                for c in 0..channels {
-                    let g = if passes(y[c], activation) { dy[c] } else { T::of(0.0) };
-                    sum[c] += g;
-                    product[c] += g * (x[c] - mean[c]);
-                }
-            }
+            add_gradients(activation, dy, x, y, mean, &mut sum, &mut product);
             (sum, product)
         })
         .collect();
@@ -160,27 +267,14 @@ pub fn backward<T: Real>(
     let mut dx = zeros(dy.len());
     let mut residual = if has_residual { zeros(dy.len()) } else { Vec::new() };
     let blocks = dx.par_chunks_mut(size).zip(dy.par_chunks(size)).zip(x.par_chunks(size)).zip(y.par_chunks(size));
-    let fill = |dx: &mut [T], dy: &[T], x: &[T], y: &[T], dz: Option<&mut [T]>| {
-        for (i, dx) in dx.chunks_exact_mut(channels).enumerate() {
-            let at = i * channels..(i + 1) * channels;
-            let (dy, x, y) = (&dy[at.clone()], &x[at.clone()], &y[at]);
-            for c in 0..channels {
-                let g = if passes(y[c], activation) { dy[c] } else { T::of(0.0) };
-                dx[c] = a[c] * g + b[c] * x[c] + shift[c];
-            }
-        }
-        if let Some(dz) = dz {
-            for ((dz, dy), y) in dz.iter_mut().zip(dy).zip(y) {
-                *dz = if passes(*y, activation) { *dy } else { T::of(0.0) };
-            }
-        }
-    };
     if has_residual {
-        blocks
-            .zip(residual.par_chunks_mut(size))
-            .for_each(|((((dx, dy), x), y), dz)| fill(dx, dy, x, y, Some(dz)));
+        blocks.zip(residual.par_chunks_mut(size)).for_each(|((((dx, dy), x), y), dz)| {
+            input_gradients(activation, dy, x, y, &a, &b, &shift, dx, dz);
+        });
     } else {
-        blocks.for_each(|(((dx, dy), x), y)| fill(dx, dy, x, y, None));
+        blocks.for_each(|(((dx, dy), x), y)| {
+            input_gradients(activation, dy, x, y, &a, &b, &shift, dx, &mut []);
+        });
     }
     let of = |v: Vec<f64>| v.into_iter().map(T::of).collect();
     Backward { x: dx, gamma: of(product), beta: of(sum), residual: has_residual.then_some(residual) }
