@@ -1,12 +1,13 @@
-# make figures: set-up, build, studies, figures. make test: set-up, format, lints, documentation, tests.
+# make figures: set-up, build, studies, an ablation on real images, figures. make test: set-up, format, lints, documentation, tests.
 # make bench: micro benchmarks, and rivals on the same data (Python, downloads PyTorch).
 # All are safe to repeat and say what they do.
 
 STUDIES := cnn-rate kr-ratio collapse bounds coverage tucker-rate cp-rate tt-rate deep dependence tails efficient-kernels
 RUNS ?= runs
 CONVSTAT := target/release/convstat
+TRAIN := target/release/convstat-train
 
-.PHONY: all figures test setup build lint doc bench clean
+.PHONY: all figures ablation test setup build lint doc bench clean
 
 all: figures
 
@@ -26,6 +27,14 @@ figures: build
 	done; \
 	echo "== figures are in paper-figures/"; \
 	if [ -n "$$failed" ]; then echo "== checks failed in:$$failed"; exit 1; fi
+	@$(MAKE) --no-print-directory ablation
+
+ablation: setup
+	@echo "== build of the training program"
+	cargo build --release --bin convstat-train
+	@echo "== ablation-digits"
+	$(TRAIN) ablate experiments/ablation-digits.toml --out $(RUNS)/ablation-digits
+	cp $(RUNS)/ablation-digits/figures/* paper-figures/
 
 lint: setup
 	@echo "== format and lints"
@@ -53,6 +62,10 @@ bench: build .bench/done
 	@fits=$$(cargo bench --no-run --message-format=json --package convstat --bench fits 2>/dev/null \
 		| .bench/bin/python -c "import json, sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])"); \
 	.bench/bin/python benches/rivals.py $$fits $(CONVSTAT) docs/performance.md
+	@echo "== training, beside PyTorch"
+	@throughput=$$(cargo bench --no-run --message-format=json --package convstat-train --bench throughput 2>/dev/null \
+		| .bench/bin/python -c "import json, sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])"); \
+	.bench/bin/python benches/train_torch.py --against $$throughput --write docs/performance.md
 
 clean:
 	cargo clean

@@ -1,12 +1,13 @@
-"""Training throughput of PyTorch on the CPU, float32; the better of the default and channels_last formats.
+"""Training throughput on the processor, float32: PyTorch, the better of its two memory formats, alone or beside convstat-train.
 
-    python benches/train_torch.py --block bottleneck|depthwise|cp [--width 16] [--batch 128] [--steps 20] [--warm 3]
-        [--threads T]
+    python benches/train_torch.py --block bottleneck|depthwise|cp [--steps 10] [--threads T]
+    python benches/train_torch.py --against THROUGHPUT --write docs/performance.md
 """
 
 import argparse
 import json
 import os
+import subprocess
 import time
 
 import torch
@@ -80,16 +81,61 @@ def throughput(a, memory_format):
 
 BLOCKS = {"bottleneck": Bottleneck, "depthwise": depthwise, "cp": Cp}
 
-if __name__ == "__main__":
-    p = argparse.ArgumentParser()
-    p.add_argument("--block", choices=list(BLOCKS), required=True)
-    p.add_argument("--width", type=int, default=16)
-    p.add_argument("--batch", type=int, default=128)
-    p.add_argument("--steps", type=int, default=20)
-    p.add_argument("--warm", type=int, default=3)
-    p.add_argument("--threads", type=int, default=os.cpu_count())
-    a = p.parse_args()
-    torch.set_num_threads(a.threads)
+HEADING = "## Training on processors: images a second\n"
+
+
+def ours(program, block, steps):
+    lines = subprocess.run([program, "--networks", str(steps)], env=dict(os.environ, NETWORK=block), check=True,
+                           capture_output=True, text=True).stdout
+    return json.loads(lines)
+
+
+def against(a):
+    """Both programs in turn, three times each; the best of each counts."""
+    rows = []
+    for block in BLOCKS:
+        a.block = block
+        pairs = [(ours(a.against, block, a.steps), rival(a)) for _ in range(3)]
+        own, torch_ = (max(p[i]["images_per_second"] for p in pairs) for i in (0, 1))
+        assert pairs[0][0]["parameters"] == pairs[0][1]["parameters"], "the networks differ"
+        rows.append((block, pairs[0][0]["parameters"], pairs[0][0]["macs"], own, torch_))
+        print(f"{block}: {own:.0f} images/s, PyTorch {torch_:.0f}, ratio {own / torch_:.2f}", flush=True)
+    cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "")
+    text = [
+        HEADING,
+        f"Measured {time.strftime('%Y-%m-%d')} on {cpu}, {a.threads} threads; PyTorch {torch.__version__}, the better of its two memory "
+        "formats; batch 128, 32×32×3, width 16, three stages of three blocks, SGD with momentum, forward, backward and step; in turn "
+        "in one run, the best of three.",
+        "",
+        "| network | parameters | MACs | convstat-train | PyTorch | ratio | GFLOP/s of convstat-train |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for block, parameters, macs, own, torch_ in rows:
+        text.append(f"| {block} | {parameters} | {macs} | {own:.0f} | {torch_:.0f} | **{own / torch_:.2f}** | {6e-9 * macs * own:.0f} |")
+    before, rest = open(a.write).read().split(HEADING)
+    rest = rest.split("<!-- end -->", 1)[1]
+    open(a.write, "w").write(before + "\n".join(text) + "\n<!-- end -->" + rest)
+
+
+def rival(a):
     best = max(throughput(a, f) for f in (torch.contiguous_format, torch.channels_last))
     parameters = sum(p.numel() for p in network(BLOCKS[a.block], a.width).parameters())
-    print(json.dumps({"network": a.block, "images_per_second": round(best, 1), "parameters": parameters}))
+    return {"network": a.block, "images_per_second": round(best, 1), "parameters": parameters}
+
+
+if __name__ == "__main__":
+    p = argparse.ArgumentParser()
+    p.add_argument("--block", choices=list(BLOCKS))
+    p.add_argument("--width", type=int, default=16)
+    p.add_argument("--batch", type=int, default=128)
+    p.add_argument("--steps", type=int, default=10)
+    p.add_argument("--warm", type=int, default=3)
+    p.add_argument("--threads", type=int, default=os.cpu_count())
+    p.add_argument("--against", help="program of crates/train/benches/throughput.rs")
+    p.add_argument("--write", help="file whose table is replaced")
+    a = p.parse_args()
+    torch.set_num_threads(a.threads)
+    if a.against:
+        against(a)
+    else:
+        print(json.dumps(rival(a)))

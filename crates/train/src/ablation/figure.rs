@@ -30,14 +30,15 @@ pub fn draw(summary: &Summary) -> convstat_report::Result<Option<Canvas>> {
     let mut ticks: Vec<f64> = series.iter().flat_map(|s| s.2.iter().map(|c| c.kr)).collect();
     ticks.sort_by(f64::total_cmp);
     ticks.dedup();
-    let panel = |title: &str, x_label: String, x_ticks: Vec<f64>, x: &dyn Fn(&CellSummary) -> f64| Panel {
+    // At a fixed budget all networks stand at one number of parameters, where a line would say nothing.
+    let panel = |title: &str, x_label: String, x_ticks: Vec<f64>, budgets: bool, x: &dyn Fn(&CellSummary) -> f64| Panel {
         title: math::escape(title),
         x_label,
         y_label: math::escape("test accuracy, %"),
         series: series
             .iter()
             .enumerate()
-            .flat_map(|(style, (_, _, cells))| {
+            .flat_map(|(style, (_, fixed, cells))| {
                 let mut cells = cells.clone();
                 cells.sort_by(|a, b| x(a).total_cmp(&x(b)));
                 let points = cells.iter().map(|c| Point {
@@ -46,10 +47,9 @@ pub fn draw(summary: &Summary) -> convstat_report::Result<Option<Canvas>> {
                     error: if c.accuracy.1.is_nan() { 0.0 } else { 100.0 * c.accuracy.1 },
                 });
                 let line = cells.iter().map(|c| (x(c), 100.0 * c.accuracy.0)).collect();
-                [
-                    Series { style, mark: Mark::Curve(line) },
-                    Series { style, mark: Mark::Points(points.collect()) },
-                ]
+                let line = Series { style, mark: Mark::Curve(line) };
+                let points = Series { style, mark: Mark::Points(points.collect()) };
+                [(budgets || *fixed == Fixed::R).then_some(line), Some(points)].into_iter().flatten()
             })
             .collect(),
         log_x: true,
@@ -57,8 +57,8 @@ pub fn draw(summary: &Summary) -> convstat_report::Result<Option<Canvas>> {
         ..Panel::default()
     };
     let panels = [
-        panel("accuracy against K/R", math::ratio("K", "R"), ticks, &|c| c.kr),
-        panel("accuracy against parameters", math::escape("parameters"), Vec::new(), &|c| c.parameters as f64),
+        panel("accuracy against K/R", math::ratio("K", "R"), ticks, true, &|c| c.kr),
+        panel("accuracy against parameters", math::escape("parameters"), Vec::new(), false, &|c| c.parameters as f64),
     ];
     let several = series.iter().any(|s| s.0 != series[0].0);
     let mut legend: Vec<LegendEntry> = series

@@ -153,8 +153,8 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     fn add_bias(&self, x: &Tensor, b: &Tensor) -> Result<Tensor>;
     /// Sums of `dy` (`…, C`) over all but the last axis.
     fn sum_rows(&self, dy: &Tensor) -> Result<Tensor>;
-    /// `a + b` of equal shapes; may reuse the memory of `a`.
-    fn add(&self, a: Tensor, b: &Tensor) -> Result<Tensor>;
+    /// `a + b` of equal shapes.
+    fn add(&self, a: &Tensor, b: &Tensor) -> Result<Tensor>;
     /// Channels seen as `(groups, C / groups)` and transposed.
     fn shuffle(&self, x: &Tensor, groups: usize) -> Result<Tensor>;
 

@@ -207,7 +207,7 @@ impl<'a> Tape<'a> {
 
     /// `a + b`.
     pub fn add(&mut self, a: Var, b: Var) -> Result<Var> {
-        let (x, y) = (self.value(a).clone(), self.value(b));
+        let (x, y) = (self.value(a), self.value(b));
         if x.dims() != y.dims() {
             return Err(TrainError::shape("sum", format!("{:?} and {:?} differ", x.dims(), y.dims())));
         }
@@ -310,7 +310,7 @@ impl<'a> Tape<'a> {
                 }
                 pending[to] = Some(match pending[to].take() {
                     None => d,
-                    Some(sum) => self.backend.add(sum, &d)?,
+                    Some(sum) => self.backend.add(&sum, &d)?,
                 });
             }
         }
@@ -329,7 +329,7 @@ fn accumulate(
             e.insert(d);
         }
         Entry::Occupied(mut e) => {
-            let sum = backend.add(e.get().clone(), &d)?;
+            let sum = backend.add(e.get(), &d)?;
             e.insert(sum);
         }
     }

@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::depthwise;
-use super::real::{Mat, Real, product, zeros};
+use super::real::{Mat, Real, product, unwritten, zeros};
 use crate::engine::Window;
 
 /// Entries of a block of patches: 256 KiB of f32, half of a second-level cache.
@@ -55,7 +55,7 @@ impl Conv {
     /// `y` (`N, positions, O`).
     pub fn forward<T: Real>(&self, x: &[T], w: &[T]) -> Vec<T> {
         let outputs = self.window.outputs();
-        let mut y = zeros(self.images * outputs * self.kernels);
+        let mut y = unwritten(self.images * outputs * self.kernels);
         if self.is_pointwise() {
             y.par_chunks_mut(POINTWISE_ROWS * self.kernels)
                 .zip(x.par_chunks(POINTWISE_ROWS * self.channels))
@@ -77,7 +77,7 @@ impl Conv {
         let (_, to) = self.group();
         let (patch, block) = (self.patch(), self.block());
         images.for_each_init(
-            || zeros(block * patch),
+            || unwritten(block * patch),
             |patches, (y, x)| {
                 for first in (0..outputs).step_by(block) {
                     let rows = block.min(outputs - first);
@@ -98,7 +98,7 @@ impl Conv {
     pub fn by_input<T: Real>(&self, dy: &[T], w: &[T]) -> Vec<T> {
         let outputs = self.window.outputs();
         let inputs = self.window.inputs() * self.channels;
-        let mut dx = zeros(self.images * inputs);
+        let mut dx = unwritten(self.images * inputs);
         if self.is_pointwise() {
             dx.par_chunks_mut(POINTWISE_ROWS * self.channels)
                 .zip(dy.par_chunks(POINTWISE_ROWS * self.kernels))
@@ -113,14 +113,18 @@ impl Conv {
         let images = dx.par_chunks_mut(inputs).zip(dy.par_chunks(outputs * self.kernels));
         if self.is_depthwise() {
             let taps = depthwise::by_tap(w, self.channels);
-            images.for_each(|(dx, dy)| depthwise::by_input(&self.window, dy, &taps, dx));
+            images.for_each(|(dx, dy)| {
+                dx.fill(T::of(0.0));
+                depthwise::by_input(&self.window, dy, &taps, dx);
+            });
             return dx;
         }
         let (_, to) = self.group();
         let (patch, block) = (self.patch(), self.block());
         images.for_each_init(
-            || zeros(block * patch),
+            || unwritten(block * patch),
             |patches, (dx, dy)| {
+                dx.fill(T::of(0.0));
                 for first in (0..outputs).step_by(block) {
                     let rows = block.min(outputs - first);
                     for g in 0..self.groups {
@@ -144,7 +148,7 @@ impl Conv {
         let size = self.kernels * self.window.taps() * from;
         let one = |lane: usize| {
             let mut dw = zeros(size);
-            let mut patches = zeros(if self.is_pointwise() { 0 } else { block * patch });
+            let mut patches = unwritten(if self.is_pointwise() { 0 } else { block * patch });
             for image in (lane..self.images).step_by(LANES) {
                 let x = &x[image * inputs..(image + 1) * inputs];
                 let dy = &dy[image * outputs * self.kernels..(image + 1) * outputs * self.kernels];

@@ -185,12 +185,10 @@ impl Backend for Cpu {
         })
     }
 
-    fn add(&self, a: Tensor, b: &Tensor) -> Result<Tensor> {
+    fn add(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         by_type!(a, T => {
             entries!(T; c = a, d = b);
-            let mut sum = c.to_vec();
-            pointwise::add(&mut sum, d);
-            tensor(sum, a.dims())
+            tensor(pointwise::add(c, d), a.dims())
         })
     }
 

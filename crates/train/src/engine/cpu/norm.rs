@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::real::{Real, zeros};
+use super::real::{Real, unwritten, zeros};
 use super::simd::dispatch;
 use crate::engine::{Activation, EPSILON};
 
@@ -210,7 +210,7 @@ pub fn forward<T: Real>(
     residual: Option<&[T]>,
     activation: Activation,
 ) -> Vec<T> {
-    let (channels, mut y) = (scale.len(), zeros(x.len()));
+    let (channels, mut y) = (scale.len(), unwritten(x.len()));
     let size = block(channels);
     y.par_chunks_mut(size).zip(x.par_chunks(size)).enumerate().for_each(|(i, (y, x))| {
         let z = residual.map_or(&[][..], |z| &z[i * size..i * size + x.len()]);
@@ -264,8 +264,8 @@ pub fn backward<T: Real>(
     let shift: Vec<T> = (0..channels)
         .map(|c| T::of(-a[c].double() * sum[c] / rows - b[c].double() * mean[c].double()))
         .collect();
-    let mut dx = zeros(dy.len());
-    let mut residual = if has_residual { zeros(dy.len()) } else { Vec::new() };
+    let mut dx = unwritten(dy.len());
+    let mut residual = if has_residual { unwritten(dy.len()) } else { Vec::new() };
     let blocks = dx.par_chunks_mut(size).zip(dy.par_chunks(size)).zip(x.par_chunks(size)).zip(y.par_chunks(size));
     if has_residual {
         blocks.zip(residual.par_chunks_mut(size)).for_each(|((((dx, dy), x), y), dz)| {

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::real::{Real, zeros};
+use super::real::{Real, unwritten, zeros};
 use crate::engine::Activation;
 
 /// Entries that one thread works on at a time.
@@ -51,10 +51,12 @@ pub fn activate_backward<T: Real>(dy: &[T], x: &[T], activation: Activation) -> 
     all.map(|(d, v)| *d * T::of(slope(v.double(), activation))).collect()
 }
 
-/// Adds b to a.
-pub fn add<T: Real>(a: &mut [T], b: &[T]) {
-    let blocks = a.par_chunks_mut(BLOCK).zip(b.par_chunks(BLOCK));
-    blocks.for_each(|(a, b)| a.iter_mut().zip(b).for_each(|(a, b)| *a += *b));
+/// `a + b`.
+pub fn add<T: Real>(a: &[T], b: &[T]) -> Vec<T> {
+    let mut sum = unwritten(a.len());
+    let blocks = sum.par_chunks_mut(BLOCK).zip(a.par_chunks(BLOCK)).zip(b.par_chunks(BLOCK));
+    blocks.for_each(|((s, a), b)| s.iter_mut().zip(a).zip(b).for_each(|((s, a), b)| *s = *a + *b));
+    sum
 }
 
 /// Every row of x plus b.
@@ -74,7 +76,7 @@ pub fn sum_rows<T: Real>(x: &[T], channels: usize) -> Vec<T> {
 /// Channels as `(groups, C / groups)`, transposed.
 pub fn shuffle<T: Real>(x: &[T], channels: usize, groups: usize) -> Vec<T> {
     let each = channels / groups;
-    let mut y = zeros(x.len());
+    let mut y = unwritten(x.len());
     let rows = y.par_chunks_exact_mut(channels).with_min_len(BLOCK / channels + 1).zip(x.par_chunks_exact(channels));
     rows.for_each(|(y, x)| {
         for g in 0..groups {

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::real::{Real, zeros};
+use super::real::{Real, unwritten};
 use crate::engine::Window;
 
 /// Calls `visit(output, input)` for every entry of every window of one image.
@@ -26,9 +26,10 @@ fn over_windows(win: &Window, mut visit: impl FnMut(usize, usize)) {
 /// Means of the windows, padding counted as zeros.
 pub fn average<T: Real>(win: &Window, x: &[T], channels: usize, images: usize) -> Vec<T> {
     let (inputs, outputs) = (win.inputs() * channels, win.outputs() * channels);
-    let mut y = zeros(images * outputs);
+    let mut y = unwritten(images * outputs);
     let share = T::of(1.0 / win.taps() as f64);
     y.par_chunks_mut(outputs).zip(x.par_chunks(inputs)).for_each(|(y, x)| {
+        y.fill(T::of(0.0));
         over_windows(win, |output, input| {
             let from = &x[input * channels..(input + 1) * channels];
             y[output * channels..(output + 1) * channels].iter_mut().zip(from).for_each(|(y, x)| *y += *x);
@@ -41,9 +42,10 @@ pub fn average<T: Real>(win: &Window, x: &[T], channels: usize, images: usize) -
 /// Backward of [`average`].
 pub fn average_backward<T: Real>(win: &Window, dy: &[T], channels: usize, images: usize) -> Vec<T> {
     let (inputs, outputs) = (win.inputs() * channels, win.outputs() * channels);
-    let mut dx = zeros(images * inputs);
+    let mut dx = unwritten(images * inputs);
     let share = T::of(1.0 / win.taps() as f64);
     dx.par_chunks_mut(inputs).zip(dy.par_chunks(outputs)).for_each(|(dx, dy)| {
+        dx.fill(T::of(0.0));
         over_windows(win, |output, input| {
             let from = &dy[output * channels..(output + 1) * channels];
             let to = &mut dx[input * channels..(input + 1) * channels];
@@ -83,9 +85,10 @@ pub fn maximum_backward<T: Real>(
     images: usize,
 ) -> Vec<T> {
     let (inputs, outputs) = (win.inputs() * channels, win.outputs() * channels);
-    let mut dx = zeros(images * inputs);
+    let mut dx = unwritten(images * inputs);
     let all = dx.par_chunks_mut(inputs).zip(dy.par_chunks(outputs)).zip(winners.par_chunks(outputs));
     all.for_each(|((dx, dy), winners)| {
+        dx.fill(T::of(0.0));
         for (i, (dy, winner)) in dy.iter().zip(winners).enumerate() {
             dx[*winner as usize * channels + i % channels] += *dy;
         }

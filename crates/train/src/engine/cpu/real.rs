@@ -132,9 +132,20 @@ pub fn tensor<T: Real>(entries: Vec<T>, shape: &[usize]) -> Result<Tensor> {
     Ok(Tensor::from_vec(entries, shape, &candle_core::Device::Cpu)?)
 }
 
-/// A vector for `n` entries that are all written before they are read.
+/// A vector of `n` zeros.
 pub fn zeros<T: Real>(n: usize) -> Vec<T> {
     vec![T::of(0.0); n]
+}
+
+/// A vector of `n` entries of any value, for results that are written whole: filling large ones with zeros first costs a
+/// tenth of the time of training, on one thread.
+#[allow(clippy::uninit_vec)]
+pub fn unwritten<T: Real>(n: usize) -> Vec<T> {
+    let mut v = Vec::with_capacity(n);
+    // SAFETY: the capacity is there, and T is f32 or f64, for which every bit pattern is a number; nobody reads an entry
+    // before writing it.
+    unsafe { v.set_len(n) };
+    v
 }
 
 /// Runs code with `$t` as the number type of a tensor.
