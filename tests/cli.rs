@@ -1,5 +1,6 @@
 //! The command line as a user meets it.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -152,9 +153,11 @@ fn formulate_refuses_arrays_that_do_not_fit() {
     );
 }
 
-/// scikit-learn's 8×8 digits: 1797 images and labels (data/README.md).
+/// The 8×8 digits of crate train: 1797 images and labels.
 fn digits() -> (ArrayD<f64>, Array1<f64>) {
-    let text = include_str!("data/digits.csv");
+    let packed: &[u8] = include_bytes!("../crates/train/data/optdigits.csv.gz");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
     let rows: Vec<Vec<f64>> =
         text.lines().map(|l| l.split(',').map(|v| v.trim().parse().unwrap()).collect()).collect();
     let x = rows.iter().flat_map(|r| r[..64].iter().map(|v| v / 16.0)).collect();

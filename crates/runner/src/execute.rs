@@ -118,7 +118,11 @@ fn collect<R>(
         }
         let due = rows.len() >= PART_ROWS || oldest.elapsed() >= part_age;
         if !rows.is_empty() && (ended || due) {
-            run.write_part(&tabulate(&rows))?;
+            let table = tabulate(&rows);
+            // Tasks may bring no row, when a signal ended them.
+            if table.rows() > 0 {
+                run.write_part(&table)?;
+            }
             rows.clear();
         }
         if ended {

@@ -76,7 +76,9 @@ pub fn read(path: &Path, device: &Device) -> Result<(HashMap<String, Tensor>, St
                 let v: Vec<f64> = data.chunks_exact(8).map(word).collect();
                 Tensor::from_vec(v, shape, device)?
             }
-            other => return Err(TrainError::data(path, format!("tensor {name} has numbers of type {other:?}"))),
+            other => {
+                return Err(TrainError::data(path, format!("tensor {name} has numbers of type {other:?}")));
+            }
         };
         tensors.insert(name, tensor);
     }

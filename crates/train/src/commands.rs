@@ -150,6 +150,9 @@ fn ablate(args: &Ablate) -> Result<ExitCode> {
     for part in &report.damaged {
         eprintln!("warning: {part}; its networks were trained again");
     }
+    if let Some(reason) = &report.diverged {
+        eprintln!("warning: networks failed, the first one thus: {reason}");
+    }
     let table = report.summary.table();
     let path = out.join("summary.parquet");
     table.write(&path).map_err(TrainError::from)?;
@@ -203,7 +206,10 @@ fn train_one(args: &One) -> Result<ExitCode> {
     let bar = std::io::stderr().is_terminal().then(|| {
         let bar = indicatif::ProgressBar::new(0);
         let style = "{wide_bar} step {pos}/{len} {msg} {eta} left";
-        bar.set_style(indicatif::ProgressStyle::with_template(style).unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
+        bar.set_style(
+            indicatif::ProgressStyle::with_template(style)
+                .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
+        );
         bar
     });
     let watch = Watch {

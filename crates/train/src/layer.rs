@@ -209,7 +209,8 @@ fn composed(name: &str, plan: &Composition, variance: f64, parameters: &mut Para
             *known = size.min(*known);
         }
     }
-    let terms: usize = bonds.iter().filter(|(l, _)| !plan.network.output.contains(l)).map(|(_, s)| s).product();
+    let terms: usize =
+        bonds.iter().filter(|(l, _)| !plan.network.output.contains(l)).map(|(_, s)| s).product();
     let trained = plan.factors.iter().filter(|f| !matches!(f, FactorPlan::Unit(..))).count();
     let deviation = (variance / terms as f64).powf(0.5 / trained.max(1) as f64);
     let factors = plan.factors.iter().map(|factor| match factor {

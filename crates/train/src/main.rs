@@ -28,7 +28,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     convstat_train::keep_memory();
     convstat_runner::interrupt::install();
-    match convstat_tensor::blas::single_thread().map_err(|e| commands::Failure::from(convstat_train::TrainError::from(e))).and_then(|()| cli.command.run()) {
+    match convstat_tensor::blas::single_thread()
+        .map_err(|e| commands::Failure::from(convstat_train::TrainError::from(e)))
+        .and_then(|()| cli.command.run())
+    {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("{:?}", miette::Report::new(failure));

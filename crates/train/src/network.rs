@@ -74,7 +74,7 @@ pub enum HeadSpec {
 pub struct BlockCounts {
     /// Output channels K.
     pub kernels: usize,
-    /// Rank R.
+    /// Rank R on the output channels, as the structure has it.
     pub rank: usize,
     /// Output positions P.
     pub positions: usize,
@@ -141,7 +141,10 @@ impl Network {
         let (spatial, channels) = input.split_at(input.len().saturating_sub(1));
         let axes = spatial.len();
         if !(1..=3).contains(&axes) {
-            return Err(TrainError::shape("network", format!("inputs of shape {input:?}: 1 to 3 spatial axes")));
+            return Err(TrainError::shape(
+                "network",
+                format!("inputs of shape {input:?}: 1 to 3 spatial axes"),
+            ));
         }
         let kernel = spec.kernel.clone().unwrap_or_else(|| vec![3; axes]);
         if kernel.len() != axes || kernel.contains(&0) {
@@ -269,7 +272,8 @@ impl Builder {
         let input = self.spatial.clone();
         let mut layers = Vec::new();
         for (i, plan) in block.layers(place)?.into_iter().enumerate() {
-            let layer = plan.build(&format!("blocks.{number}.{i}"), &mut self.parameters, &mut self.running)?;
+            let layer =
+                plan.build(&format!("blocks.{number}.{i}"), &mut self.parameters, &mut self.running)?;
             self.macs += layer.macs(&self.spatial)?;
             self.spatial = layer.output(&self.spatial)?;
             layers.push(layer);
@@ -297,15 +301,15 @@ impl Builder {
             return Err(TrainError::bad("network.kernel", format!("{:?}", place.kernel), mend));
         }
         let positions: usize = self.spatial.iter().product();
-        let d_m = match block.structure(place) {
-            None => own,
-            Some(text) => {
-                let taps = [place.kernel.as_slice(), &[place.channels]].concat();
-                let modes = OutputModes { positions: self.spatial.clone(), taps, layers: 1, outputs: 1 };
-                StructureSpec::parse(&text)?.build(&modes)?.d_m()
-            }
-        };
-        let (kernels, rank) = (place.kernels, block.rank(place));
+        let (mut d_m, mut rank) = (own, place.r);
+        if let Some(text) = block.structure(place) {
+            let taps = [place.kernel.as_slice(), &[place.channels]].concat();
+            let modes = OutputModes { positions: self.spatial.clone(), taps, layers: 1, outputs: 1 };
+            let structure = StructureSpec::parse(&text)?.build(&modes)?;
+            d_m = structure.d_m();
+            rank = structure.counts().rank.unwrap_or(rank);
+        }
+        let kernels = place.kernels;
         self.counts.push(BlockCounts { kernels, rank, positions, parameters: own, d_m });
         self.blocks.push(BuiltBlock { layers, shortcut });
         self.channels = kernels;
@@ -317,7 +321,9 @@ impl Builder {
         let modes = [self.spatial.as_slice(), &[self.channels]].concat();
         let fan_in: usize = if averages { self.channels } else { modes.iter().product() };
         let bound = 1.0 / (fan_in as f64).sqrt();
-        let add = |p: &mut Parameters, name: &str, shape: &[usize], start| p.add(format!("head.{name}"), shape, start);
+        let add = |p: &mut Parameters, name: &str, shape: &[usize], start| {
+            p.add(format!("head.{name}"), shape, start)
+        };
         let weight = match spec {
             HeadSpec::Linear => {
                 let shape = [classes, self.channels];
@@ -327,7 +333,8 @@ impl Builder {
                 let all = matches!(spec, HeadSpec::Regression { .. });
                 let sizes: Vec<usize> = modes.iter().copied().chain(all.then_some(classes)).collect();
                 if ranks.len() != sizes.len() || ranks.contains(&0) {
-                    let mend = format!("give {} ranks of at least 1, for modes of sizes {sizes:?}", sizes.len());
+                    let mend =
+                        format!("give {} ranks of at least 1, for modes of sizes {sizes:?}", sizes.len());
                     return Err(TrainError::bad("network.head.ranks", format!("{ranks:?}"), mend));
                 }
                 let (labels, bonds) = (&['a', 'b', 'd', 'e', 'f'][..modes.len()], &['x', 'y', 'z', 'w', 'v']);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{DType, Tensor};
-use convstat_runner::{interrupt, stream};
+use convstat_runner::{Digest, interrupt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Augment, Batch, Dataset, Images, Loader};
@@ -54,7 +54,9 @@ impl TrainingSpec {
     /// # Errors
     /// The first that does not, with the key.
     pub fn check(&self) -> Result<()> {
-        let bad = |key: &str, value: String, mend: &str| Err(TrainError::bad(format!("training.{key}"), value, mend));
+        let bad = |key: &str, value: String, mend: &str| {
+            Err(TrainError::bad(format!("training.{key}"), value, mend))
+        };
         if self.epochs == 0 {
             return bad("epochs", "0".to_owned(), "give at least 1");
         }
@@ -62,13 +64,20 @@ impl TrainingSpec {
             return bad("batch", self.batch.to_string(), "batch normalisation needs at least 2 images");
         }
         if !(0.0..1.0).contains(&self.label_smoothing) {
-            return bad("label_smoothing", self.label_smoothing.to_string(), "give a share from 0 to below 1");
+            return bad(
+                "label_smoothing",
+                self.label_smoothing.to_string(),
+                "give a share from 0 to below 1",
+            );
         }
-        if self.ema.is_some_and(|e| !(0.0..1.0).contains(&e)) {
-            return bad("ema", format!("{:?}", self.ema), "give a decay from 0 to below 1");
+        if let Some(ema) = self.ema.filter(|e| !(0.0..1.0).contains(e)) {
+            return bad("ema", ema.to_string(), "give a decay from 0 to below 1");
         }
         if let Some(stop) = self.early_stop.filter(|s| !(s.validation > 0.0 && s.validation < 1.0)) {
             return bad("early_stop.validation", stop.validation.to_string(), "give a share between 0 and 1");
+        }
+        if self.early_stop.is_some_and(|s| s.patience == 0) {
+            return bad("early_stop.patience", "0".to_owned(), "give at least 1");
         }
         self.optimiser.check()?;
         self.schedule.check()
@@ -114,7 +123,8 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self> {
         let dtype = parameters.first().map_or(DType::F32, Tensor::dtype);
         let running = network.running.draw(stream(0, "running", "", 0), dtype, backend.device())?;
-        let zeros = |p: &Tensor| (0..spec.optimiser.moments()).map(|_| Ok(p.zeros_like()?)).collect::<Result<_>>();
+        let zeros =
+            |p: &Tensor| (0..spec.optimiser.moments()).map(|_| Ok(p.zeros_like()?)).collect::<Result<_>>();
         let moments = parameters.iter().map(zeros).collect::<Result<_>>()?;
         let average = spec.ema.map(|_| parameters.clone());
         Ok(Self { network, backend, spec, parameters, running, moments, average, steps: 0 })
@@ -146,7 +156,8 @@ impl<'a> Trainer<'a> {
                 decay: self.network.decays(number),
                 number: self.steps,
             };
-            let (p, m) = self.backend.update(&step, &self.parameters[number], &gradient, &self.moments[number])?;
+            let (p, m) =
+                self.backend.update(&step, &self.parameters[number], &gradient, &self.moments[number])?;
             (self.parameters[number], self.moments[number]) = (p, m);
         }
         if let (Some(average), Some(decay)) = (&mut self.average, self.spec.ema) {
@@ -217,11 +228,21 @@ impl<'a> Trainer<'a> {
         let find = |name: String, like: &Tensor| match tensors.get(&name) {
             Some(t) if t.dims() == like.dims() && t.dtype() == like.dtype() => Ok(t.clone()),
             Some(t) => {
-                let reason = format!("{name} has shape {:?}; the network has {:?}", t.dims(), like.dims());
+                let about = |t: &Tensor| format!("{:?} of {:?}", t.dims(), t.dtype());
+                let reason = format!("{name} is {}; the network has {}", about(t), about(like));
                 Err(TrainError::data(path, reason))
             }
-            None => Err(TrainError::data(path, format!("has no {name}: it is of another network or optimiser"))),
+            None => {
+                Err(TrainError::data(path, format!("has no {name}: it is of another network or optimiser")))
+            }
         };
+        // What is there and not asked for would be lost without a word.
+        let wanted = self.named().len();
+        if tensors.len() > wanted {
+            let reason =
+                format!("has {} tensors, not {wanted}: it is of another network or optimiser", tensors.len());
+            return Err(TrainError::data(path, reason));
+        }
         for i in 0..self.network.parameters.len() {
             let name = self.network.parameters.name(i);
             let p = find(format!("parameter:{name}"), &self.parameters[i])?;
@@ -244,6 +265,9 @@ impl<'a> Trainer<'a> {
 /// Where a run stands; with the tensors of a checkpoint all that it needs to go on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
+    /// Digest of seed, data and settings: a run goes on only as what it began.
+    #[serde(default)]
+    pub key: String,
     /// Steps done.
     pub steps: u64,
     /// Sum of losses of the epoch under way.
@@ -312,22 +336,47 @@ const EVALUATION_BATCH: usize = 256;
 ///
 /// # Errors
 /// Values that do not fit; a loss that is no longer finite; files that cannot be written.
-pub fn train(trainer: &mut Trainer, data: &Dataset, augment: &Augment, seed: u64, watch: Watch) -> Result<Trained> {
+pub fn train(
+    trainer: &mut Trainer,
+    data: &Dataset,
+    augment: &Augment,
+    seed: u64,
+    watch: Watch,
+) -> Result<Trained> {
     let spec = trainer.spec;
     spec.check()?;
     let (mean, deviation) = data.statistics();
     let loader = |images: Images, batch: usize, augment: &Augment| {
-        Loader::new(Arc::new(images), data.scale, mean.clone(), deviation.clone(), batch, augment.clone(), seed)
+        Loader::new(
+            Arc::new(images),
+            data.scale,
+            mean.clone(),
+            deviation.clone(),
+            batch,
+            augment.clone(),
+            seed,
+        )
     };
-    let held = spec.early_stop.map_or(0, |s| (s.validation * data.train.len() as f64).round() as usize);
-    let kept = data.train.len() - held;
+    let n = data.train.len();
+    let held = spec.early_stop.map_or(0, |s| (s.validation * n as f64).round() as usize);
+    let kept = n - held;
+    if let Some(stop) = spec.early_stop.filter(|_| held == 0 || kept == 0) {
+        let mend =
+            format!("holds out {held} of {n} training images; give a share that leaves some on both sides");
+        return Err(TrainError::bad("training.early_stop.validation", stop.validation, mend));
+    }
     let validation: Vec<usize> = (kept..data.train.len()).collect();
     let train = loader(data.train.take(kept)?, spec.batch, augment)?;
     let plain = Augment::default();
+    let key = key(trainer, data, augment, seed)?;
     let mut progress = match watch.checkpoint.filter(|p| p.exists()) {
         Some(path) => trainer.restore(path)?,
-        None => Progress::default(),
+        None => Progress { key: key.clone(), ..Progress::default() },
     };
+    if let Some(path) = watch.checkpoint.filter(|_| progress.key != key) {
+        let reason = "is of a run with another seed, other data or settings; remove it to start afresh, or write elsewhere";
+        return Err(TrainError::data(path, reason));
+    }
     let (each, steps) = (train.batches() as u64, train.batches() as u64 * spec.epochs);
     let (mut started, mut saved) = (Instant::now(), Instant::now());
     let before = progress.seconds;
@@ -407,10 +456,21 @@ pub fn train(trainer: &mut Trainer, data: &Dataset, augment: &Augment, seed: u64
         *trainer = best;
     }
     started = Instant::now();
-    let (accuracy, loss) =
-        if interrupted { (f64::NAN, f64::NAN) } else { test(trainer, data, seed)? };
+    let (accuracy, loss) = if interrupted { (f64::NAN, f64::NAN) } else { test(trainer, data, seed)? };
     progress.seconds += started.elapsed().as_secs_f64();
+    if !(loss.is_finite() || interrupted) {
+        // The last step broke what the loss before it could not show.
+        return Err(TrainError::Diverged { loss, step: progress.steps });
+    }
     Ok(Trained { accuracy, loss, progress, interrupted })
+}
+
+/// Digest of what the numbers of a run depend on besides its network's tensors.
+fn key(trainer: &Trainer, data: &Dataset, augment: &Augment, seed: u64) -> Result<String> {
+    let macs = trainer.network.counts().macs;
+    let all = (trainer.spec, augment, seed, macs, &data.name, data.train.len(), data.test.len());
+    let text = serde_json::to_string(&all).map_err(|e| TrainError::bad("training", "", e.to_string()))?;
+    Ok(Digest::of(&text).short())
 }
 
 /// Share of test images classified right, and their mean cross-entropy.

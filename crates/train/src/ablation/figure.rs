@@ -31,34 +31,39 @@ pub fn draw(summary: &Summary) -> convstat_report::Result<Option<Canvas>> {
     ticks.sort_by(f64::total_cmp);
     ticks.dedup();
     // At a fixed budget all networks stand at one number of parameters, where a line would say nothing.
-    let panel = |title: &str, x_label: String, x_ticks: Vec<f64>, budgets: bool, x: &dyn Fn(&CellSummary) -> f64| Panel {
-        title: math::escape(title),
-        x_label,
-        y_label: math::escape("test accuracy, %"),
-        series: series
-            .iter()
-            .enumerate()
-            .flat_map(|(style, (_, fixed, cells))| {
-                let mut cells = cells.clone();
-                cells.sort_by(|a, b| x(a).total_cmp(&x(b)));
-                let points = cells.iter().map(|c| Point {
-                    x: x(c),
-                    y: 100.0 * c.accuracy.0,
-                    error: if c.accuracy.1.is_nan() { 0.0 } else { 100.0 * c.accuracy.1 },
-                });
-                let line = cells.iter().map(|c| (x(c), 100.0 * c.accuracy.0)).collect();
-                let line = Series { style, mark: Mark::Curve(line) };
-                let points = Series { style, mark: Mark::Points(points.collect()) };
-                [(budgets || *fixed == Fixed::R).then_some(line), Some(points)].into_iter().flatten()
-            })
-            .collect(),
-        log_x: true,
-        x_ticks,
-        ..Panel::default()
-    };
+    let panel =
+        |title: &str, x_label: String, x_ticks: Vec<f64>, budgets: bool, x: &dyn Fn(&CellSummary) -> f64| {
+            Panel {
+                title: math::escape(title),
+                x_label,
+                y_label: math::escape("test accuracy, %"),
+                series: series
+                    .iter()
+                    .enumerate()
+                    .flat_map(|(style, (_, fixed, cells))| {
+                        let mut cells = cells.clone();
+                        cells.sort_by(|a, b| x(a).total_cmp(&x(b)));
+                        let points = cells.iter().map(|c| Point {
+                            x: x(c),
+                            y: 100.0 * c.accuracy.0,
+                            error: if c.accuracy.1.is_nan() { 0.0 } else { 100.0 * c.accuracy.1 },
+                        });
+                        let line = cells.iter().map(|c| (x(c), 100.0 * c.accuracy.0)).collect();
+                        let line = Series { style, mark: Mark::Curve(line) };
+                        let points = Series { style, mark: Mark::Points(points.collect()) };
+                        [(budgets || *fixed == Fixed::R).then_some(line), Some(points)].into_iter().flatten()
+                    })
+                    .collect(),
+                log_x: true,
+                x_ticks,
+                ..Panel::default()
+            }
+        };
     let panels = [
         panel("accuracy against K/R", math::ratio("K", "R"), ticks, true, &|c| c.kr),
-        panel("accuracy against parameters", math::escape("parameters"), Vec::new(), false, &|c| c.parameters as f64),
+        panel("accuracy against parameters", math::escape("parameters"), Vec::new(), false, &|c| {
+            c.parameters as f64
+        }),
     ];
     let several = series.iter().any(|s| s.0 != series[0].0);
     let mut legend: Vec<LegendEntry> = series

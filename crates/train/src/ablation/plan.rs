@@ -180,8 +180,10 @@ impl AblationFile {
             return Err(TrainError::bad("ablation.seeds", 0, "give at least 1"));
         }
         let name = &file.ablation.name;
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
-            let mend = "use letters, digits, hyphens: it names folders and figures";
+        if !name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        {
+            let mend = "use letters, digits, hyphens, a letter or digit first: it names folders and figures";
             return Err(TrainError::bad("ablation.name", format!("{name:?}"), mend));
         }
         let grid = &file.grid;
@@ -203,8 +205,11 @@ impl Plan {
     /// # Errors
     /// A network that cannot be built.
     pub fn new(file: AblationFile, input: &[usize], classes: usize) -> Result<Self> {
-        let blocks =
-            if file.grid.blocks.is_empty() { vec![file.network.block.clone()] } else { file.grid.blocks.clone() };
+        let blocks = if file.grid.blocks.is_empty() {
+            vec![file.network.block.clone()]
+        } else {
+            file.grid.blocks.clone()
+        };
         let mut cells: Vec<Cell> = Vec::new();
         for block in blocks {
             let base = NetworkSpec { block, ..file.network.clone() };

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use candle_core::DType;
 use convstat_runner::{
@@ -69,6 +70,8 @@ pub struct RunReport {
     pub present: usize,
     /// Parts that could not be read; their networks were trained again.
     pub damaged: Vec<String>,
+    /// Why the first of the networks that diverged did.
+    pub diverged: Option<String>,
     /// Summary of what there is.
     pub summary: Summary,
 }
@@ -87,7 +90,7 @@ pub fn seed_of(seed: u64, replicate: u64) -> u64 {
 /// Trains what is missing in `out` with `threads` threads (0: one a processor), then summarises.
 ///
 /// # Errors
-/// A run directory that cannot be used; networks that diverge are rows that say so.
+/// A run directory that cannot be used, values that do not fit the data; networks that diverge are rows that say so.
 pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, threads: usize) -> Result<RunReport> {
     blas::single_thread()?;
     let mut run = RunDir::create(out)?;
@@ -105,9 +108,10 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, threads: usize) 
     })?;
     let (rows, damaged) = read(&run)?;
     let present = RunDir::present(&rows)?;
+    let key = |t: &Task| (plan.cells[t.cell].id.clone(), t.replicate as i64);
     let tasks: Vec<Task> = (0..header.seeds)
         .flat_map(|replicate| (0..plan.cells.len()).map(move |cell| Task { cell, replicate }))
-        .filter(|t| !present.contains(&(plan.cells[t.cell].id.clone(), t.replicate as i64)))
+        .filter(|t| !present.contains(&key(t)))
         .collect();
     let all = plan.cells.len() * header.seeds as usize;
     let present = all - tasks.len();
@@ -115,6 +119,7 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, threads: usize) 
     // Networks side by side as far as there are threads, each with its share of them.
     let beside = threads.min(tasks.len()).max(1);
     let inner = (threads / beside).max(1);
+    let error = Mutex::new(None);
     let mut execution = Execution { done: 0, failures: 0, interrupted: false };
     let mut tasks = tasks;
     if !tasks.is_empty() {
@@ -122,6 +127,10 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, threads: usize) 
         tasks.sort_by_key(|t| (std::cmp::Reverse(plan.cells[t.cell].counts.macs), t.replicate));
         let folder = out.to_owned();
         let work = |task: Task| {
+            let nothing = Outcome { failed: true, row: None };
+            if error.lock().is_ok_and(|e| e.is_some()) {
+                return nothing;
+            }
             // On a thread of its own: a worker that waits must not begin the next network.
             let row = std::thread::scope(|scope| {
                 let inside = || {
@@ -132,24 +141,40 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, threads: usize) 
                     Err(TrainError::shape("training", "a thread ended unexpectedly; please report this"))
                 })
             });
-            finished(&plan.cells[task.cell], task.replicate, row)
+            finished(&plan.cells[task.cell], task.replicate, row).unwrap_or_else(|e| {
+                if let Ok(mut first) = error.lock() {
+                    first.get_or_insert(e);
+                }
+                nothing
+            })
         };
         let tabulate = |rows: &[Option<Row>]| tabulate(&rows.iter().flatten().cloned().collect::<Vec<_>>());
         execution = execute(&mut run, &header.name, &tasks, beside, work, tabulate)?;
     }
+    if let Some(e) = error.into_inner().ok().flatten() {
+        return Err(e);
+    }
     let (rows, _) = read(&run)?;
-    execution.interrupted |= (rows.rows()) < all;
+    let stored = RunDir::present(&rows)?;
+    execution.interrupted |= tasks.iter().any(|t| !stored.contains(&key(t)));
     let summary = Summary::new(plan, &rows)?;
-    Ok(RunReport { execution, present, damaged, summary })
+    let failed = if rows.rows() == 0 { &[][..] } else { rows.texts("termination")? };
+    let diverged = failed.iter().find_map(|t| t.strip_prefix(ERROR)).map(ToOwned::to_owned);
+    Ok(RunReport { execution, present, damaged, diverged, summary })
 }
 
-fn finished(cell: &Cell, replicate: u64, result: Result<Option<Row>>) -> Outcome<Option<Row>> {
+/// How the row of a network that diverged begins to say why.
+const ERROR: &str = "error: ";
+
+/// That a network diverges is a result; other errors end the run and leave no row, so that it can be mended.
+fn finished(cell: &Cell, replicate: u64, result: Result<Option<Row>>) -> Result<Outcome<Option<Row>>> {
     match result {
-        Ok(row) => Outcome { failed: false, row },
-        Err(e) => Outcome {
-            failed: true,
-            row: Some(Row { termination: format!("error: {e}"), ..empty_row(cell, replicate) }),
-        },
+        Ok(row) => Ok(Outcome { failed: false, row }),
+        Err(e @ TrainError::Diverged { .. }) => {
+            let row = Row { termination: format!("{ERROR}{e}"), ..empty_row(cell, replicate) };
+            Ok(Outcome { failed: true, row: Some(row) })
+        }
+        Err(e) => Err(e),
     }
 }
 
@@ -197,8 +222,12 @@ fn train_cell(plan: &Plan, cell: &Cell, replicate: u64, data: &Dataset, out: &Pa
         loss: trained.loss,
         train_loss: last.map_or(f64::NAN, |e| e.train_loss),
         epochs: last.map_or(0, |e| e.epoch),
-        termination: if last.is_some_and(|e| e.epoch < plan.file.training.epochs) { "stopped early" } else { "done" }
-            .to_owned(),
+        termination: if last.is_some_and(|e| e.epoch < plan.file.training.epochs) {
+            "stopped early"
+        } else {
+            "done"
+        }
+        .to_owned(),
         seconds: trained.progress.seconds,
         ..empty_row(cell, replicate)
     };
@@ -252,7 +281,8 @@ impl MetricsFolder {
         let text: String = std::iter::once(HEADING.to_owned()).chain(epochs.iter().map(line)).collect();
         fs::write(&csv, text).map_err(TrainError::io("write", &csv))?;
         let float = |f: &dyn Fn(&EpochMetrics) -> f64| Column::Float(epochs.iter().map(f).collect());
-        let int = |f: &dyn Fn(&EpochMetrics) -> u64| Column::Int(epochs.iter().map(|e| f(e) as i64).collect());
+        let int =
+            |f: &dyn Fn(&EpochMetrics) -> u64| Column::Int(epochs.iter().map(|e| f(e) as i64).collect());
         Table::new(vec![
             ("epoch", int(&|e| e.epoch)),
             ("steps", int(&|e| e.steps)),

@@ -95,7 +95,8 @@ impl Summary {
     /// One row a cell.
     pub fn table(&self) -> Table {
         let float = |f: &dyn Fn(&CellSummary) -> f64| Column::Float(self.cells.iter().map(f).collect());
-        let int = |f: &dyn Fn(&CellSummary) -> u64| Column::Int(self.cells.iter().map(|c| f(c) as i64).collect());
+        let int =
+            |f: &dyn Fn(&CellSummary) -> u64| Column::Int(self.cells.iter().map(|c| f(c) as i64).collect());
         let text = |f: &dyn Fn(&CellSummary) -> String| Column::Text(self.cells.iter().map(f).collect());
         Table::new(vec![
             ("cell", text(&|c| c.cell.clone())),
@@ -122,7 +123,11 @@ impl Summary {
         );
         for c in &self.cells {
             let failed = if c.failures > 0 { format!(" ({} failed)", c.failures) } else { String::new() };
-            let error = if c.accuracy.1.is_nan() { String::new() } else { format!(" ± {:.2}", 100.0 * c.accuracy.1) };
+            let error = if c.accuracy.1.is_nan() {
+                String::new()
+            } else {
+                format!(" ± {:.2}", 100.0 * c.accuracy.1)
+            };
             let accuracy =
                 if c.seeds == 0 { "—".to_owned() } else { format!("{:.2}{error}", 100.0 * c.accuracy.0) };
             text += &format!(

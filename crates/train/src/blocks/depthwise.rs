@@ -30,11 +30,6 @@ impl Block for DepthwiseSeparable {
     fn structure(&self, place: &Place) -> Option<String> {
         Some(format!("{{ kind = \"depthwise-separable\", kernels = {} }}", place.kernels))
     }
-
-    fn rank(&self, place: &Place) -> usize {
-        // The input channels enter the output factor.
-        place.channels
-    }
 }
 
 impl Block for InvertedResidual {

@@ -28,7 +28,9 @@ impl Block for Network {
         let output = [&['k'], taps, &['c']].concat();
         if network.output != output {
             let wanted: String = output.iter().collect();
-            return Err(bad(format!("its output has to be \"{wanted}\": output channels, taps, input channels")));
+            return Err(bad(format!(
+                "its output has to be \"{wanted}\": output channels, taps, input channels"
+            )));
         }
         let labels = network.labels();
         let wrong = |l: &&char| **l == 'r' || output.contains(l) || !labels.contains(l);

@@ -75,11 +75,6 @@ pub trait Block: std::fmt::Debug + Send + Sync {
 
     /// The same block as a structure of crate `cnn` (an inline table), if it is one by itself.
     fn structure(&self, place: &Place) -> Option<String>;
-
-    /// The rank R on the output channels that K is compared with.
-    fn rank(&self, place: &Place) -> usize {
-        place.r
-    }
 }
 
 type Read = fn(Table) -> std::result::Result<Box<dyn Block>, toml::de::Error>;
@@ -109,7 +104,7 @@ pub const BLOCKS: &[(&str, Read)] = &[
 
 /// A block as a user writes it: its name, or a table with `kind` and its keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected the name of a block, or a table with kind and its keys")]
 pub enum BlockSpec {
     /// `"bottleneck"`.
     Name(String),
@@ -136,7 +131,11 @@ impl BlockSpec {
             Self::Table(table) => {
                 let keys: Vec<String> =
                     table.iter().filter(|(k, _)| *k != "kind").map(|(k, v)| format!("{k}={v}")).collect();
-                if keys.is_empty() { self.kind().to_owned() } else { format!("{}({})", self.kind(), keys.join(",")) }
+                if keys.is_empty() {
+                    self.kind().to_owned()
+                } else {
+                    format!("{}({})", self.kind(), keys.join(","))
+                }
             }
         }
     }

@@ -19,9 +19,4 @@ impl Block for Standard {
     fn structure(&self, place: &Place) -> Option<String> {
         Some(format!("{{ kind = \"standard\", kernels = {} }}", place.kernels))
     }
-
-    fn rank(&self, place: &Place) -> usize {
-        // Nothing below K: the kernels are unstructured.
-        place.kernels
-    }
 }

@@ -28,7 +28,8 @@ impl Block for TNet {
             let (k, (number, blocks)) = (place.kernels, place.number);
             let [layers, inputs, taps] = self.ranks;
             let labels = &TAPS[..place.axes()];
-            let shared = |name: &str, shape: Vec<usize>| FactorPlan::Shared(format!("t-net{k}.{name}"), shape);
+            let shared =
+                |name: &str, shape: Vec<usize>| FactorPlan::Shared(format!("t-net{k}.{name}"), shape);
             let network = Einsum {
                 inputs: vec![
                     vec!['e', 'x', 'y', 's'],

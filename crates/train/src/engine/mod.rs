@@ -162,7 +162,13 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     fn cross_entropy(&self, logits: &Tensor, labels: &[u32], smoothing: f64) -> Result<(f64, Tensor)>;
 
     /// One step of an optimiser: the new parameter and moments, see [`crate::optimiser::update`].
-    fn update(&self, step: &OptimiserStep, parameter: &Tensor, gradient: &Tensor, moments: &[Tensor]) -> Result<Updated>;
+    fn update(
+        &self,
+        step: &OptimiserStep,
+        parameter: &Tensor,
+        gradient: &Tensor,
+        moments: &[Tensor],
+    ) -> Result<Updated>;
     /// `decay · mean + (1 − decay) · value`.
     fn average(&self, mean: &Tensor, value: &Tensor, decay: f64) -> Result<Tensor>;
 }

@@ -63,7 +63,13 @@ impl<'a> Tape<'a> {
         self.push(value, true, Some(number), None)
     }
 
-    fn push(&mut self, value: Tensor, wanted: bool, parameter: Option<usize>, backward: Option<Backward>) -> Var {
+    fn push(
+        &mut self,
+        value: Tensor,
+        wanted: bool,
+        parameter: Option<usize>,
+        backward: Option<Backward>,
+    ) -> Var {
         self.nodes.push(Node { value, wanted, parameter, backward });
         Var(self.nodes.len() - 1)
     }
@@ -93,7 +99,12 @@ impl<'a> Tape<'a> {
         let (xs, ws) = (a.dims(), b.dims());
         let (channels, per_group) = (xs.last().copied().unwrap_or(0), ws.last().copied().unwrap_or(0));
         let groups = spec.groups;
-        if xs.len() < 2 || xs.len() != ws.len() || groups == 0 || per_group * groups != channels || ws[0] % groups != 0 {
+        if xs.len() < 2
+            || xs.len() != ws.len()
+            || groups == 0
+            || per_group * groups != channels
+            || ws[0] % groups != 0
+        {
             return Err(TrainError::shape(
                 "convolution",
                 format!(
@@ -139,7 +150,12 @@ impl<'a> Tape<'a> {
         if !all.iter().all(|t| fits(t)) || z.as_ref().is_some_and(|z| z.dims() != a.dims()) {
             return Err(TrainError::shape(
                 "batch normalisation",
-                format!("input {:?}, scale {:?}, residual {:?}", a.dims(), g.dims(), z.map(|z| z.dims().to_vec())),
+                format!(
+                    "input {:?}, scale {:?}, residual {:?}",
+                    a.dims(),
+                    g.dims(),
+                    z.map(|z| z.dims().to_vec())
+                ),
             ));
         }
         if !activation.is_clamp() {
@@ -232,8 +248,11 @@ impl<'a> Tape<'a> {
     pub fn shuffle(&mut self, x: Var, groups: usize) -> Result<Var> {
         let a = self.value(x);
         let channels = a.dims()[a.dims().len() - 1];
-        if groups == 0 || channels % groups != 0 {
-            return Err(TrainError::shape("shuffle", format!("{groups} groups do not divide {channels} channels")));
+        if groups == 0 || !channels.is_multiple_of(groups) {
+            return Err(TrainError::shape(
+                "shuffle",
+                format!("{groups} groups do not divide {channels} channels"),
+            ));
         }
         let y = self.backend.shuffle(a, groups)?;
         Ok(self.record(y, &[x], move |backend, dy| Ok(vec![(x, backend.shuffle(&dy, channels / groups)?)])))
@@ -244,7 +263,8 @@ impl<'a> Tape<'a> {
     /// # Errors
     /// Sizes of a label that differ between factors.
     pub fn compose(&mut self, network: &Einsum, factors: &[Var]) -> Result<Var> {
-        let values: Vec<ArrayD<f64>> = factors.iter().map(|f| to_array(self.value(*f))).collect::<Result<_>>()?;
+        let values: Vec<ArrayD<f64>> =
+            factors.iter().map(|f| to_array(self.value(*f))).collect::<Result<_>>()?;
         let dtype = factors.first().map_or(DType::F32, |f| self.value(*f).dtype());
         let y = to_tensor(&contract(network, &values)?, dtype, self.backend)?;
         let wanted: Vec<bool> = factors.iter().map(|f| self.wants(*f)).collect();
@@ -341,7 +361,10 @@ fn contract(network: &Einsum, operands: &[ArrayD<f64>]) -> Result<ArrayD<f64>> {
     for (labels, operand) in network.inputs.iter().zip(operands) {
         for (&label, &size) in labels.iter().zip(operand.shape()) {
             if *sizes.entry(label).or_insert(size) != size {
-                return Err(TrainError::shape("composed weights", format!("sizes of label '{label}' differ in {network}")));
+                return Err(TrainError::shape(
+                    "composed weights",
+                    format!("sizes of label '{label}' differ in {network}"),
+                ));
             }
         }
     }

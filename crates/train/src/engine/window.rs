@@ -97,7 +97,10 @@ impl Window {
         let mut output = [0; 3];
         for j in 0..3 {
             if [input[j], kernel[j], stride[j], dilation[j]].contains(&0) {
-                return Err(TrainError::shape("window", format!("a size, stride or dilation of 0 on axis {j}")));
+                return Err(TrainError::shape(
+                    "window",
+                    format!("a size, stride or dilation of 0 on axis {j}"),
+                ));
             }
             let reach = dilation[j] * (kernel[j] - 1) + 1;
             let padded = input[j] + 2 * padding[j];

@@ -1,5 +1,8 @@
 //! Depthwise convolution: every channel with its own kernel, channels side by side in vectors.
 
+// Helpers have to be inside the version compiled for a processor.
+#![allow(clippy::inline_always)]
+
 use super::real::{Real, zeros};
 use super::simd::dispatch;
 use crate::engine::Window;
@@ -82,7 +85,11 @@ macro_rules! kernels {
                         if lane == LANE {
                             let mut acc = [0.0; LANE];
                             for &(input, tap) in pairs {
-                                fma(&mut acc, &x[input * c + first..][..LANE], &taps[tap * c + first..][..LANE]);
+                                fma(
+                                    &mut acc,
+                                    &x[input * c + first..][..LANE],
+                                    &taps[tap * c + first..][..LANE],
+                                );
                             }
                             y[first..first + LANE].copy_from_slice(&acc);
                         } else {

@@ -11,8 +11,8 @@ mod simd;
 use candle_core::{Device, Tensor};
 
 use super::{
-    Activation, Backend, ConvSpec, NORM_MOMENTUM, NormGradients, NormState, Normalised, OptimiserStep, Pool, PoolSpec,
-    Updated, Window,
+    Activation, Backend, ConvSpec, NORM_MOMENTUM, NormGradients, NormState, Normalised, OptimiserStep, Pool,
+    PoolSpec, Updated, Window,
 };
 use crate::{Result, TrainError, optimiser};
 use conv::Conv;
@@ -74,7 +74,13 @@ impl Backend for Cpu {
         })
     }
 
-    fn convolve_by_weight(&self, dy: &Tensor, x: &Tensor, shape: &[usize], spec: &ConvSpec) -> Result<Tensor> {
+    fn convolve_by_weight(
+        &self,
+        dy: &Tensor,
+        x: &Tensor,
+        shape: &[usize],
+        spec: &ConvSpec,
+    ) -> Result<Tensor> {
         let conv = conv_of(x.dims(), shape, spec)?;
         by_type!(dy, T => {
             entries!(T; a = dy, b = x);
@@ -208,7 +214,13 @@ impl Backend for Cpu {
         })
     }
 
-    fn update(&self, step: &OptimiserStep, parameter: &Tensor, gradient: &Tensor, moments: &[Tensor]) -> Result<Updated> {
+    fn update(
+        &self,
+        step: &OptimiserStep,
+        parameter: &Tensor,
+        gradient: &Tensor,
+        moments: &[Tensor],
+    ) -> Result<Updated> {
         by_type!(parameter, T => {
             entries!(T; p = parameter, g = gradient);
             let mut new = p.to_vec();
@@ -245,11 +257,8 @@ fn normalise<T: Real>(
     let channels = gamma.len();
     let doubles = |v: &[T]| v.iter().map(|v| v.double()).collect::<Vec<f64>>();
     let singles = |v: &[f64]| v.iter().map(|v| T::of(*v)).collect::<Vec<T>>();
-    let (mean, variance) = if training {
-        norm::moments(a, channels)
-    } else {
-        (doubles(old_mean), doubles(old_variance))
-    };
+    let (mean, variance) =
+        if training { norm::moments(a, channels) } else { (doubles(old_mean), doubles(old_variance)) };
     let inverse = norm::inverse_deviation(&variance);
     let scale: Vec<f64> = gamma.iter().zip(&inverse).map(|(g, i)| g.double() * i).collect();
     let shift: Vec<f64> = (0..channels).map(|c| beta[c].double() - scale[c] * mean[c]).collect();
@@ -266,7 +275,9 @@ fn normalise<T: Real>(
         let unbiased = rows / (rows - 1.0).max(1.0);
         let blend = |old: &[T], new: &[f64], factor: f64| -> Vec<T> {
             let pairs = old.iter().zip(new);
-            pairs.map(|(o, n)| T::of((1.0 - NORM_MOMENTUM) * o.double() + NORM_MOMENTUM * factor * n)).collect()
+            pairs
+                .map(|(o, n)| T::of((1.0 - NORM_MOMENTUM) * o.double() + NORM_MOMENTUM * factor * n))
+                .collect()
         };
         let shape = [channels];
         Some((

@@ -1,5 +1,8 @@
 //! Batch normalisation fused with a residual and a clamp, rows by channels.
 
+// Kernels take the slices they run over, and helpers have to be inside the version compiled for a processor.
+#![allow(clippy::too_many_arguments, clippy::inline_always)]
+
 use rayon::prelude::*;
 
 use super::real::{Real, unwritten, zeros};
@@ -55,7 +58,14 @@ macro_rules! kernels {
             }
 
             #[multiversion::multiversion(targets("x86_64+avx512f+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-            pub fn scale_rows(activation: Activation, x: &[$t], z: &[$t], scale: &[$t], shift: &[$t], y: &mut [$t]) {
+            pub fn scale_rows(
+                activation: Activation,
+                x: &[$t],
+                z: &[$t],
+                scale: &[$t],
+                shift: &[$t],
+                y: &mut [$t],
+            ) {
                 let (c, high) = (scale.len(), ceiling(activation));
                 let clamps = activation != Activation::Identity;
                 for (i, y) in y.chunks_exact_mut(c).enumerate() {
@@ -266,7 +276,8 @@ pub fn backward<T: Real>(
         .collect();
     let mut dx = unwritten(dy.len());
     let mut residual = if has_residual { unwritten(dy.len()) } else { Vec::new() };
-    let blocks = dx.par_chunks_mut(size).zip(dy.par_chunks(size)).zip(x.par_chunks(size)).zip(y.par_chunks(size));
+    let blocks =
+        dx.par_chunks_mut(size).zip(dy.par_chunks(size)).zip(x.par_chunks(size)).zip(y.par_chunks(size));
     if has_residual {
         blocks.zip(residual.par_chunks_mut(size)).for_each(|((((dx, dy), x), y), dz)| {
             input_gradients(activation, dy, x, y, &a, &b, &shift, dx, dz);

@@ -77,7 +77,8 @@ pub fn sum_rows<T: Real>(x: &[T], channels: usize) -> Vec<T> {
 pub fn shuffle<T: Real>(x: &[T], channels: usize, groups: usize) -> Vec<T> {
     let each = channels / groups;
     let mut y = unwritten(x.len());
-    let rows = y.par_chunks_exact_mut(channels).with_min_len(BLOCK / channels + 1).zip(x.par_chunks_exact(channels));
+    let rows =
+        y.par_chunks_exact_mut(channels).with_min_len(BLOCK / channels + 1).zip(x.par_chunks_exact(channels));
     rows.for_each(|(y, x)| {
         for g in 0..groups {
             for i in 0..each {

@@ -81,14 +81,10 @@ pub struct Mat<'a, T> {
 }
 
 /// `c ← a b + beta c` for `a` of `m × k`, `b` of `k × n`, `c` of `m × n` with `leading` entries from row to row.
-pub fn product<T: Real>(
-    [m, n, k]: [usize; 3],
-    a: Mat<T>,
-    b: Mat<T>,
-    beta: T,
-    c: &mut [T],
-    leading: usize,
-) {
+///
+/// # Panics
+/// On sizes that do not fit the slices: for callers where they fit by construction.
+pub fn product<T: Real>([m, n, k]: [usize; 3], a: Mat<T>, b: Mat<T>, beta: T, c: &mut [T], leading: usize) {
     if m == 0 || n == 0 || k == 0 {
         return;
     }
