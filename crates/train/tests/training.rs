@@ -36,9 +36,10 @@ fn share(found: &[f64], expected: &[f64]) -> f64 {
 
 // Reference values.
 
-/// Relative error of 20 losses and of the logits after them.
+/// Relative error of 20 losses, of the logits after them and of the first gradient. Measured with AVX-512: 8e-15 and 4e-6;
+/// the rest is for other orders of summation.
 fn tolerance(dtype: DType) -> f64 {
-    if dtype == DType::F64 { 1e-9 } else { 1e-4 }
+    if dtype == DType::F64 { 1e-12 } else { 2e-5 }
 }
 
 struct Reference {
@@ -76,7 +77,12 @@ impl Reference {
         let settings = match optimiser {
             "sgd" => format!("momentum = {}, nesterov = {}", about("momentum"), about("nesterov")),
             _ => {
-                format!("beta1 = {}, beta2 = {}, epsilon = {}", about("betas")[0], about("betas")[1], about("eps"))
+                format!(
+                    "beta1 = {}, beta2 = {}, epsilon = {}",
+                    about("betas")[0],
+                    about("betas")[1],
+                    about("eps")
+                )
             }
         };
         let (rate, decay) = (about("lr"), about("weight_decay"));
@@ -127,7 +133,7 @@ fn first_gradient_agrees_with_pytorch() {
         let expected = &reference.tensors[&format!("grad.{name}")];
         assert_eq!(gradient.dims(), expected.dims(), "{name}");
         let error = share(&entries(&gradient), &entries(expected));
-        assert!(error < 1e-10, "gradient by {name} is off by {error:e}");
+        assert!(error < tolerance(DType::F64), "gradient by {name} is off by {error:e}");
     }
 }
 
@@ -139,7 +145,8 @@ fn training_agrees_with_pytorch() {
         for optimiser in ["sgd", "adamw"] {
             let spec = reference.training(optimiser);
             let mut trainer =
-                Trainer::from_parameters(&reference.network, &Cpu, &spec, reference.parameters(dtype)).unwrap();
+                Trainer::from_parameters(&reference.network, &Cpu, &spec, reference.parameters(dtype))
+                    .unwrap();
             let losses = entries(&reference.tensors[&format!("losses.{optimiser}")]);
             for (step, expected) in losses.iter().enumerate() {
                 let (x, labels) = reference.batch(step, dtype);
@@ -164,8 +171,7 @@ const ADAMW: &str = "optimiser = { kind = \"adamw\", rate = 0.01 }";
 /// 12 steps an epoch.
 const EPOCHS: &str = "epochs = 3\nbatch = 16\nlabel_smoothing = 0.1\nema = 0.9";
 /// The held-out images are few, so that training stops soon: 9 steps an epoch.
-const EARLY: &str =
-    "epochs = 40\nbatch = 16\nema = 0.8\nearly_stop = { patience = 2, validation = 0.25 }\nschedule = { kind = \"constant\" }";
+const EARLY: &str = "epochs = 40\nbatch = 16\nema = 0.8\nearly_stop = { patience = 2, validation = 0.25 }\nschedule = { kind = \"constant\" }";
 const SEED: u64 = 11;
 
 fn spec(parts: &[&str]) -> TrainingSpec {
@@ -226,6 +232,9 @@ fn run(
         on_epoch: &mut |_| Ok(()),
     };
     let trained = train(&mut trainer, &digits(), &augment, seed, watch)?;
+    if let Some(path) = checkpoint.filter(|_| !trained.interrupted) {
+        trainer.save(path, &trained.progress)?;
+    }
     let epochs = trained.progress.epochs.iter().map(|e| {
         (e.epoch, e.steps, e.rate.to_bits(), e.train_loss.to_bits(), e.validation.map(f64::to_bits))
     });
@@ -267,7 +276,12 @@ fn a_run_that_is_cut_off_goes_on_to_the_same_bits() {
     let specs = [spec(&[EPOCHS, SGD]), spec(&[EPOCHS, ADAMW]), spec(&[EARLY, ADAMW])];
     if let Ok(text) = std::env::var(CUT) {
         let [which, at, path]: [&str; 3] = text.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
-        return cut_off(&network, &specs[which.parse::<usize>().unwrap()], Path::new(path), at.parse().unwrap());
+        return cut_off(
+            &network,
+            &specs[which.parse::<usize>().unwrap()],
+            Path::new(path),
+            at.parse().unwrap(),
+        );
     }
     // After the first step, within an epoch, at the end of one, at the very end.
     for (which, cuts) in [(0, &[1, 17, 36][..]), (1, &[12, 13, 35]), (2, &[2, 9, 14])] {
@@ -287,7 +301,11 @@ fn a_run_that_is_cut_off_goes_on_to_the_same_bits() {
         }
         let (resumed, rest) = run(&network, &specs[which], Some(&path), SEED, |_| {}).unwrap();
         let last = cuts[cuts.len() - 1];
-        assert_eq!(rest, losses.into_iter().filter(|(step, _)| *step > last).collect(), "losses of run {which}");
+        assert_eq!(
+            rest,
+            losses.into_iter().filter(|(step, _)| *step > last).collect(),
+            "losses of run {which}"
+        );
         assert_eq!(resumed, whole, "run {which}");
         // What is finished is only evaluated again.
         let (again, rest) = run(&network, &specs[which], Some(&path), SEED, |_| {}).unwrap();
@@ -420,7 +438,8 @@ fn checkpoints_of_other_runs_are_errors() {
         fails(&network(&format!("stages = {stages}"), &data), &first, SEED, message);
     }
     let mut double = Trainer::new(&small, &Cpu, &first, SEED, DType::F64).unwrap();
-    assert!(double.restore(&path).unwrap_err().to_string().contains("the network has [4, 3, 3"));
+    let error = double.restore(&path).unwrap_err().to_string();
+    assert!(error.contains("of F32; the network has") && error.contains("of F64"), "{error}");
     // A network with all the tensors of another and more.
     let deep = network("stages = [{ r = 4 }, { r = 4, stride = 1 }]", &data);
     run(&deep, &first, Some(&folder.path().join("deep.safetensors")), SEED, |_| {}).unwrap();
