@@ -48,7 +48,7 @@ pub fn write(path: &Path, tensors: &[(String, Tensor)], state: &str) -> Result<(
     fs::rename(&aside, path).map_err(TrainError::io("write", path))
 }
 
-/// Reads what [`write`] wrote: tensors by name, and the state.
+/// Reads what [`write`](fn@write) wrote: tensors by name, and the state.
 ///
 /// # Errors
 /// A file that is missing, cut short or no checkpoint of this program.
