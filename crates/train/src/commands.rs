@@ -1,7 +1,7 @@
 //! The commands.
 
 use std::fs;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -159,11 +159,7 @@ fn ablate(args: &Ablate) -> Result<ExitCode> {
     let markdown = report.summary.markdown();
     let path = out.join("summary.md");
     fs::write(&path, &markdown).map_err(TrainError::io("write", &path))?;
-    if args.json {
-        println!("{}", json(&report.summary));
-    } else {
-        println!("{markdown}");
-    }
+    print(&if args.json { json(&report.summary) } else { markdown })?;
     if let Some(canvas) = draw(&report.summary)? {
         for path in canvas.save(&out.join("figures"), &[Format::Svg, Format::Png, Format::Pdf])? {
             eprintln!("{}", path.display());
@@ -173,7 +169,9 @@ fn ablate(args: &Ablate) -> Result<ExitCode> {
         eprintln!("partly done: the same command goes on from here");
         return Ok(ExitCode::from(3));
     }
-    Ok(ExitCode::SUCCESS)
+    // A cell without a single accuracy leaves a hole in the table.
+    let has_hole = report.summary.cells.iter().any(|c| c.seeds == 0);
+    Ok(ExitCode::from(u8::from(has_hole)))
 }
 
 fn json(summary: &convstat_train::ablation::Summary) -> String {
@@ -238,25 +236,33 @@ fn train_one(args: &One) -> Result<ExitCode> {
     }
     metrics.finish(&trained.progress.epochs)?;
     trainer.save(&checkpoint, &trained.progress)?;
-    report(args.json, &network, trained.accuracy, trained.loss, data.test.len());
+    report(args.json, &network, trained.accuracy, trained.loss, data.test.len())?;
     eprintln!("{}", checkpoint.display());
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(json: bool, network: &Network, accuracy: f64, loss: f64, images: usize) {
+fn report(json: bool, network: &Network, accuracy: f64, loss: f64, images: usize) -> Result<()> {
     let c = network.counts();
-    if json {
-        let all = serde_json::json!({ "accuracy": accuracy, "loss": loss, "images": images,
-            "parameters": c.parameters, "macs": c.macs, "d_m": c.d_m });
-        println!("{all}");
+    let (parameters, macs, d_m) = (c.parameters, c.macs, c.d_m);
+    print(&if json {
+        serde_json::json!({ "accuracy": accuracy, "loss": loss, "images": images, "parameters": parameters,
+            "macs": macs, "d_m": d_m })
+        .to_string()
     } else {
-        println!(
-            "accuracy {:.2} % of {images} test images, loss {loss:.4}; {} parameters, {} MACs, d_M {}",
-            100.0 * accuracy,
-            c.parameters,
-            c.macs,
-            c.d_m
-        );
+        format!(
+            "accuracy {:.2} % of {images} test images, loss {loss:.4}; {parameters} parameters, {macs} MACs, d_M {d_m}",
+            100.0 * accuracy
+        )
+    })
+}
+
+/// Prints a result; a reader that went away is no error.
+fn print(text: &str) -> Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(TrainError::io("write to", Path::new("standard output"))(e).into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -265,8 +271,9 @@ fn evaluate(args: &One) -> Result<ExitCode> {
     let (network, seed) = network(args, &file, &data)?;
     let mut trainer = Trainer::new(&network, &Cpu, &file.training, seed, DType::F32)?;
     let path = args.checkpoint.clone().unwrap_or_else(|| args.out.join("checkpoint.safetensors"));
-    trainer.restore(&path)?;
+    let progress = trainer.restore(&path)?;
+    eprintln!("{}: after {} of {} epochs", path.display(), progress.epochs.len(), file.training.epochs);
     let (accuracy, loss) = convstat_train::train::test(&mut trainer, &data, seed)?;
-    report(args.json, &network, accuracy, loss, data.test.len());
+    report(args.json, &network, accuracy, loss, data.test.len())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -17,7 +17,7 @@ use clap::Parser;
   convstat-train train experiments/ablation-digits.toml --kr 4 --out runs/one
   convstat-train eval experiments/ablation-digits.toml --kr 4 --checkpoint runs/one/checkpoint.safetensors
 
-Exit codes: 0 done, 2 bad input, 3 partly done (the same command resumes)."
+Exit codes: 0 done, 1 a cell has no network that ended well, 2 bad input, 3 partly done (the same command resumes)."
 )]
 struct Cli {
     #[command(subcommand)]

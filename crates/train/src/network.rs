@@ -308,6 +308,12 @@ impl Builder {
             let structure = StructureSpec::parse(&text)?.build(&modes)?;
             d_m = structure.d_m();
             rank = structure.counts().rank.unwrap_or(rank);
+            let naive = structure.naive_parameters();
+            if d_m > naive {
+                // An order count, R^(N+1) for CP, above the parameters themselves says nothing: count without K.
+                let k = place.kernels;
+                d_m = (naive + rank * positions).saturating_sub(k * (rank + positions)).min(naive);
+            }
         }
         let kernels = place.kernels;
         self.counts.push(BlockCounts { kernels, rank, positions, parameters: own, d_m });

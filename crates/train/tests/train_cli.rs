@@ -240,9 +240,34 @@ fn networks_that_diverge_are_counted() {
     let folder = folder(&DIGITS.replace("rate = 0.1", "rate = 1e30"));
     let output = run(folder.path(), &["ablate", "ablation.toml", "--out", "out"]);
     let (table, errors) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(0), "{errors}");
+    assert_eq!(output.status.code(), Some(1), "{errors}");
     assert_eq!(table.matches("| 0 (2 failed) | — |").count(), 4, "{table}");
     assert!(errors.contains("the loss is") && errors.contains("lower the learning rate"), "{errors}");
+}
+
+#[test]
+fn another_ablation_needs_another_folder() {
+    let folder = folder(DIGITS);
+    assert_eq!(run(folder.path(), &["ablate", "ablation.toml", "--out", "out"]).status.code(), Some(0));
+    let other = DIGITS.replacen("name = \"", "name = \"other-", 1);
+    fs::write(folder.path().join("ablation.toml"), other).unwrap();
+    let output = run(folder.path(), &["ablate", "ablation.toml", "--out", "out"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("give another folder"), "{}", text(&output.stderr));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_no_panic() {
+    let folder = folder(DIGITS);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_convstat-train"));
+    let output =
+        command.current_dir(folder.path()).args(["ablate", "ablation.toml", "--out", "out"]).stdout(full);
+    let output = output.stderr(std::process::Stdio::piped()).output().unwrap();
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("standard output") && !errors.contains("panicked"), "{errors}");
 }
 
 // CIFAR-10.

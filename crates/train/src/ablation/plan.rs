@@ -192,8 +192,11 @@ impl AblationFile {
                 return Err(TrainError::bad(key, "[]", "give at least one"));
             }
         }
-        if let Some(kr) = grid.kr.iter().chain([&grid.reference]).find(|k| !(k.is_finite() && **k > 0.0)) {
-            return Err(TrainError::bad("grid.kr", kr, "a K/R ratio has to be above 0"));
+        let all = grid.kr.iter().map(|k| ("grid.kr", k)).chain([("grid.reference", &grid.reference)]);
+        for (key, kr) in all {
+            if !(kr.is_finite() && *kr > 0.0) {
+                return Err(TrainError::bad(key, kr, "a K/R ratio has to be a finite number above 0"));
+            }
         }
         Ok(file)
     }

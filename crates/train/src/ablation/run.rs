@@ -96,7 +96,12 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, threads: usize) 
     let mut run = RunDir::create(out)?;
     let header = &plan.file.ablation;
     let here = Provenance::here(blas::description());
-    let started = run.manifest_if_any()?.map_or(here.started.clone(), |m| m.provenance.started);
+    let earlier = run.manifest_if_any()?;
+    if let Some(other) = earlier.as_ref().filter(|m| m.name != header.name) {
+        let mend = format!("it holds the run \"{}\"; give another folder", other.name);
+        return Err(TrainError::bad("--out", out.display(), mend));
+    }
+    let started = earlier.map_or(here.started.clone(), |m| m.provenance.started);
     run.write_manifest(&Manifest {
         format_version: FORMAT_VERSION,
         name: header.name.clone(),
