@@ -154,8 +154,26 @@ impl RunDir {
         serde_json::from_value(value).map_err(|e| not_a_run(e.to_string()))
     }
 
+    /// Writes the manifest of a command on this run, if it differs from that of an earlier one, whose start it keeps.
+    pub fn describe(&self, name: &str, text: &str, seed: u64, replicates: u64, blas: String) -> Result<()> {
+        let earlier = self.manifest_if_any()?;
+        let mut manifest = Manifest {
+            format_version: FORMAT_VERSION,
+            name: name.to_owned(),
+            study: text.to_owned(),
+            study_sha256: Digest::of(text).hex(),
+            seed,
+            replicates,
+            provenance: Provenance::here(blas),
+        };
+        if let Some(earlier) = &earlier {
+            manifest.provenance.started = earlier.provenance.started.clone();
+        }
+        if earlier.as_ref() == Some(&manifest) { Ok(()) } else { self.write_manifest(&manifest) }
+    }
+
     /// Writes the manifest (to a temporary name, synced, renamed).
-    pub fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
+    fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
         let path = self.manifest_path();
         let text = serde_json::to_string_pretty(manifest)
             .map_err(|e| RunnerError::io("write", &path)(std::io::Error::other(e)))?;

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use convstat_runner::{
-    Digest, Execution, FORMAT_VERSION, Manifest, Outcome, Provenance, RunDir, RunnerError, Table, Task,
-    execute, interrupt, thread_pool,
+    Execution, Outcome, RunDir, RunnerError, Table, Task, execute, interrupt, thread_pool,
 };
 use convstat_tensor::blas;
 
@@ -103,7 +102,8 @@ pub struct RunReport {
 pub fn run(study: &Study, out: &Path, threads: usize) -> Result<RunReport> {
     blas::single_thread()?;
     let mut run = RunDir::create(out)?;
-    write_manifest(study, &run)?;
+    let header = &study.plan.file.study;
+    run.describe(&header.name, &study.text, header.seed, study.plan.replicates(), blas::description())?;
     let (rows, damaged) = read_rows(&run)?;
     let tasks = missing(&study.plan, &rows)?;
     let present = study.plan.cells.len() * study.plan.replicates() as usize - tasks.len();
@@ -130,28 +130,6 @@ pub fn run(study: &Study, out: &Path, threads: usize) -> Result<RunReport> {
         (report.summary, report.checks) = (Some(summary), checks);
     }
     Ok(report)
-}
-
-fn write_manifest(study: &Study, run: &RunDir) -> Result<()> {
-    let earlier = run.manifest_if_any()?;
-    let here = Provenance::here(blas::description());
-    let manifest = Manifest {
-        format_version: FORMAT_VERSION,
-        name: study.plan.file.study.name.clone(),
-        study: study.text.clone(),
-        study_sha256: Digest::of(&study.text).hex(),
-        seed: study.plan.file.study.seed,
-        replicates: study.plan.replicates(),
-        // The start of the run is its first command's.
-        provenance: Provenance {
-            started: earlier.as_ref().map_or(here.started.clone(), |m| m.provenance.started.clone()),
-            ..here
-        },
-    };
-    if earlier.as_ref() != Some(&manifest) {
-        run.write_manifest(&manifest)?;
-    }
-    Ok(())
 }
 
 /// Tasks of the plan that have no row, replicate by replicate, so that cells fill evenly.

@@ -195,7 +195,12 @@ impl LayerPlan {
 }
 
 /// Composed weights whose entries have this variance at the start.
-fn composed(name: &str, plan: &Composition, variance: f64, parameters: &mut Parameters) -> Result<Weight> {
+pub(crate) fn composed(
+    name: &str,
+    plan: &Composition,
+    variance: f64,
+    parameters: &mut Parameters,
+) -> Result<Weight> {
     let shape = |f: &FactorPlan| match f {
         FactorPlan::Own(_, shape) | FactorPlan::Shared(_, shape) => shape.clone(),
         FactorPlan::Unit(size, _) => vec![*size],

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blocks::{BlockSpec, Place, Shortcut};
 use crate::engine::{Activation, ConvSpec, Tape, Var};
-use crate::layer::{Factor, Layer, LayerPlan, State, Weight};
+use crate::layer::{Composition, FactorPlan, Layer, LayerPlan, State, Weight, composed};
 use crate::parameters::{Parameters, Start};
 use crate::{Result, TrainError};
 
@@ -355,16 +355,12 @@ impl Builder {
                     inputs.push(vec![*label, *bond]);
                     shapes.push(vec![*size, *rank]);
                 }
-                let terms: usize = ranks.iter().product();
-                let deviation = (bound * bound / 3.0 / terms as f64).powf(0.5 / shapes.len() as f64);
-                let mut factors = Vec::new();
-                for (i, shape) in shapes.iter().enumerate() {
-                    let name = if i == 0 { "core".to_owned() } else { format!("factor{i}") };
-                    let start = Start::Normal(deviation);
-                    factors.push(Factor::Parameter(add(&mut self.parameters, &name, shape, start)?));
-                }
-                let output = [&['o'], labels].concat();
-                Weight::Composed { network: Einsum { inputs, output }, factors }
+                let factors = shapes.into_iter().enumerate().map(|(i, shape)| {
+                    FactorPlan::Own(if i == 0 { "core".to_owned() } else { format!("factor{i}") }, shape)
+                });
+                let network = Einsum { inputs, output: [&['o'], labels].concat() };
+                let plan = Composition { network, factors: factors.collect() };
+                composed("head", &plan, bound * bound / 3.0, &mut self.parameters)?
             }
         };
         let head_weights: usize = weight.parameters().iter().map(|p| self.parameters.size(*p)).sum();

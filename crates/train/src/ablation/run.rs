@@ -6,10 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use candle_core::DType;
-use convstat_runner::{
-    Column, Digest, Execution, FORMAT_VERSION, Manifest, Outcome, Provenance, RunDir, Table, Task, execute,
-    thread_pool,
-};
+use convstat_runner::{Column, Execution, Outcome, RunDir, Table, Task, execute, thread_pool};
 use convstat_tensor::blas;
 
 use super::plan::{Cell, Plan};
@@ -95,22 +92,11 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, threads: usize) 
     blas::single_thread()?;
     let mut run = RunDir::create(out)?;
     let header = &plan.file.ablation;
-    let here = Provenance::here(blas::description());
-    let earlier = run.manifest_if_any()?;
-    if let Some(other) = earlier.as_ref().filter(|m| m.name != header.name) {
+    if let Some(other) = run.manifest_if_any()?.filter(|m| m.name != header.name) {
         let mend = format!("it holds the run \"{}\"; give another folder", other.name);
         return Err(TrainError::bad("--out", out.display(), mend));
     }
-    let started = earlier.map_or(here.started.clone(), |m| m.provenance.started);
-    run.write_manifest(&Manifest {
-        format_version: FORMAT_VERSION,
-        name: header.name.clone(),
-        study: text.to_owned(),
-        study_sha256: Digest::of(text).hex(),
-        seed: header.seed,
-        replicates: header.seeds,
-        provenance: Provenance { started, ..here },
-    })?;
+    run.describe(&header.name, text, header.seed, header.seeds, blas::description())?;
     let (rows, damaged) = read(&run)?;
     let present = RunDir::present(&rows)?;
     let key = |t: &Task| (plan.cells[t.cell].id.clone(), t.replicate as i64);

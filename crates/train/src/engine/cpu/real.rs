@@ -1,6 +1,6 @@
 //! Numbers the portable backend computes with, and slices of tensors.
 
-use candle_core::{DType, Layout, Storage, Tensor, WithDType};
+use candle_core::{Layout, Storage, Tensor, WithDType};
 use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE};
 use num_traits::{Float, NumAssign};
 
@@ -161,8 +161,3 @@ macro_rules! by_type {
     };
 }
 pub(crate) use by_type;
-
-/// Whether the portable backend computes with this type.
-pub fn is_supported(dtype: DType) -> bool {
-    matches!(dtype, DType::F32 | DType::F64)
-}
