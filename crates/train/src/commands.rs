@@ -9,7 +9,7 @@ use candle_core::DType;
 use clap::{Args, Subcommand};
 use convstat_report::Format;
 use convstat_train::ablation::{AblationFile, MetricsFolder, Plan, draw, run};
-use convstat_train::engine::cpu::Cpu;
+use convstat_train::engine::DeviceSpec;
 use convstat_train::network::Network;
 use convstat_train::train::{EpochMetrics, Trainer, Watch, train};
 use convstat_train::{TrainError, data::Dataset};
@@ -40,9 +40,11 @@ pub struct Ablate {
     /// Networks a cell, in place of the file's
     #[arg(long)]
     seeds: Option<u64>,
-    /// Threads [default: one a processor]
+    /// Threads [default: one a processor]; on a GPU: networks side by side [default: 4]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Print the summary as JSON alone
     #[arg(long)]
     json: bool,
@@ -68,9 +70,28 @@ pub struct One {
     /// Folder with data sets
     #[arg(long)]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Print the result as JSON alone
     #[arg(long)]
     json: bool,
+}
+
+/// Where to compute.
+#[derive(Debug, Args)]
+pub struct DeviceArgs {
+    /// cpu, cuda or cuda:N (a GPU needs the feature cuda)
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// f32, tf32 or bf16 [default: f32 on cpu, tf32 on cuda]
+    #[arg(long)]
+    precision: Option<String>,
+}
+
+impl DeviceArgs {
+    fn spec(&self) -> Result<DeviceSpec> {
+        Ok(DeviceSpec::parse(&self.device, self.precision.as_deref())?)
+    }
 }
 
 /// An error, with the place in the ablation file where there is one.
@@ -146,7 +167,8 @@ fn ablate(args: &Ablate) -> Result<ExitCode> {
         data.name,
         out.display()
     );
-    let report = run(&plan, &text, &data, &out, args.threads)?;
+    let device = args.device.spec()?;
+    let report = run(&plan, &text, &data, &out, args.threads, device)?;
     for part in &report.damaged {
         eprintln!("warning: {part}; its networks were trained again");
     }
@@ -198,7 +220,8 @@ fn network(args: &One, file: &AblationFile, data: &Dataset) -> Result<(Network, 
 fn train_one(args: &One) -> Result<ExitCode> {
     let (file, _, data) = load(&args.file, args.data.as_deref(), None)?;
     let (network, seed) = network(args, &file, &data)?;
-    let mut trainer = Trainer::new(&network, &Cpu, &file.training, seed, DType::F32)?;
+    let backend = args.device.spec()?.open()?;
+    let mut trainer = Trainer::new(&network, &*backend, &file.training, seed, DType::F32)?;
     let checkpoint = args.out.join("checkpoint.safetensors");
     let mut metrics = MetricsFolder::create(&args.out)?;
     let bar = std::io::stderr().is_terminal().then(|| {
@@ -269,7 +292,8 @@ fn print(text: &str) -> Result<()> {
 fn evaluate(args: &One) -> Result<ExitCode> {
     let (file, _, data) = load(&args.file, args.data.as_deref(), None)?;
     let (network, seed) = network(args, &file, &data)?;
-    let mut trainer = Trainer::new(&network, &Cpu, &file.training, seed, DType::F32)?;
+    let backend = args.device.spec()?.open()?;
+    let mut trainer = Trainer::new(&network, &*backend, &file.training, seed, DType::F32)?;
     let path = args.checkpoint.clone().unwrap_or_else(|| args.out.join("checkpoint.safetensors"));
     let progress = trainer.restore(&path)?;
     eprintln!("{}: after {} of {} epochs", path.display(), progress.epochs.len(), file.training.epochs);

@@ -52,8 +52,26 @@ pub enum TrainError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A GPU or a library of it failed.
+    #[error("{operation} failed on the GPU: {reason}")]
+    Gpu {
+        /// What was tried.
+        operation: &'static str,
+        /// What the library says.
+        reason: String,
+    },
+    /// The memory of the device is too small.
+    #[error("training.batch = {batch}: it does not fit into the device's {gib} GiB; {mend}")]
+    OutOfMemory {
+        /// Samples a step.
+        batch: usize,
+        /// Memory of the device.
+        gib: usize,
+        /// The batch that would fit.
+        mend: String,
+    },
     /// The loss became infinite or NaN.
-    #[error("the loss is {loss} at step {step}: lower the learning rate, or lengthen the warm-up")]
+    #[error("the loss is {loss} by step {step}: lower the learning rate, or lengthen the warm-up")]
     Diverged {
         /// The loss.
         loss: f64,

@@ -260,15 +260,14 @@ impl Weight {
         match self {
             Self::Full(number) => Ok(tape.parameter(*number, parameters[*number].clone())),
             Self::Composed { network, factors } => {
-                let like = &parameters[self.parameters()[0]];
+                let dtype = parameters[self.parameters()[0]].dtype();
                 let mut operands = Vec::with_capacity(factors.len());
                 for factor in factors {
                     operands.push(match factor {
                         Factor::Parameter(number) => tape.parameter(*number, parameters[*number].clone()),
                         Factor::Unit { size, place } => {
                             let entries: Vec<f64> = (0..*size).map(|i| f64::from(i == *place)).collect();
-                            let unit = Tensor::from_vec(entries, *size, like.device())?;
-                            tape.constant(unit.to_dtype(like.dtype())?)
+                            tape.constant_vector(&entries, dtype)?
                         }
                     });
                 }

@@ -103,7 +103,8 @@ impl Parameters {
                     })
                     .collect(),
             };
-            all.push(Tensor::from_vec(entries, shape.as_slice(), device)?.to_dtype(dtype)?);
+            let drawn = Tensor::from_vec(entries, shape.as_slice(), &Device::Cpu)?.to_dtype(dtype)?;
+            all.push(drawn.to_device(device)?);
         }
         Ok(all)
     }

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Instant;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor, TensorId};
 use convstat_runner::{Digest, interrupt, stream};
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Augment, Batch, Dataset, Images, Loader};
-use crate::engine::{Backend, OptimiserStep, Tape};
+use crate::data::{Augment, Dataset, Images, Loader};
+use crate::engine::cpu::Cpu;
+use crate::engine::{Backend, Feed, Inputs, Prepared, Recorder, Step, Tape};
 use crate::layer::State;
 use crate::network::Network;
 use crate::optimiser::OptimiserSpec;
@@ -84,7 +85,7 @@ impl TrainingSpec {
 }
 
 /// Everything that changes in training.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Trainer<'a> {
     network: &'a Network,
     backend: &'a dyn Backend,
@@ -97,6 +98,10 @@ pub struct Trainer<'a> {
     average: Option<Vec<Tensor>>,
     /// Steps done.
     pub steps: u64,
+    /// Sum of the losses that were not read yet.
+    losses: Tensor,
+    /// What runs a step on these inputs.
+    recorder: Option<(TensorId, Box<dyn Recorder + 'a>)>,
 }
 
 impl<'a> Trainer<'a> {
@@ -125,8 +130,33 @@ impl<'a> Trainer<'a> {
         let zeros =
             |p: &Tensor| (0..spec.optimiser.moments()).map(|_| Ok(p.zeros_like()?)).collect::<Result<_>>();
         let moments = parameters.iter().map(zeros).collect::<Result<_>>()?;
-        let average = spec.ema.map(|_| parameters.clone());
-        Ok(Self { network, backend, spec, parameters, running, moments, average, steps: 0 })
+        let average = spec.ema.map(|_| copies(&parameters)).transpose()?;
+        let losses = Tensor::zeros(1, DType::F64, backend.device())?;
+        Ok(Self {
+            network,
+            backend,
+            spec,
+            parameters,
+            running,
+            moments,
+            average,
+            steps: 0,
+            losses,
+            recorder: None,
+        })
+    }
+
+    /// A copy that shares no tensor with this one.
+    fn twin(&self) -> Result<Self> {
+        Ok(Self {
+            parameters: copies(&self.parameters)?,
+            running: copies(&self.running)?,
+            moments: self.moments.iter().map(|m| copies(m)).collect::<Result<_>>()?,
+            average: self.average.as_deref().map(copies).transpose()?,
+            losses: self.losses.copy()?,
+            recorder: None,
+            ..*self
+        })
     }
 
     /// The parameters that are evaluated.
@@ -134,59 +164,129 @@ impl<'a> Trainer<'a> {
         self.average.as_deref().unwrap_or(&self.parameters)
     }
 
-    /// One step on inputs (`N, spatial…, C`) at a rate of `factor` times the optimiser's; the loss before it.
+    /// One step on inputs (`N, spatial…, C`) in main memory at a rate of `factor` times the optimiser's; the loss before
+    /// it.
     ///
     /// # Errors
     /// A loss that is infinite or NaN.
     pub fn step(&mut self, x: Tensor, labels: &[u32], factor: f64) -> Result<f64> {
+        let labels = Tensor::from_slice(labels, labels.len(), self.backend.device())?;
+        self.advance(&Inputs { x: self.backend.input(&x)?, labels }, factor)?;
+        self.read_losses()
+    }
+
+    /// One step on a batch on the device, whose loss [`read_losses`](Self::read_losses) will tell.
+    pub fn advance(&mut self, inputs: &Inputs, factor: f64) -> Result<()> {
+        self.steps += 1;
+        // The average has a short memory at first, so that the start is forgotten.
+        let n = self.steps as f64;
+        let step = Step {
+            spec: &self.spec.optimiser,
+            rate: factor * self.spec.optimiser.rate(),
+            number: self.steps,
+            average: self.spec.ema.map_or(0.0, |decay| decay.min((1.0 + n) / (10.0 + n))),
+        };
+        let backend = self.backend;
+        backend.begin(&step)?;
+        let mut recorder = match self.recorder.take() {
+            Some((id, recorder)) if id == inputs.x.id() => recorder,
+            _ => backend.recorder(),
+        };
+        let result = recorder.run(&mut || self.pass(&step, inputs));
+        self.recorder = Some((inputs.x.id(), recorder));
+        result
+    }
+
+    /// Forward, backward and update.
+    fn pass(&mut self, step: &Step, inputs: &Inputs) -> Result<()> {
+        let (loss, gradients) = self.differentiate(inputs)?;
+        self.losses = self.backend.accumulate(&self.losses, &loss)?;
+        let network = self.network;
+        let decays = |number| network.decays(number);
+        self.backend.update(step, &mut self.parameters, &gradients, &mut self.moments, &decays)?;
+        if let Some(average) = &mut self.average {
+            for (mean, value) in average.iter_mut().zip(&self.parameters) {
+                *mean = self.backend.average(step, mean, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The loss and its derivatives by the parameters.
+    fn differentiate(&mut self, inputs: &Inputs) -> Result<(Tensor, crate::engine::Gradients)> {
         let mut tape = Tape::new(self.backend, true);
-        let x = tape.constant(x);
+        let x = tape.constant(inputs.x.clone());
         let mut state = State { parameters: &self.parameters, running: &mut self.running };
         let logits = self.network.forward(&mut tape, &mut state, x)?;
-        let (loss, gradients) = tape.backward(logits, labels, self.spec.label_smoothing)?;
-        self.steps += 1;
+        tape.backward(logits, &inputs.labels, self.spec.label_smoothing)
+    }
+
+    /// Sum of the losses of all steps since it was last read. Waits for them.
+    ///
+    /// # Errors
+    /// A loss that is infinite or NaN.
+    pub fn read_losses(&mut self) -> Result<f64> {
+        let loss = self.losses.to_device(&Device::Cpu)?.to_vec1::<f64>()?[0];
         if !loss.is_finite() {
             return Err(TrainError::Diverged { loss, step: self.steps });
         }
-        for (number, gradient) in gradients {
-            let step = OptimiserStep {
-                spec: &self.spec.optimiser,
-                rate: factor * self.spec.optimiser.rate(),
-                decay: self.network.decays(number),
-                number: self.steps,
-            };
-            let (p, m) =
-                self.backend.update(&step, &self.parameters[number], &gradient, &self.moments[number])?;
-            (self.parameters[number], self.moments[number]) = (p, m);
-        }
-        if let (Some(average), Some(decay)) = (&mut self.average, self.spec.ema) {
-            // A short memory at first, so that the start is forgotten.
-            let n = self.steps as f64;
-            let decay = decay.min((1.0 + n) / (10.0 + n));
-            for (mean, value) in average.iter_mut().zip(&self.parameters) {
-                *mean = self.backend.average(mean, value, decay)?;
-            }
-        }
+        self.losses = self.backend.cleared(&self.losses)?;
         Ok(loss)
     }
 
-    /// A batch as a tensor of the parameters' type.
-    pub fn tensor(&self, batch: &Batch) -> Result<Tensor> {
-        let x = Tensor::from_slice(&batch.x, batch.shape.as_slice(), self.backend.device())?;
-        Ok(x.to_dtype(self.parameters[0].dtype())?)
+    /// Says which batch would fit, if `error` says that this one does not.
+    fn explain(&mut self, error: TrainError, shape: &[usize]) -> TrainError {
+        if !self.backend.is_out_of_memory(&error) {
+            return error;
+        }
+        self.recorder = None;
+        let mut fits = self.spec.batch / 2;
+        while fits >= 2 {
+            if self.backend.release().is_ok() && self.rehearse(fits, shape).is_ok() {
+                break;
+            }
+            fits /= 2;
+        }
+        let mend = if fits < 2 {
+            "no batch does: use a smaller network or smaller inputs".to_owned()
+        } else {
+            format!("{fits} does")
+        };
+        let gib = self.backend.memory().unwrap_or(0) >> 30;
+        TrainError::OutOfMemory { batch: self.spec.batch, gib, mend }
     }
 
-    /// Share of images classified right, and mean cross-entropy without smoothing.
-    pub fn evaluate(&mut self, images: impl Iterator<Item = Batch>) -> Result<(f64, f64)> {
+    /// Forward and backward on zeros.
+    fn rehearse(&mut self, batch: usize, shape: &[usize]) -> Result<()> {
+        let shape = [&[batch], shape].concat();
+        let x = self.backend.input(&Tensor::zeros(shape, DType::F32, &Device::Cpu)?)?;
+        let labels = Tensor::zeros(batch, DType::U32, self.backend.device())?;
+        let (loss, _) = self.differentiate(&Inputs { x, labels })?;
+        loss.to_device(&Device::Cpu)?;
+        Ok(())
+    }
+
+    /// Share of samples classified right, and mean cross-entropy without smoothing.
+    pub fn evaluate(
+        &mut self,
+        feed: &dyn Feed,
+        batches: impl Iterator<Item = Prepared>,
+    ) -> Result<(f64, f64)> {
         let (mut right, mut loss, mut all) = (0usize, 0.0, 0usize);
         let parameters = self.evaluated().to_vec();
-        for batch in images {
-            let x = self.tensor(&batch)?;
-            let logits = self.network.predict(self.backend, &parameters, &mut self.running, x)?;
-            let n = batch.labels.len();
-            loss += self.backend.cross_entropy(&logits, &batch.labels, 0.0)?.0 * n as f64;
+        let mut inputs = None;
+        for batch in batches {
+            let labels = batch.labels().to_vec();
+            let loaded = feed.load(batch, inputs.take())?;
+            let logits =
+                self.network.predict(self.backend, &parameters, &mut self.running, loaded.x.clone())?;
+            inputs = Some(loaded);
+            let logits = self.backend.output(&logits)?;
+            let n = labels.len();
+            let targets = Tensor::from_slice(&labels, n, &Device::Cpu)?;
+            loss += Cpu.cross_entropy(&logits, &targets, 0.0)?.0.to_vec1::<f64>()?[0] * n as f64;
             let guesses = logits.argmax(1)?.to_vec1::<u32>()?;
-            right += guesses.iter().zip(&batch.labels).filter(|(a, b)| a == b).count();
+            right += guesses.iter().zip(&labels).filter(|(a, b)| a == b).count();
             all += n;
         }
         Ok((right as f64 / all.max(1) as f64, loss / all.max(1) as f64))
@@ -257,8 +357,14 @@ impl<'a> Trainer<'a> {
             self.running[i] = find(format!("running:{}", self.network.running.name(i)), &self.running[i])?;
         }
         self.steps = progress.steps;
+        self.recorder = None;
         Ok(progress)
     }
+}
+
+/// Tensors of the same values with memory of their own.
+fn copies(all: &[Tensor]) -> Result<Vec<Tensor>> {
+    all.iter().map(|t| Ok(t.copy()?)).collect()
 }
 
 /// Where a run stands; with the tensors of a checkpoint all that it needs to go on.
@@ -357,6 +463,7 @@ pub fn train(
         return Err(TrainError::bad("training.early_stop.validation", stop.validation, mend));
     }
     let validation: Vec<usize> = (kept..data.train.len()).collect();
+    let feed = trainer.backend.feed(&data.train, &normalisation)?;
     let train = loader(data.train.take(kept)?, spec.batch, augment)?;
     let plain = Augment::default();
     let key = key(trainer, data, augment, seed)?;
@@ -369,44 +476,52 @@ pub fn train(
         return Err(TrainError::data(path, reason));
     }
     let (each, steps) = (train.batches() as u64, train.batches() as u64 * spec.epochs);
-    let (mut started, mut saved) = (Instant::now(), Instant::now());
+    let (mut started, mut since) = (Instant::now(), Instant::now());
     let before = progress.seconds;
-    let (first_step, mut interrupted) = (progress.steps, false);
-    let mut best = trainer.clone();
+    let (first_step, mut last_read, mut interrupted) = (progress.steps, progress.steps, false);
+    let mut best = spec.early_stop.map(|_| trainer.twin()).transpose()?;
     let best_path = watch.checkpoint.map(|p| p.with_extension("best"));
-    if let Some(path) = best_path.as_deref().filter(|p| progress.best.is_some() && p.exists()) {
-        best.restore(path)?;
+    if let (Some(best), Some(path)) = (&mut best, best_path.as_deref()) {
+        if progress.best.is_some() && path.exists() {
+            best.restore(path)?;
+        }
     }
     let stopped = |p: &Progress| {
         let done = p.steps / each;
         spec.early_stop.is_some_and(|s| p.best.is_some_and(|(_, at)| done >= at + s.patience))
     };
-    let mut save = |trainer: &Trainer, progress: &Progress, now: bool| -> Result<()> {
-        match watch.checkpoint.filter(|_| now || saved.elapsed().as_secs_f64() > CHECKPOINT_SECONDS) {
-            Some(path) => {
-                saved = Instant::now();
-                trainer.save(path, progress)
-            }
-            None => Ok(()),
-        }
+    let save = |trainer: &Trainer, progress: &Progress| -> Result<()> {
+        watch.checkpoint.map_or(Ok(()), |path| trainer.save(path, progress))
     };
+    let reads = trainer.backend.reads_every();
+    let mut inputs: Option<Inputs> = None;
     'run: while progress.steps < steps && !stopped(&progress) {
         let epoch = progress.steps / each;
         let mut rate = 0.0;
-        for batch in train.epoch(epoch, (progress.steps % each) as usize, Loader::cpu()) {
-            let x = trainer.tensor(&batch)?;
+        for batch in train.epoch(epoch, (progress.steps % each) as usize, feed.maker()) {
+            let loaded = feed.load(batch, inputs.take())?;
             let factor = spec.schedule.factor_at(progress.steps, steps);
             rate = factor * spec.optimiser.rate();
-            let loss = trainer.step(x, &batch.labels, factor)?;
-            progress.loss += loss;
+            trainer.advance(&loaded, factor).map_err(|e| trainer.explain(e, &data.train.shape))?;
+            inputs = Some(loaded);
             progress.steps += 1;
+            interrupted = interrupt::requested();
+            let ends = progress.steps.is_multiple_of(each);
+            let due = interrupted || since.elapsed().as_secs_f64() > CHECKPOINT_SECONDS;
+            if !(ends || due || progress.steps.is_multiple_of(reads)) {
+                continue;
+            }
+            let loss = trainer.read_losses()?;
+            progress.loss += loss;
             progress.seconds = before + started.elapsed().as_secs_f64();
             let images = (progress.steps - first_step) as f64 * spec.batch as f64;
-            (watch.on_step)(progress.steps, steps, loss, images / started.elapsed().as_secs_f64());
-            interrupted = interrupt::requested();
+            let mean = loss / (progress.steps - last_read) as f64;
+            last_read = progress.steps;
+            (watch.on_step)(progress.steps, steps, mean, images / started.elapsed().as_secs_f64());
             // The end of an epoch is saved with its figures.
-            if !progress.steps.is_multiple_of(each) {
-                save(trainer, &progress, interrupted)?;
+            if due && !ends {
+                since = Instant::now();
+                save(trainer, &progress)?;
                 if interrupted {
                     break 'run;
                 }
@@ -422,14 +537,15 @@ pub fn train(
                 / started.elapsed().as_secs_f64(),
         };
         progress.loss = 0.0;
-        if held > 0 {
+        if let Some(best) = &mut best {
             let images = data.train.subset(&validation);
-            let batch = EVALUATION_BATCH.min(held);
-            let (accuracy, _) = trainer.evaluate(loader(images, batch, &plain)?.in_order(Loader::cpu()))?;
+            let batch = evaluation_batch(&images, spec);
+            let batches = loader(images, batch, &plain)?.in_order(feed.maker());
+            let (accuracy, _) = trainer.evaluate(&*feed, batches)?;
             metrics.validation = Some(accuracy);
             if progress.best.is_none_or(|(b, _)| accuracy > b) {
                 progress.best = Some((accuracy, epoch + 1));
-                best = trainer.clone();
+                *best = trainer.twin()?;
                 if let Some(path) = &best_path {
                     best.save(path, &progress)?;
                 }
@@ -437,12 +553,15 @@ pub fn train(
         }
         progress.epochs.push(metrics);
         (watch.on_epoch)(&metrics)?;
-        save(trainer, &progress, interrupted)?;
+        if interrupted || since.elapsed().as_secs_f64() > CHECKPOINT_SECONDS {
+            since = Instant::now();
+            save(trainer, &progress)?;
+        }
         if interrupted {
             break;
         }
     }
-    if progress.best.is_some() && !interrupted {
+    if let Some(mut best) = best.filter(|_| progress.best.is_some() && !interrupted) {
         best.steps = trainer.steps;
         *trainer = best;
     }
@@ -464,9 +583,17 @@ fn key(trainer: &Trainer, data: &Dataset, augment: &Augment, seed: u64) -> Resul
     Ok(Digest::of(&text).short())
 }
 
+/// Samples that are evaluated together: clips take much memory each.
+fn evaluation_batch(images: &Images, spec: &TrainingSpec) -> usize {
+    let most = if images.clip.is_some() { spec.batch } else { EVALUATION_BATCH };
+    most.min(images.len())
+}
+
 /// Share of test images classified right, and their mean cross-entropy.
 pub fn test(trainer: &mut Trainer, data: &Dataset, seed: u64) -> Result<(f64, f64)> {
-    let batch = EVALUATION_BATCH.min(data.test.len());
-    let loader = Loader::new(data.test.clone(), data.normalisation(), batch, Augment::default(), seed)?;
-    trainer.evaluate(loader.in_order(Loader::cpu()))
+    let normalisation = data.normalisation();
+    let feed = trainer.backend.feed(&data.test, &normalisation)?;
+    let batch = evaluation_batch(&data.test, trainer.spec);
+    let loader = Loader::new(data.test.clone(), normalisation, batch, Augment::default(), seed)?;
+    trainer.evaluate(&*feed, loader.in_order(feed.maker()))
 }

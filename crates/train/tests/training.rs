@@ -126,7 +126,9 @@ fn first_gradient_agrees_with_pytorch() {
     let x = tape.constant(x);
     let mut state = State { parameters: &parameters, running: &mut trainer.running };
     let logits = network.forward(&mut tape, &mut state, x).unwrap();
-    let (_, gradients) = tape.backward(logits, &labels, 0.1).unwrap();
+    let (_, gradients) = tape
+        .backward(logits, &Tensor::from_slice(&labels, labels.len(), &Device::Cpu).unwrap(), 0.1)
+        .unwrap();
     assert_eq!(gradients.len(), parameters.len());
     for (number, gradient) in gradients {
         let name = network.parameters.name(number);

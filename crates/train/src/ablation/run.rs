@@ -12,7 +12,7 @@ use convstat_tensor::blas;
 use super::plan::{Cell, Plan};
 use super::summary::Summary;
 use crate::data::Dataset;
-use crate::engine::cpu::Cpu;
+use crate::engine::DeviceSpec;
 use crate::events::EventWriter;
 use crate::train::{EpochMetrics, Trainer, Watch, train};
 use crate::{Result, TrainError};
@@ -84,19 +84,35 @@ pub fn seed_of(seed: u64, replicate: u64) -> u64 {
     seed.wrapping_mul(1_000_003).wrapping_add(replicate)
 }
 
-/// Trains what is missing in `out` with `threads` threads (0: one a processor), then summarises.
+/// Networks side by side on a GPU, where nothing else is asked for: small networks leave most of it idle.
+const BESIDE: usize = 4;
+
+/// Trains what is missing in `out` with `threads` threads (0: one a processor; on a GPU: networks side by side, 0: four),
+/// then summarises.
 ///
 /// # Errors
 /// A run directory that cannot be used, values that do not fit the data; networks that diverge are rows that say so.
-pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, threads: usize) -> Result<RunReport> {
+pub fn run(
+    plan: &Plan,
+    text: &str,
+    data: &Dataset,
+    out: &Path,
+    threads: usize,
+    device: DeviceSpec,
+) -> Result<RunReport> {
     blas::single_thread()?;
+    // Before anything is written: the device has to be there.
+    let about = match device.gpu {
+        Some(_) => device.open()?.name(),
+        None => blas::description(),
+    };
     let mut run = RunDir::create(out)?;
     let header = &plan.file.ablation;
     if let Some(other) = run.manifest_if_any()?.filter(|m| m.name != header.name) {
         let mend = format!("it holds the run \"{}\"; give another folder", other.name);
         return Err(TrainError::bad("--out", out.display(), mend));
     }
-    run.describe(&header.name, text, header.seed, header.seeds, blas::description())?;
+    run.describe(&header.name, text, header.seed, header.seeds, about)?;
     let (rows, damaged) = read(&run)?;
     let present = RunDir::present(&rows)?;
     let key = |t: &Task| (plan.cells[t.cell].id.clone(), t.replicate as i64);
@@ -106,7 +122,10 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, threads: usize) 
         .collect();
     let all = plan.cells.len() * header.seeds as usize;
     let present = all - tasks.len();
-    let threads = thread_pool(threads)?.current_num_threads();
+    let threads = match (device.gpu, threads) {
+        (Some(_), 0) => BESIDE,
+        _ => thread_pool(threads)?.current_num_threads(),
+    };
     // Networks side by side as far as there are threads, each with its share of them.
     let beside = threads.min(tasks.len()).max(1);
     let inner = (threads / beside).max(1);
@@ -126,7 +145,7 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, threads: usize) 
             let row = std::thread::scope(|scope| {
                 let inside = || {
                     let pool = thread_pool(inner)?;
-                    pool.install(|| train_cell(plan, &plan.cells[task.cell], task.replicate, data, &folder))
+                    pool.install(|| train_cell(plan, task, data, &folder, device))
                 };
                 scope.spawn(inside).join().unwrap_or_else(|_| {
                     Err(TrainError::shape("training", "a thread ended unexpectedly; please report this"))
@@ -190,10 +209,18 @@ fn empty_row(cell: &Cell, replicate: u64) -> Row {
 }
 
 /// Trains one network; none if a signal ended it, whose checkpoint then goes on.
-fn train_cell(plan: &Plan, cell: &Cell, replicate: u64, data: &Dataset, out: &Path) -> Result<Option<Row>> {
+fn train_cell(
+    plan: &Plan,
+    task: Task,
+    data: &Dataset,
+    out: &Path,
+    device: DeviceSpec,
+) -> Result<Option<Row>> {
+    let (cell, replicate) = (&plan.cells[task.cell], task.replicate);
+    let backend = device.open()?;
     let network = plan.network(cell)?;
     let seed = seed_of(plan.file.ablation.seed, replicate);
-    let mut trainer = Trainer::new(&network, &Cpu, &plan.file.training, seed, DType::F32)?;
+    let mut trainer = Trainer::new(&network, &*backend, &plan.file.training, seed, DType::F32)?;
     let name = format!("{}-{replicate}", cell.id);
     let checkpoint = out.join("checkpoints").join(format!("{name}.safetensors"));
     let mut metrics = MetricsFolder::create(&out.join("metrics").join(&name))?;

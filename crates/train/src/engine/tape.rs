@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Tensor};
-use convstat_tensor::{Contraction, Einsum};
-use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use convstat_tensor::Einsum;
 
 use super::{Activation, Backend, ConvSpec, NormState, Pool, PoolSpec};
 use crate::{Result, TrainError};
@@ -57,6 +56,12 @@ impl<'a> Tape<'a> {
         self.push(value, false, None, None)
     }
 
+    /// A vector that never changes.
+    pub fn constant_vector(&mut self, entries: &[f64], dtype: DType) -> Result<Var> {
+        let value = self.backend.constant(entries, dtype)?;
+        Ok(self.constant(value))
+    }
+
     /// A parameter; its derivative will stand under `number`. The same number may be used several times: derivatives
     /// add up.
     pub fn parameter(&mut self, number: usize, value: Tensor) -> Var {
@@ -95,7 +100,8 @@ impl<'a> Tape<'a> {
     /// # Errors
     /// Channels or groups that do not fit, a kernel that does not fit into the padded input.
     pub fn convolve(&mut self, x: Var, w: Var, spec: &ConvSpec) -> Result<Var> {
-        let (a, b) = (self.value(x).clone(), self.value(w).clone());
+        let a = self.value(x).clone();
+        let b = self.backend.operand(self.value(w), &a)?;
         let (xs, ws) = (a.dims(), b.dims());
         let (channels, per_group) = (xs.last().copied().unwrap_or(0), ws.last().copied().unwrap_or(0));
         let groups = spec.groups;
@@ -258,19 +264,16 @@ impl<'a> Tape<'a> {
         Ok(self.record(y, &[x], move |backend, dy| Ok(vec![(x, backend.shuffle(&dy, channels / groups)?)])))
     }
 
-    /// A tensor network of small factors, contracted in double precision: the weights of a compressed layer.
+    /// A tensor network of small factors: the weights of a compressed layer.
     ///
     /// # Errors
     /// Sizes of a label that differ between factors.
     pub fn compose(&mut self, network: &Einsum, factors: &[Var]) -> Result<Var> {
-        let values: Vec<ArrayD<f64>> =
-            factors.iter().map(|f| to_array(self.value(*f))).collect::<Result<_>>()?;
-        let dtype = factors.first().map_or(DType::F32, |f| self.value(*f).dtype());
-        let y = to_tensor(&contract(network, &values)?, dtype, self.backend)?;
+        let values: Vec<Tensor> = factors.iter().map(|f| self.value(*f).clone()).collect();
+        let y = self.backend.contract(network, &values)?;
         let wanted: Vec<bool> = factors.iter().map(|f| self.wants(*f)).collect();
         let (network, vars) = (network.clone(), factors.to_vec());
         Ok(self.record(y, factors, move |backend, dy| {
-            let dy = to_array(&dy)?;
             let mut all = Vec::new();
             for i in (0..vars.len()).filter(|i| wanted[*i]) {
                 let mut inputs = network.inputs.clone();
@@ -280,14 +283,13 @@ impl<'a> Tape<'a> {
                 operands.remove(i);
                 operands.push(dy.clone());
                 // A label of this factor alone is summed over: the derivative is the same at each of its places.
-                for (&label, &size) in output.iter().zip(values[i].shape()) {
+                for (&label, &size) in output.iter().zip(values[i].dims()) {
                     if !inputs.iter().any(|l| l.contains(&label)) {
                         inputs.push(vec![label]);
-                        operands.push(ArrayD::ones(IxDyn(&[size])));
+                        operands.push(backend.constant(&vec![1.0; size], dy.dtype())?);
                     }
                 }
-                let derivative = contract(&Einsum { inputs, output }, &operands)?;
-                all.push((vars[i], to_tensor(&derivative, dtype, backend)?));
+                all.push((vars[i], backend.contract(&Einsum { inputs, output }, &operands)?));
             }
             Ok(all)
         }))
@@ -297,12 +299,12 @@ impl<'a> Tape<'a> {
     /// parameters. Ends the tape.
     ///
     /// # Errors
-    /// Labels that are none of the classes, or not one an image.
-    pub fn backward(mut self, logits: Var, labels: &[u32], smoothing: f64) -> Result<(f64, Gradients)> {
+    /// Labels (u32) that are not one an image.
+    pub fn backward(mut self, logits: Var, labels: &Tensor, smoothing: f64) -> Result<(Tensor, Gradients)> {
         let value = self.value(logits);
         let (n, classes) = value.dims2()?;
-        if labels.len() != n || labels.iter().any(|l| *l as usize >= classes) {
-            let reason = format!("{} labels for {n} images of {classes} classes", labels.len());
+        if labels.dims() != [n] {
+            let reason = format!("labels of shape {:?} for {n} images of {classes} classes", labels.dims());
             return Err(TrainError::shape("cross-entropy", reason));
         }
         let (loss, gradient) = self.backend.cross_entropy(value, labels, smoothing)?;
@@ -354,31 +356,4 @@ fn accumulate(
         }
     }
     Ok(())
-}
-
-fn contract(network: &Einsum, operands: &[ArrayD<f64>]) -> Result<ArrayD<f64>> {
-    let mut sizes = BTreeMap::new();
-    for (labels, operand) in network.inputs.iter().zip(operands) {
-        for (&label, &size) in labels.iter().zip(operand.shape()) {
-            if *sizes.entry(label).or_insert(size) != size {
-                return Err(TrainError::shape(
-                    "composed weights",
-                    format!("sizes of label '{label}' differ in {network}"),
-                ));
-            }
-        }
-    }
-    let views: Vec<ArrayViewD<f64>> = operands.iter().map(|o| o.view()).collect();
-    Ok(Contraction::new(network, &sizes)?.run(&views)?)
-}
-
-fn to_array(t: &Tensor) -> Result<ArrayD<f64>> {
-    let entries = t.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
-    ArrayD::from_shape_vec(IxDyn(t.dims()), entries)
-        .map_err(|e| TrainError::shape("composed weights", e.to_string()))
-}
-
-fn to_tensor(a: &ArrayD<f64>, dtype: DType, backend: &dyn Backend) -> Result<Tensor> {
-    let entries: Vec<f64> = a.iter().copied().collect();
-    Ok(Tensor::from_vec(entries, a.shape(), backend.device())?.to_dtype(dtype)?)
 }

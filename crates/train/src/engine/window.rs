@@ -48,7 +48,7 @@ pub struct PoolSpec {
 }
 
 /// A kernel over three axes; fewer axes stand last, with sizes of 1 before them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
     /// Input sizes.
     pub input: [usize; 3],

@@ -8,12 +8,18 @@ mod pool;
 pub mod real;
 mod simd;
 
-use candle_core::{Device, Tensor};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use convstat_tensor::{Contraction, Einsum};
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use super::{
-    Activation, Backend, ConvSpec, NORM_MOMENTUM, NormGradients, NormState, Normalised, OptimiserStep, Pool,
-    PoolSpec, Updated, Window,
+    Activation, Backend, ConvSpec, Feed, Gradients, Inputs, NORM_MOMENTUM, NormGradients, NormState,
+    Normalised, Pool, PoolSpec, Prepared, Step, Window,
 };
+use crate::data::{Images, Loader, Make, Normalisation};
 use crate::{Result, TrainError, optimiser};
 use conv::Conv;
 use real::{Real, by_type, slice, tensor};
@@ -55,6 +61,26 @@ fn shape_of(images: usize, window: &Window, axes: usize, channels: usize) -> Vec
 impl Backend for Cpu {
     fn device(&self) -> &Device {
         &Device::Cpu
+    }
+
+    fn name(&self) -> String {
+        "CPU".to_owned()
+    }
+
+    fn input(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.clone())
+    }
+
+    fn output(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.clone())
+    }
+
+    fn operand(&self, w: &Tensor, _x: &Tensor) -> Result<Tensor> {
+        Ok(w.clone())
+    }
+
+    fn constant(&self, entries: &[f64], dtype: DType) -> Result<Tensor> {
+        Ok(Tensor::from_slice(entries, entries.len(), &Device::Cpu)?.to_dtype(dtype)?)
     }
 
     fn convolve(&self, x: &Tensor, w: &Tensor, spec: &ConvSpec) -> Result<Tensor> {
@@ -206,44 +232,136 @@ impl Backend for Cpu {
         })
     }
 
-    fn cross_entropy(&self, logits: &Tensor, labels: &[u32], smoothing: f64) -> Result<(f64, Tensor)> {
+    /// In double precision, whatever the type of the operands.
+    fn contract(&self, network: &Einsum, operands: &[Tensor]) -> Result<Tensor> {
+        let dtype = operands.first().map_or(DType::F32, Tensor::dtype);
+        let values: Vec<ArrayD<f64>> = operands.iter().map(to_array).collect::<Result<_>>()?;
+        let y = contract(network, &values)?;
+        let entries: Vec<f64> = y.iter().copied().collect();
+        Ok(Tensor::from_vec(entries, y.shape(), &Device::Cpu)?.to_dtype(dtype)?)
+    }
+
+    fn cross_entropy(&self, logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<(Tensor, Tensor)> {
+        let labels = labels.to_vec1::<u32>()?;
+        let (n, classes) = logits.dims2()?;
+        if labels.len() != n || labels.iter().any(|l| *l as usize >= classes) {
+            let reason = format!("{} labels for {n} images of {classes} classes", labels.len());
+            return Err(TrainError::shape("cross-entropy", reason));
+        }
         by_type!(logits, T => {
             entries!(T; a = logits);
-            let (loss, gradient) = pointwise::cross_entropy(a, labels, smoothing);
-            Ok((loss, tensor(gradient, logits.dims())?))
+            let (loss, gradient) = pointwise::cross_entropy(a, &labels, smoothing);
+            Ok((tensor(vec![loss], &[1])?, tensor(gradient, logits.dims())?))
         })
+    }
+
+    fn begin(&self, _step: &Step) -> Result<()> {
+        Ok(())
     }
 
     fn update(
         &self,
-        step: &OptimiserStep,
-        parameter: &Tensor,
-        gradient: &Tensor,
-        moments: &[Tensor],
-    ) -> Result<Updated> {
-        by_type!(parameter, T => {
-            entries!(T; p = parameter, g = gradient);
-            let mut new = p.to_vec();
-            let mut buffers = Vec::with_capacity(moments.len());
-            for moment in moments {
-                entries!(T; m = moment);
-                buffers.push(m.to_vec());
-            }
-            optimiser::update(step.spec, step.rate, step.decay, step.number, &mut new, g, &mut buffers);
-            let shape = parameter.dims();
-            let buffers = buffers.into_iter().map(|b| tensor(b, shape)).collect::<Result<_>>()?;
-            Ok((tensor(new, shape)?, buffers))
-        })
+        step: &Step,
+        parameters: &mut [Tensor],
+        gradients: &Gradients,
+        moments: &mut [Vec<Tensor>],
+        decays: &dyn Fn(usize) -> bool,
+    ) -> Result<()> {
+        for (&number, gradient) in gradients {
+            let (parameter, moments) = (&mut parameters[number], &mut moments[number]);
+            by_type!(parameter, T => update::<T>(step, parameter, gradient, moments, decays(number)))?;
+        }
+        Ok(())
     }
 
-    fn average(&self, mean: &Tensor, value: &Tensor, decay: f64) -> Result<Tensor> {
+    fn average(&self, step: &Step, mean: &Tensor, value: &Tensor) -> Result<Tensor> {
         by_type!(mean, T => {
             entries!(T; m = mean, v = value);
             let mut new = m.to_vec();
-            optimiser::average(&mut new, v, decay);
+            optimiser::average(&mut new, v, step.average);
             tensor(new, mean.dims())
         })
     }
+
+    fn accumulate(&self, sum: &Tensor, loss: &Tensor) -> Result<Tensor> {
+        self.add(sum, loss)
+    }
+
+    fn cleared(&self, t: &Tensor) -> Result<Tensor> {
+        Ok(t.zeros_like()?)
+    }
+
+    fn feed(&self, _images: &Images, _normalisation: &Normalisation) -> Result<Arc<dyn Feed + '_>> {
+        Ok(Arc::new(Ready))
+    }
+}
+
+/// Batches as a loader makes them.
+struct Ready;
+
+impl Feed for Ready {
+    fn maker(&self) -> Make<Prepared> {
+        Arc::new(|loader: &Loader, recipe| Prepared::Ready(loader.make(&recipe)))
+    }
+
+    fn load(&self, batch: Prepared, _previous: Option<Inputs>) -> Result<Inputs> {
+        let Prepared::Ready(batch) = batch else {
+            return Err(TrainError::shape("portable backend", "a batch that is not made"));
+        };
+        let n = batch.labels.len();
+        Ok(Inputs {
+            x: Tensor::from_vec(batch.x, batch.shape, &Device::Cpu)?,
+            labels: Tensor::from_vec(batch.labels, n, &Device::Cpu)?,
+        })
+    }
+}
+
+fn update<T: Real>(
+    step: &Step,
+    parameter: &mut Tensor,
+    gradient: &Tensor,
+    moments: &mut [Tensor],
+    decays: bool,
+) -> Result<()> {
+    let shape = parameter.dims().to_vec();
+    let mut buffers = Vec::with_capacity(moments.len());
+    for moment in &*moments {
+        entries!(T; m = moment);
+        buffers.push(m.to_vec());
+    }
+    let new = {
+        entries!(T; p = parameter, g = gradient);
+        let mut new = p.to_vec();
+        optimiser::update(step.spec, step.rate, decays, step.number, &mut new, g, &mut buffers);
+        new
+    };
+    *parameter = tensor(new, &shape)?;
+    for (moment, buffer) in moments.iter_mut().zip(buffers) {
+        *moment = tensor(buffer, &shape)?;
+    }
+    Ok(())
+}
+
+fn contract(network: &Einsum, operands: &[ArrayD<f64>]) -> Result<ArrayD<f64>> {
+    let mut sizes = BTreeMap::new();
+    for (labels, operand) in network.inputs.iter().zip(operands) {
+        for (&label, &size) in labels.iter().zip(operand.shape()) {
+            if *sizes.entry(label).or_insert(size) != size {
+                return Err(TrainError::shape(
+                    "composed weights",
+                    format!("sizes of label '{label}' differ in {network}"),
+                ));
+            }
+        }
+    }
+    let views: Vec<ArrayViewD<f64>> = operands.iter().map(|o| o.view()).collect();
+    Ok(Contraction::new(network, &sizes)?.run(&views)?)
+}
+
+fn to_array(t: &Tensor) -> Result<ArrayD<f64>> {
+    let entries = t.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
+    ArrayD::from_shape_vec(IxDyn(t.dims()), entries)
+        .map_err(|e| TrainError::shape("composed weights", e.to_string()))
 }
 
 fn normalise<T: Real>(
@@ -291,6 +409,8 @@ fn normalise<T: Real>(
         y: tensor(y, x.dims())?,
         mean: tensor(singles(&mean), &[channels])?,
         inverse_deviation: tensor(singles(&inverse), &[channels])?,
+        scale: tensor(scale, &[channels])?,
+        shift: tensor(shift, &[channels])?,
         running,
     })
 }
