@@ -505,10 +505,9 @@ pub fn train(
             trainer.advance(&loaded, factor).map_err(|e| trainer.explain(e, &data.train.shape))?;
             inputs = Some(loaded);
             progress.steps += 1;
-            interrupted = interrupt::requested();
             let ends = progress.steps.is_multiple_of(each);
-            let due = interrupted || since.elapsed().as_secs_f64() > CHECKPOINT_SECONDS;
-            if !(ends || due || progress.steps.is_multiple_of(reads)) {
+            let due = since.elapsed().as_secs_f64() > CHECKPOINT_SECONDS;
+            if !(ends || due || interrupt::requested() || progress.steps.is_multiple_of(reads)) {
                 continue;
             }
             let loss = trainer.read_losses()?;
@@ -518,8 +517,9 @@ pub fn train(
             let mean = loss / (progress.steps - last_read) as f64;
             last_read = progress.steps;
             (watch.on_step)(progress.steps, steps, mean, images / started.elapsed().as_secs_f64());
+            interrupted = interrupt::requested();
             // The end of an epoch is saved with its figures.
-            if due && !ends {
+            if (due || interrupted) && !ends {
                 since = Instant::now();
                 save(trainer, &progress)?;
                 if interrupted {
