@@ -52,7 +52,7 @@ fn three() -> u64 {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataSpec {
-    /// Its name: digits or cifar10.
+    /// Its name: digits, cifar10 or svhn.
     pub name: String,
     /// The first training images only.
     pub train: Option<usize>,

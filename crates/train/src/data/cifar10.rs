@@ -1,9 +1,9 @@
-//! `cifar10`: the binary version of CIFAR-10 (Krizhevsky 2009), read from a folder.
+//! `cifar10`: CIFAR-10 (Krizhevsky 2009), its binary version or Parquet files, read from a folder.
 
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{Dataset, Images};
+use super::{Dataset, Images, cifar10_parquet};
 use crate::{Result, TrainError};
 
 const PIXELS: usize = 32 * 32;
@@ -53,6 +53,12 @@ pub(super) fn read(folder: Option<&Path>, _seed: u64) -> Result<Dataset> {
     }
     let inner = folder.join("cifar-10-batches-bin");
     let folder = if inner.is_dir() { inner.as_path() } else { folder };
+    let binary = inner.is_dir()
+        || ["data_batch_1.bin", "test_batch.bin"].iter().any(|name| folder.join(name).exists());
+    if !binary && let Some((train, test)) = cifar10_parquet::read(folder)? {
+        let classes = CLASSES.map(Into::into).to_vec();
+        return Ok(Dataset { name: "cifar10".into(), classes, train, test, scale: 255.0 });
+    }
     let images = || Images { shape: vec![32, 32, 3], pixels: Vec::new(), labels: Vec::new() };
     let (mut train, mut test) = (images(), images());
     for batch in 1..=5 {

@@ -3,8 +3,11 @@
 //! A new data set is one file with a function of type [`Reader`] and one line in [`DATASETS`].
 
 mod cifar10;
+mod cifar10_parquet;
 mod digits;
 pub mod loader;
+mod mat;
+mod svhn;
 
 use std::path::Path;
 
@@ -105,7 +108,8 @@ impl Dataset {
 pub type Reader = fn(Option<&Path>, u64) -> Result<Dataset>;
 
 /// Name and reader of each data set.
-pub const DATASETS: &[(&str, Reader)] = &[("digits", digits::read), ("cifar10", cifar10::read)];
+pub const DATASETS: &[(&str, Reader)] =
+    &[("digits", digits::read), ("cifar10", cifar10::read), ("svhn", svhn::read)];
 
 /// The data set `name`, from `folder` if it is not built in; `seed` fixes the split of `digits`.
 ///
