@@ -1,9 +1,9 @@
-//! `cifar10`: the binary version of CIFAR-10 (Krizhevsky 2009), read from a folder.
+//! `cifar10`: CIFAR-10 (Krizhevsky 2009), its binary version or Parquet files, read from a folder.
 
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{DataSpec, Dataset, Images};
+use super::{DataSpec, Dataset, Images, cifar10_parquet};
 use crate::{Result, TrainError};
 
 const PIXELS: usize = 32 * 32;
@@ -55,6 +55,12 @@ pub(super) fn read(spec: &DataSpec, folder: Option<&Path>, _seed: u64) -> Result
     }
     let inner = folder.join("cifar-10-batches-bin");
     let folder = if inner.is_dir() { inner.as_path() } else { folder };
+    let binary = inner.is_dir()
+        || ["data_batch_1.bin", "test_batch.bin"].iter().any(|name| folder.join(name).exists());
+    if !binary && let Some((train, test)) = cifar10_parquet::read(folder)? {
+        let classes = CLASSES.map(Into::into).to_vec();
+        return Ok(Dataset { name: "cifar10".into(), classes, train, test, scale: 255.0 });
+    }
     let images = |(pixels, labels): Parts| Images::new(vec![32, 32, 3], pixels, labels);
     let (mut train, mut test) = (Parts::default(), Parts::default());
     for batch in 1..=5 {

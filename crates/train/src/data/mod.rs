@@ -3,9 +3,12 @@
 //! A new data set is one file with a function of type [`Reader`] and one line in [`DATASETS`].
 
 mod cifar10;
+mod cifar10_parquet;
 mod digits;
 pub mod images;
 pub mod loader;
+mod mat;
+mod svhn;
 
 use std::path::Path;
 
@@ -134,7 +137,8 @@ impl DataSpec {
 pub type Reader = fn(&DataSpec, Option<&Path>, u64) -> Result<Dataset>;
 
 /// Name and reader of each data set.
-pub const DATASETS: &[(&str, Reader)] = &[("digits", digits::read), ("cifar10", cifar10::read)];
+pub const DATASETS: &[(&str, Reader)] =
+    &[("digits", digits::read), ("cifar10", cifar10::read), ("svhn", svhn::read)];
 
 /// The data set `name` without any other key, from `folder` if it is not built in; `seed` fixes the split of `digits`.
 ///
