@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the build needs from the system: OpenBLAS (pthread build) and pkg-config. Safe to repeat.
+# Installs what the build needs from the system: OpenBLAS (pthread build) and pkg-config; and bsdtar, which
+# `convstat-train fetch ucf101` unpacks with. Safe to repeat.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -10,9 +11,16 @@ command -v cargo >/dev/null || {
 }
 if pkg-config --exists openblas 2>/dev/null; then
     say "set-up: OpenBLAS $(pkg-config --modversion openblas) is installed"
-    exit 0
+    command -v bsdtar >/dev/null && exit 0
+    # The build does without it.
+    if ! command -v apt-get >/dev/null || { [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; }; then
+        say "set-up: bsdtar (libarchive) is missing; convstat-train fetch ucf101 and its tests need it"
+        exit 0
+    fi
+    packages="libarchive-tools"
+else
+    packages="libopenblas-pthread-dev pkg-config gcc libc6-dev libarchive-tools"
 fi
-packages="libopenblas-pthread-dev pkg-config gcc libc6-dev"
 if ! command -v apt-get >/dev/null; then
     say "set-up: no apt-get here; install the pthread build of OpenBLAS with its headers, pkg-config and a C compiler,"
     say "then run this again. Without OpenBLAS: cargo build --no-default-features --features netlib-static"

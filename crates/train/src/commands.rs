@@ -1,5 +1,7 @@
 //! The commands.
 
+mod fetch;
+
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -18,6 +20,8 @@ use miette::{Diagnostic, NamedSource, SourceSpan};
 /// What `convstat-train` does.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Downloads a data set, checks and unpacks it; goes on where it was interrupted
+    Fetch(fetch::Fetch),
     /// Runs what is missing of an ablation, prints its table and draws its figure
     Ablate(Ablate),
     /// Trains one network of an ablation file
@@ -126,6 +130,7 @@ impl Command {
     /// Runs it.
     pub fn run(self) -> Result<ExitCode> {
         match self {
+            Self::Fetch(args) => fetch::run(&args),
             Self::Ablate(args) => ablate(&args),
             Self::Train(args) => train_one(&args),
             Self::Eval(args) => evaluate(&args),

@@ -9,6 +9,7 @@
 //! * [`data`]: images in memory, read from the formats they are distributed in, and batches made ahead of the compute.
 //! * [`train`](mod@train): steps, epochs, evaluation; [`checkpoint`]s from which a run goes on to the same numbers;
 //!   [`optimiser`], [`schedule`], [`events`] for TensorBoard.
+//! * [`fetch`](mod@fetch): downloads the data sets that are not built in.
 //! * [`ablation`]: blocks × K/R × seeds, stored and resumed as studies are, with table and figure.
 //!
 //! ```
@@ -39,6 +40,7 @@ pub mod data;
 pub mod engine;
 pub mod error;
 pub mod events;
+pub mod fetch;
 pub mod layer;
 pub mod network;
 pub mod optimiser;

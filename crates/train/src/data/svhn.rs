@@ -113,7 +113,7 @@ pub(super) fn read_parts(folder: Option<&Path>, extra: bool) -> Result<Dataset> 
     })
 }
 
-/// The data set without the additional images, whatever the seed.
+/// The data set, whatever the seed.
 pub(super) fn read(spec: &DataSpec, folder: Option<&Path>, _seed: u64) -> Result<Dataset> {
     spec.allow(&["extra"])?;
     read_parts(folder, spec.extra)
