@@ -144,8 +144,8 @@ mod tests {
         let expected: Vec<u8> =
             numbers.iter().flat_map(|&n| (0..VALUES).map(move |i| (pixel(n, i) % 256) as u8)).collect();
         assert_eq!(images.shape, [32, 32, 3]);
-        assert!(images.pixels == expected);
-        assert_eq!(images.labels, numbers.iter().map(|n| (n % 10) as u32).collect::<Vec<_>>());
+        assert!(images.bytes() == expected.as_slice());
+        assert_eq!(images.labels(), numbers.iter().map(|n| (n % 10) as u32).collect::<Vec<_>>());
     }
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
             let x = build::array(9, 2, dims, "X", &[7; VALUES]);
             fs::write(&path, build::file(&[y.clone(), x])).unwrap();
             let train = read_parts(Some(folder.path()), false).unwrap().train;
-            assert_eq!((train.labels, train.pixels), (vec![0], vec![7; VALUES]));
+            assert_eq!((train.labels(), train.bytes()), (vec![0], vec![7; VALUES]));
         }
     }
 
