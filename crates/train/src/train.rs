@@ -1,7 +1,6 @@
 //! Training of one network: steps, epochs, checkpoints, evaluation.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{DType, Tensor};
@@ -345,17 +344,9 @@ pub fn train(
 ) -> Result<Trained> {
     let spec = trainer.spec;
     spec.check()?;
-    let (mean, deviation) = data.statistics();
+    let normalisation = data.normalisation();
     let loader = |images: Images, batch: usize, augment: &Augment| {
-        Loader::new(
-            Arc::new(images),
-            data.scale,
-            mean.clone(),
-            deviation.clone(),
-            batch,
-            augment.clone(),
-            seed,
-        )
+        Loader::new(images, normalisation.clone(), batch, augment.clone(), seed)
     };
     let n = data.train.len();
     let held = spec.early_stop.map_or(0, |s| (s.validation * n as f64).round() as usize);
@@ -402,7 +393,7 @@ pub fn train(
     'run: while progress.steps < steps && !stopped(&progress) {
         let epoch = progress.steps / each;
         let mut rate = 0.0;
-        for batch in train.epoch(epoch, (progress.steps % each) as usize) {
+        for batch in train.epoch(epoch, (progress.steps % each) as usize, Loader::cpu()) {
             let x = trainer.tensor(&batch)?;
             let factor = spec.schedule.factor_at(progress.steps, steps);
             rate = factor * spec.optimiser.rate();
@@ -434,7 +425,7 @@ pub fn train(
         if held > 0 {
             let images = data.train.subset(&validation);
             let batch = EVALUATION_BATCH.min(held);
-            let (accuracy, _) = trainer.evaluate(loader(images, batch, &plain)?.in_order())?;
+            let (accuracy, _) = trainer.evaluate(loader(images, batch, &plain)?.in_order(Loader::cpu()))?;
             metrics.validation = Some(accuracy);
             if progress.best.is_none_or(|(b, _)| accuracy > b) {
                 progress.best = Some((accuracy, epoch + 1));
@@ -475,9 +466,7 @@ fn key(trainer: &Trainer, data: &Dataset, augment: &Augment, seed: u64) -> Resul
 
 /// Share of test images classified right, and their mean cross-entropy.
 pub fn test(trainer: &mut Trainer, data: &Dataset, seed: u64) -> Result<(f64, f64)> {
-    let (mean, deviation) = data.statistics();
     let batch = EVALUATION_BATCH.min(data.test.len());
-    let images = Arc::new(data.test.clone());
-    let loader = Loader::new(images, data.scale, mean, deviation, batch, Augment::default(), seed)?;
-    trainer.evaluate(loader.in_order())
+    let loader = Loader::new(data.test.clone(), data.normalisation(), batch, Augment::default(), seed)?;
+    trainer.evaluate(loader.in_order(Loader::cpu()))
 }

@@ -1,12 +1,10 @@
 //! The ablation file and the cells it asks for.
 
-use std::path::Path;
-
 use convstat_runner::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::BlockSpec;
-use crate::data::{self, Augment, Dataset};
+pub use crate::data::DataSpec;
 use crate::network::{Network, NetworkCounts, NetworkSpec};
 use crate::train::TrainingSpec;
 use crate::{Result, TrainError};
@@ -46,35 +44,6 @@ pub struct Header {
 
 fn three() -> u64 {
     3
-}
-
-/// The data set and what is done to its training images.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataSpec {
-    /// Its name: digits or cifar10.
-    pub name: String,
-    /// The first training images only.
-    pub train: Option<usize>,
-    /// The first test images only.
-    pub test: Option<usize>,
-    /// Augmentation.
-    #[serde(default)]
-    pub augment: Augment,
-}
-
-impl DataSpec {
-    /// Reads the data set; its own downloads are looked for in `folder`.
-    pub fn load(&self, folder: Option<&Path>, seed: u64) -> Result<Dataset> {
-        let mut data = data::load(&self.name, folder, seed)?;
-        if let Some(n) = self.train {
-            data.train = data.train.take(n)?;
-        }
-        if let Some(n) = self.test {
-            data.test = data.test.take(n)?;
-        }
-        Ok(data)
-    }
 }
 
 /// What is varied.

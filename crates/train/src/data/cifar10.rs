@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{Dataset, Images};
+use super::{DataSpec, Dataset, Images};
 use crate::{Result, TrainError};
 
 const PIXELS: usize = 32 * 32;
@@ -13,8 +13,11 @@ const CLASSES: [&str; 10] =
 const MEND: &str =
     "download cifar-10-binary.tar.gz from www.cs.toronto.edu/~kriz and unpack it in the --data folder";
 
-/// Adds the records of a file (label; red, green and blue planes) to `images`, channels last.
-fn append(images: &mut Images, path: &Path) -> Result<()> {
+/// Pixels, channels last, and labels.
+type Parts = (Vec<u8>, Vec<u32>);
+
+/// Adds the records of a file (label; red, green and blue planes), channels last.
+fn append((pixels, labels): &mut Parts, path: &Path) -> Result<()> {
     let bytes = std::fs::read(path).map_err(|e| match e.kind() {
         ErrorKind::NotFound => TrainError::data(path, format!("no such file; {MEND}")),
         _ => TrainError::io("read", path)(e),
@@ -30,22 +33,21 @@ fn append(images: &mut Images, path: &Path) -> Result<()> {
         );
         return Err(TrainError::data(path, reason));
     }
-    images.pixels.reserve(bytes.len());
+    pixels.reserve(bytes.len());
     for (i, [label, planes @ ..]) in records.iter().enumerate() {
         if *label > 9 {
             let reason = format!("record {i} has label {label}, above 9: not a CIFAR-10 batch; {MEND}");
             return Err(TrainError::data(path, reason));
         }
-        images.labels.push(u32::from(*label));
-        images
-            .pixels
-            .extend((0..PIXELS).flat_map(|p| [0, PIXELS, 2 * PIXELS].map(|plane| planes[plane + p])));
+        labels.push(u32::from(*label));
+        pixels.extend((0..PIXELS).flat_map(|p| [0, PIXELS, 2 * PIXELS].map(|plane| planes[plane + p])));
     }
     Ok(())
 }
 
 /// The data set; the split is the official one, whatever the seed.
-pub(super) fn read(folder: Option<&Path>, _seed: u64) -> Result<Dataset> {
+pub(super) fn read(spec: &DataSpec, folder: Option<&Path>, _seed: u64) -> Result<Dataset> {
+    spec.allow(&[])?;
     let folder = folder
         .ok_or_else(|| TrainError::bad("--data", "(none)", format!("cifar10 needs a folder: {MEND}")))?;
     if !folder.is_dir() {
@@ -53,8 +55,8 @@ pub(super) fn read(folder: Option<&Path>, _seed: u64) -> Result<Dataset> {
     }
     let inner = folder.join("cifar-10-batches-bin");
     let folder = if inner.is_dir() { inner.as_path() } else { folder };
-    let images = || Images { shape: vec![32, 32, 3], pixels: Vec::new(), labels: Vec::new() };
-    let (mut train, mut test) = (images(), images());
+    let images = |(pixels, labels): Parts| Images::new(vec![32, 32, 3], pixels, labels);
+    let (mut train, mut test) = (Parts::default(), Parts::default());
     for batch in 1..=5 {
         append(&mut train, &folder.join(format!("data_batch_{batch}.bin")))?;
     }
@@ -66,13 +68,18 @@ pub(super) fn read(folder: Option<&Path>, _seed: u64) -> Result<Dataset> {
     if classes.len() != CLASSES.len() {
         classes = CLASSES.map(Into::into).to_vec();
     }
-    Ok(Dataset { name: "cifar10".into(), classes, train, test, scale: 255.0 })
+    Ok(Dataset { name: "cifar10".into(), classes, train: images(train), test: images(test), scale: 255.0 })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::images::tests::pixels;
     use super::*;
     use std::fs;
+
+    fn read(folder: Option<&Path>, seed: u64) -> Result<Dataset> {
+        super::read(&DataSpec::default(), folder, seed)
+    }
 
     /// Value of channel `c` of pixel `p` of the `i`-th record of file `f`.
     fn value(f: usize, i: usize, p: usize, c: usize) -> u8 {
@@ -103,8 +110,8 @@ mod tests {
         write(&inner);
         let set = read(Some(folder.path()), 0).unwrap();
         assert_eq!(set, read(Some(&inner), 1).unwrap());
-        assert_eq!(set.train.labels, [1, 2, 2, 3, 3, 4, 4, 5, 5, 6]);
-        assert_eq!(set.test.labels, [0, 1, 2]);
+        assert_eq!(set.train.labels().collect::<Vec<_>>(), [1, 2, 2, 3, 3, 4, 4, 5, 5, 6]);
+        assert_eq!(set.test.labels().collect::<Vec<_>>(), [0, 1, 2]);
         for (images, records) in [
             (&set.test, vec![(0, 0), (0, 1), (0, 2)]),
             (&set.train, (1..6).flat_map(|f| [(f, 0), (f, 1)]).collect::<Vec<_>>()),
@@ -114,7 +121,7 @@ mod tests {
                 .into_iter()
                 .flat_map(|(f, i)| (0..PIXELS).flat_map(move |p| [0, 1, 2].map(|c| value(f, i, p, c))))
                 .collect();
-            assert!(images.pixels == expected);
+            assert!(pixels(images) == expected);
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use rand::seq::SliceRandom as _;
 
-use super::{Dataset, Images};
+use super::{DataSpec, Dataset, Images};
 use crate::{Result, TrainError};
 
 const FILE: &str = "optdigits.csv.gz";
@@ -17,31 +17,33 @@ const TABLE: &[u8] = include_bytes!("../../data/optdigits.csv.gz");
 fn rows() -> Result<Images> {
     let mut text = String::new();
     GzDecoder::new(TABLE).read_to_string(&mut text).map_err(TrainError::io("unpack", Path::new(FILE)))?;
-    let mut images = Images { shape: vec![8, 8, 1], pixels: Vec::new(), labels: Vec::new() };
+    let (mut all, mut labels) = (Vec::new(), Vec::new());
     for (i, line) in text.lines().enumerate() {
         let row: Option<Vec<u8>> = line.split(',').map(|value| value.trim().parse().ok()).collect();
         match row.as_deref().and_then(<[u8]>::split_last) {
             Some((&label, pixels)) if label < 10 && pixels.len() == 64 && pixels.iter().all(|&p| p <= 16) => {
-                images.pixels.extend_from_slice(pixels);
-                images.labels.push(u32::from(label));
+                all.extend_from_slice(pixels);
+                labels.push(u32::from(label));
             }
             _ => return Err(TrainError::data(Path::new(FILE), format!("row {} is broken", i + 1))),
         }
     }
-    Ok(images)
+    Ok(Images::new(vec![8, 8, 1], all, labels))
 }
 
 /// The data set; a fifth of each class (rounded) is the test part, drawn by `seed`.
-pub(super) fn read(_folder: Option<&Path>, seed: u64) -> Result<Dataset> {
+pub(super) fn read(spec: &DataSpec, _folder: Option<&Path>, seed: u64) -> Result<Dataset> {
+    spec.allow(&[])?;
     let images = rows()?;
     let mut room = [0; 10];
-    images.labels.iter().for_each(|&label| room[label as usize] += 1);
+    let labels: Vec<u32> = images.labels().collect();
+    labels.iter().for_each(|&label| room[label as usize] += 1);
     room.iter_mut().for_each(|count| *count = (*count + 2) / 5);
     // One shuffle of all rows shuffles each class, and leaves the classes mixed in both parts.
     let mut order: Vec<usize> = (0..images.len()).collect();
     order.shuffle(&mut convstat_runner::stream(seed, "split", "digits", 0));
     let (test, train): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|&i| {
-        let room = &mut room[images.labels[i] as usize];
+        let room = &mut room[labels[i] as usize];
         let free = *room > 0;
         *room -= usize::from(free);
         free
@@ -57,19 +59,23 @@ pub(super) fn read(_folder: Option<&Path>, seed: u64) -> Result<Dataset> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::images::tests::pixels;
     use super::*;
+
+    fn read(folder: Option<&Path>, seed: u64) -> Result<Dataset> {
+        super::read(&DataSpec::default(), folder, seed)
+    }
 
     const COUNTS: [usize; 10] = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180];
 
     fn counts(images: &Images) -> [usize; 10] {
         let mut counts = [0; 10];
-        images.labels.iter().for_each(|&label| counts[label as usize] += 1);
+        images.labels().for_each(|label| counts[label as usize] += 1);
         counts
     }
 
     fn sorted(images: &Images) -> Vec<(Vec<u8>, u32)> {
-        let mut all: Vec<_> =
-            images.pixels.chunks(64).map(<[u8]>::to_vec).zip(images.labels.iter().copied()).collect();
+        let mut all: Vec<_> = pixels(images).chunks(64).map(<[u8]>::to_vec).zip(images.labels()).collect();
         all.sort();
         all
     }
@@ -78,9 +84,9 @@ mod tests {
     fn known_sums() {
         let images = rows().unwrap();
         assert_eq!(counts(&images), COUNTS);
-        assert_eq!(images.pixels.len(), 1797 * 64);
-        assert_eq!(images.pixels.iter().map(|&p| u64::from(p)).sum::<u64>(), 561718);
-        assert_eq!(images.pixels[..8], [0, 0, 5, 13, 9, 1, 0, 0]);
+        assert_eq!(images.bytes().len(), 1797 * 64);
+        assert_eq!(images.bytes().iter().map(|&p| u64::from(p)).sum::<u64>(), 561718);
+        assert_eq!(images.bytes()[..8], [0, 0, 5, 13, 9, 1, 0, 0]);
     }
 
     #[test]
