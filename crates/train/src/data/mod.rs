@@ -6,6 +6,8 @@ mod cifar10;
 mod digits;
 pub mod images;
 pub mod loader;
+mod ucf101;
+mod video;
 
 use std::path::Path;
 
@@ -134,7 +136,8 @@ impl DataSpec {
 pub type Reader = fn(&DataSpec, Option<&Path>, u64) -> Result<Dataset>;
 
 /// Name and reader of each data set.
-pub const DATASETS: &[(&str, Reader)] = &[("digits", digits::read), ("cifar10", cifar10::read)];
+pub const DATASETS: &[(&str, Reader)] =
+    &[("digits", digits::read), ("cifar10", cifar10::read), ("ucf101", ucf101::read)];
 
 /// The data set `name` without any other key, from `folder` if it is not built in; `seed` fixes the split of `digits`.
 ///
