@@ -44,6 +44,7 @@ pub mod network;
 pub mod optimiser;
 pub mod parameters;
 pub mod schedule;
+pub mod score;
 pub mod train;
 
 pub use error::TrainError;

@@ -306,20 +306,19 @@ impl Loader {
         let mut x = vec![0.0; views.len() * values];
         for (sample, view) in x.chunks_exact_mut(values).zip(views) {
             let mut lines = sample.chunks_exact_mut(width * channels);
-            let flip = view.flip != 0;
             self.rows(bytes, view, |row| {
                 let Some(line) = lines.next() else { return };
                 match row {
-                    Row::Run(run) if !flip => self.convert(run, line),
-                    Row::Run(run) => {
-                        let pixels = run.chunks_exact(channels).rev();
-                        pixels.zip(line.chunks_exact_mut(channels)).for_each(|(p, to)| self.convert(p, to));
-                    }
+                    Row::Run(run) => self.convert(run, line),
                     Row::Pixels(row, _) => {
-                        for (i, to) in line.chunks_exact_mut(channels).enumerate() {
-                            self.convert(row(if flip { width - 1 - i } else { i }), to);
-                        }
+                        line.chunks_exact_mut(channels)
+                            .enumerate()
+                            .for_each(|(i, to)| self.convert(row(i), to));
                     }
+                }
+                if view.flip != 0 {
+                    line.reverse();
+                    line.chunks_exact_mut(channels).for_each(<[f32]>::reverse);
                 }
             });
             let span = |axis: usize, size: usize| {
