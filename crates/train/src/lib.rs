@@ -6,7 +6,8 @@
 //!   trait ([`engine::Backend`]), and a tape that differentiates. [`engine::cpu::Cpu`] is the portable backend.
 //! * [`blocks`]: bottleneck, depthwise, Tucker, CP, tensor train, any einsum …, each with its K and R; [`layer`] and
 //!   [`network`] put them together and count parameters, multiply–accumulates and d_M (THEORY §2).
-//! * [`data`]: images in memory, read from the formats they are distributed in, and batches made ahead of the compute.
+//! * [`data`]: images in memory and videos in a mapped file, read from the formats they are distributed in, and batches
+//!   made ahead of the compute; [`score`] by clip and by video.
 //! * [`train`](mod@train): steps, epochs, evaluation; [`checkpoint`]s from which a run goes on to the same numbers;
 //!   [`optimiser`], [`schedule`], [`events`] for TensorBoard.
 //! * [`ablation`]: blocks × K/R × seeds, stored and resumed as studies are, with table and figure.

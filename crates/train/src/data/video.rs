@@ -263,9 +263,8 @@ impl Cache {
             Ok::<_, TrainError>(done)
         })?;
         if interrupt::requested() {
-            let all = missing.len();
-            let reason = format!("stopped with {decoded} of {all} videos decoded; the same command goes on");
-            return Err(TrainError::data(&self.folder, reason));
+            let (path, all) = (self.folder.clone(), missing.len());
+            return Err(TrainError::Stopped { path, done: decoded, all });
         }
         Ok(())
     }
