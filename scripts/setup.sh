@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the build needs from the system: OpenBLAS (pthread build) and pkg-config; and bsdtar, which
-# `convstat-train fetch ucf101` unpacks with. Safe to repeat.
+# Installs what is needed from the system: for the build OpenBLAS (pthread build) and pkg-config; to read data sets ffmpeg
+# (videos) and bsdtar (archives). Safe to repeat.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -9,22 +9,28 @@ command -v cargo >/dev/null || {
     say "cargo is missing: install a Rust toolchain (https://rustup.rs), version 1.89 or newer"
     exit 2
 }
+needed=""
 if pkg-config --exists openblas 2>/dev/null; then
     say "set-up: OpenBLAS $(pkg-config --modversion openblas) is installed"
-    command -v bsdtar >/dev/null && exit 0
-    # The build does without it.
-    if ! command -v apt-get >/dev/null || { [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; }; then
-        say "set-up: bsdtar (libarchive) is missing; convstat-train fetch ucf101 and its tests need it"
+else
+    needed="libopenblas-pthread-dev pkg-config gcc libc6-dev"
+fi
+packages="$needed"
+command -v ffmpeg >/dev/null || packages="$packages ffmpeg"
+command -v bsdtar >/dev/null || packages="$packages libarchive-tools"
+[ -n "$packages" ] || exit 0
+# Without the programs that read data sets all else works.
+stop() {
+    if [ -z "$needed" ]; then
+        say "set-up: goes on without; data sets of videos or in archives cannot be read, and their tests fail"
         exit 0
     fi
-    packages="libarchive-tools"
-else
-    packages="libopenblas-pthread-dev pkg-config gcc libc6-dev libarchive-tools"
-fi
-if ! command -v apt-get >/dev/null; then
-    say "set-up: no apt-get here; install the pthread build of OpenBLAS with its headers, pkg-config and a C compiler,"
-    say "then run this again. Without OpenBLAS: cargo build --no-default-features --features netlib-static"
     exit 2
+}
+if ! command -v apt-get >/dev/null; then
+    say "set-up: no apt-get here; install the pthread build of OpenBLAS with its headers, pkg-config, a C compiler, ffmpeg"
+    say "and bsdtar, then run this again. Without OpenBLAS: cargo build --no-default-features --features netlib-static"
+    stop
 fi
 sudo=""
 if [ "$(id -u)" -ne 0 ]; then
@@ -32,11 +38,13 @@ if [ "$(id -u)" -ne 0 ]; then
         sudo="sudo"
     else
         say "set-up: root is needed once. As root run: apt-get install -y --no-install-recommends $packages"
-        exit 2
+        stop
     fi
 fi
 say "set-up: installing $packages"
-$sudo apt-get update -qq
 # shellcheck disable=SC2086
-DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $packages >/dev/null
+if ! $sudo apt-get update -qq ||
+    ! DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $packages >/dev/null; then
+    stop
+fi
 say "set-up: done"

@@ -13,7 +13,8 @@ use convstat_report::Format;
 use convstat_train::ablation::{AblationFile, MetricsFolder, Plan, draw, run};
 use convstat_train::engine::DeviceSpec;
 use convstat_train::network::Network;
-use convstat_train::train::{EpochMetrics, Trainer, Watch, train};
+use convstat_train::score::Score;
+use convstat_train::train::{EpochMetrics, Trained, Trainer, Watch, train};
 use convstat_train::{TrainError, data::Dataset};
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
@@ -209,7 +210,8 @@ fn json(summary: &convstat_train::ablation::Summary) -> String {
             serde_json::json!({
                 "block": c.block, "kr": c.kr, "fixed": c.fixed, "ranks": c.ranks, "parameters": c.parameters,
                 "macs": c.macs, "d_m": c.d_m, "seeds": c.seeds, "failures": c.failures,
-                "accuracy": c.accuracy.0, "accuracy_se": c.accuracy.1, "loss": c.loss.0, "loss_se": c.loss.1,
+                "accuracy": c.accuracy.0, "accuracy_se": c.accuracy.1, "clip_accuracy": c.clip_accuracy.0,
+                "clip_accuracy_se": c.clip_accuracy.1, "loss": c.loss.0, "loss_se": c.loss.1,
             })
         })
         .collect();
@@ -264,21 +266,27 @@ fn train_one(args: &One) -> Result<ExitCode> {
     }
     metrics.finish(&trained.progress.epochs)?;
     trainer.save(&checkpoint, &trained.progress)?;
-    report(args.json, &network, trained.accuracy, trained.loss, data.test.len())?;
+    let Trained { accuracy, clip_accuracy, loss, .. } = trained;
+    report(args.json, &network, Score { clip_accuracy, accuracy, loss }, &data)?;
     eprintln!("{}", checkpoint.display());
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(json: bool, network: &Network, accuracy: f64, loss: f64, images: usize) -> Result<()> {
+fn report(json: bool, network: &Network, score: Score, data: &Dataset) -> Result<()> {
     let c = network.counts();
-    let (parameters, macs, d_m) = (c.parameters, c.macs, c.d_m);
+    let (parameters, macs, d_m, samples) = (c.parameters, c.macs, c.d_m, data.test.len());
+    let Score { clip_accuracy, accuracy, loss } = score;
+    let (what, clips) = match data.test.clip {
+        Some(_) => ("videos", format!(" ({:.2} % by clip)", 100.0 * clip_accuracy)),
+        None => ("images", String::new()),
+    };
     print(&if json {
-        serde_json::json!({ "accuracy": accuracy, "loss": loss, "images": images, "parameters": parameters,
-            "macs": macs, "d_m": d_m })
+        serde_json::json!({ "accuracy": accuracy, "clip_accuracy": clip_accuracy, "loss": loss, "images": samples,
+            "parameters": parameters, "macs": macs, "d_m": d_m })
         .to_string()
     } else {
         format!(
-            "accuracy {:.2} % of {images} test images, loss {loss:.4}; {parameters} parameters, {macs} MACs, d_M {d_m}",
+            "accuracy {:.2} %{clips} of {samples} test {what}, loss {loss:.4}; {parameters} parameters, {macs} MACs, d_M {d_m}",
             100.0 * accuracy
         )
     })
@@ -302,7 +310,7 @@ fn evaluate(args: &One) -> Result<ExitCode> {
     let path = args.checkpoint.clone().unwrap_or_else(|| args.out.join("checkpoint.safetensors"));
     let progress = trainer.restore(&path)?;
     eprintln!("{}: after {} of {} epochs", path.display(), progress.epochs.len(), file.training.epochs);
-    let (accuracy, loss) = convstat_train::train::test(&mut trainer, &data, seed)?;
-    report(args.json, &network, accuracy, loss, data.test.len())?;
+    let score = convstat_train::train::test(&mut trainer, &data, seed)?;
+    report(args.json, &network, score, &data)?;
     Ok(ExitCode::SUCCESS)
 }

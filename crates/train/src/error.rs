@@ -78,6 +78,16 @@ pub enum TrainError {
         /// The step.
         step: u64,
     },
+    /// A signal came while videos were decoded.
+    #[error("{}: stopped with {done} of {all} videos decoded; the same command goes on", path.display())]
+    Stopped {
+        /// The folder of what was decoded.
+        path: PathBuf,
+        /// Videos decoded.
+        done: usize,
+        /// Videos there were to decode.
+        all: usize,
+    },
     /// Counts of a structure.
     #[error(transparent)]
     Cnn(#[from] convstat_cnn::CnnError),

@@ -6,7 +6,8 @@
 //!   trait ([`engine::Backend`]), and a tape that differentiates. [`engine::cpu::Cpu`] is the portable backend.
 //! * [`blocks`]: bottleneck, depthwise, Tucker, CP, tensor train, any einsum …, each with its K and R; [`layer`] and
 //!   [`network`] put them together and count parameters, multiply–accumulates and d_M (THEORY §2).
-//! * [`data`]: images in memory, read from the formats they are distributed in, and batches made ahead of the compute.
+//! * [`data`]: images in memory and videos in a mapped file, read from the formats they are distributed in, and batches
+//!   made ahead of the compute; [`score`] by clip and by video.
 //! * [`train`](mod@train): steps, epochs, evaluation; [`checkpoint`]s from which a run goes on to the same numbers;
 //!   [`optimiser`], [`schedule`], [`events`] for TensorBoard.
 //! * [`fetch`](mod@fetch): downloads the data sets that are not built in.
@@ -27,8 +28,8 @@
 //! let data = convstat_train::data::load("digits", None, 1)?;
 //! let training: TrainingSpec = toml::from_str("epochs = 1\nbatch = 32\noptimiser = { kind = 'sgd', rate = 0.1 }")?;
 //! let mut trainer = Trainer::new(&network, &Cpu, &training, 1, DType::F32)?;
-//! let (accuracy, _) = convstat_train::train::test(&mut trainer, &data, 1)?;
-//! assert!(accuracy < 0.5);
+//! let score = convstat_train::train::test(&mut trainer, &data, 1)?;
+//! assert!(score.accuracy < 0.5);
 //! # Ok(())
 //! # }
 //! ```
@@ -46,6 +47,7 @@ pub mod network;
 pub mod optimiser;
 pub mod parameters;
 pub mod schedule;
+pub mod score;
 pub mod train;
 
 pub use error::TrainError;

@@ -36,8 +36,10 @@ fn main() -> ExitCode {
     {
         Ok(code) => code,
         Err(failure) => {
+            let partly =
+                matches!(failure, commands::Failure::Train(convstat_train::TrainError::Stopped { .. }));
             eprintln!("{:?}", miette::Report::new(failure));
-            ExitCode::from(2)
+            ExitCode::from(if partly { 3 } else { 2 })
         }
     }
 }

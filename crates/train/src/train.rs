@@ -8,12 +8,12 @@ use convstat_runner::{Digest, interrupt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Augment, Dataset, Images, Loader};
-use crate::engine::cpu::Cpu;
 use crate::engine::{Backend, Feed, Inputs, Prepared, Recorder, Step, Tape};
 use crate::layer::State;
 use crate::network::Network;
 use crate::optimiser::OptimiserSpec;
 use crate::schedule::ScheduleSpec;
+use crate::score::{Score, score};
 use crate::{Result, TrainError, checkpoint};
 
 /// How to train.
@@ -266,30 +266,26 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Share of samples classified right, and mean cross-entropy without smoothing.
+    /// What the network makes of samples in order, `clips` of each video one after another, without label smoothing.
     pub fn evaluate(
         &mut self,
         feed: &dyn Feed,
         batches: impl Iterator<Item = Prepared>,
-    ) -> Result<(f64, f64)> {
-        let (mut right, mut loss, mut all) = (0usize, 0.0, 0usize);
-        let parameters = self.evaluated().to_vec();
-        let mut inputs = None;
+        clips: usize,
+    ) -> Result<Score> {
+        let (mut logits, mut labels) = (Vec::new(), Vec::new());
+        let (parameters, mut inputs) = (self.evaluated().to_vec(), None);
         for batch in batches {
-            let labels = batch.labels().to_vec();
+            labels.extend_from_slice(batch.labels());
             let loaded = feed.load(batch, inputs.take())?;
-            let logits =
-                self.network.predict(self.backend, &parameters, &mut self.running, loaded.x.clone())?;
+            let x = loaded.x.clone();
+            let y = self.network.predict(self.backend, &parameters, &mut self.running, x)?;
             inputs = Some(loaded);
-            let logits = self.backend.output(&logits)?;
-            let n = labels.len();
-            let targets = Tensor::from_slice(&labels, n, &Device::Cpu)?;
-            loss += Cpu.cross_entropy(&logits, &targets, 0.0)?.0.to_vec1::<f64>()?[0] * n as f64;
-            let guesses = logits.argmax(1)?.to_vec1::<u32>()?;
-            right += guesses.iter().zip(&labels).filter(|(a, b)| a == b).count();
-            all += n;
+            let y = self.backend.output(&y)?.to_dtype(DType::F64)?;
+            logits.extend(y.flatten_all()?.to_vec1::<f64>()?);
         }
-        Ok((right as f64 / all.max(1) as f64, loss / all.max(1) as f64))
+        let classes = logits.len() / labels.len().max(1);
+        score(&logits, &labels, classes, clips)
     }
 
     fn named(&self) -> Vec<(String, Tensor)> {
@@ -405,8 +401,10 @@ pub struct EpochMetrics {
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trained {
-    /// Share of test images classified right.
+    /// Share of test images, or of videos by the mean over their clips, classified right.
     pub accuracy: f64,
+    /// Share of test clips classified right; of images the same.
+    pub clip_accuracy: f64,
     /// Mean cross-entropy of the test images.
     pub loss: f64,
     /// Epochs and all else.
@@ -452,7 +450,10 @@ pub fn train(
     spec.check()?;
     let normalisation = data.normalisation();
     let loader = |images: Images, batch: usize, augment: &Augment| {
-        Loader::new(images, normalisation.clone(), batch, augment.clone(), seed)
+        let threads = threads(&images);
+        Ok::<_, TrainError>(
+            Loader::new(images, normalisation.clone(), batch, augment.clone(), seed)?.with_threads(threads),
+        )
     };
     let n = data.train.len();
     let held = spec.early_stop.map_or(0, |s| (s.validation * n as f64).round() as usize);
@@ -540,8 +541,9 @@ pub fn train(
         if let Some(best) = &mut best {
             let images = data.train.subset(&validation);
             let batch = evaluation_batch(&images, spec);
-            let batches = loader(images, batch, &plain)?.in_order(feed.maker());
-            let (accuracy, _) = trainer.evaluate(&*feed, batches)?;
+            let loader = loader(images, batch, &plain)?;
+            let batches = loader.in_order(feed.maker());
+            let accuracy = trainer.evaluate(&*feed, batches, loader.clips_per_sample())?.accuracy;
             metrics.validation = Some(accuracy);
             if progress.best.is_none_or(|(b, _)| accuracy > b) {
                 progress.best = Some((accuracy, epoch + 1));
@@ -566,13 +568,15 @@ pub fn train(
         *trainer = best;
     }
     started = Instant::now();
-    let (accuracy, loss) = if interrupted { (f64::NAN, f64::NAN) } else { test(trainer, data, seed)? };
+    let nothing = Score { clip_accuracy: f64::NAN, accuracy: f64::NAN, loss: f64::NAN };
+    let Score { clip_accuracy, accuracy, loss } =
+        if interrupted { nothing } else { test(trainer, data, seed)? };
     progress.seconds += started.elapsed().as_secs_f64();
     if !(loss.is_finite() || interrupted) {
         // The last step broke what the loss before it could not show.
         return Err(TrainError::Diverged { loss, step: progress.steps });
     }
-    Ok(Trained { accuracy, loss, progress, interrupted })
+    Ok(Trained { accuracy, clip_accuracy, loss, progress, interrupted })
 }
 
 /// Digest of what the numbers of a run depend on besides its network's tensors.
@@ -583,17 +587,24 @@ fn key(trainer: &Trainer, data: &Dataset, augment: &Augment, seed: u64) -> Resul
     Ok(Digest::of(&text).short())
 }
 
+/// Threads that make batches ahead: clips are read from a file.
+fn threads(images: &Images) -> usize {
+    let all = std::thread::available_parallelism().map_or(1, usize::from);
+    if images.clip.is_some() { all.min(4) } else { 1 }
+}
+
 /// Samples that are evaluated together: clips take much memory each.
 fn evaluation_batch(images: &Images, spec: &TrainingSpec) -> usize {
     let most = if images.clip.is_some() { spec.batch } else { EVALUATION_BATCH };
     most.min(images.len())
 }
 
-/// Share of test images classified right, and their mean cross-entropy.
-pub fn test(trainer: &mut Trainer, data: &Dataset, seed: u64) -> Result<(f64, f64)> {
+/// What a network makes of the test images or videos.
+pub fn test(trainer: &mut Trainer, data: &Dataset, seed: u64) -> Result<Score> {
     let normalisation = data.normalisation();
     let feed = trainer.backend.feed(&data.test, &normalisation)?;
     let batch = evaluation_batch(&data.test, trainer.spec);
     let loader = Loader::new(data.test.clone(), normalisation, batch, Augment::default(), seed)?;
-    trainer.evaluate(&*feed, loader.in_order(feed.maker()))
+    let loader = loader.with_threads(threads(&data.test));
+    trainer.evaluate(&*feed, loader.in_order(feed.maker()), loader.clips_per_sample())
 }

@@ -457,6 +457,7 @@ fn specs(kind: &str, axes: usize) -> Vec<String> {
     let plain = format!("\"{kind}\"");
     match kind {
         "standard"
+        | "basic"
         | "bottleneck"
         | "depthwise-separable"
         | "inverted-residual"
@@ -576,6 +577,7 @@ fn networks_of_every_block_have_these_derivatives() {
     }
     for (kind, input) in [
         ("r2plus1d", &[4, 6, 5, 2][..]),
+        ("basic", &[4, 6, 5, 2]),
         ("factorised-higher-order", &[4, 6, 5, 2]),
         ("tucker", &[4, 5, 4, 3]),
         ("einsum", &[4, 5, 4, 3]),
@@ -638,7 +640,7 @@ fn blocks_have_the_counts_of_their_structures() {
                 }
                 assert_eq!(channels, place.kernels, "{what}");
                 let Some(text) = block.structure(place) else {
-                    assert_eq!(*kind, "t-net", "{what}");
+                    assert!(["t-net", "basic"].contains(kind), "{what}");
                     continue;
                 };
                 let taps = [place.kernel.as_slice(), &[place.channels]].concat();
@@ -653,7 +655,7 @@ fn blocks_have_the_counts_of_their_structures() {
             }
         }
     }
-    assert_eq!(compared.len(), BLOCKS.len() - 1, "all but t-net");
+    assert_eq!(compared.len(), BLOCKS.len() - 2, "all but t-net and basic");
 }
 
 // Threads, errors.

@@ -456,3 +456,93 @@ fn train_and_eval_of_the_wrong_checkpoint() {
         fails(folder, &args(command), &[path, "cut short", "remove it to start afresh"]);
     }
 }
+
+// Videos.
+
+/// One video of each class to train on and one to test on, in UCF101's layout; `size` in pixels.
+fn videos(folder: &Path, size: &str, frames: usize) {
+    let (mut train, mut test) = (String::new(), String::new());
+    for (i, (class, colour)) in [("Red", "red"), ("Blue", "blue")].into_iter().enumerate() {
+        for (group, list) in [(1, &mut train), (2, &mut test)] {
+            let path = folder.join(format!("UCF-101/{class}/v_{class}_g0{group}_c01.avi"));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let source = format!("color=c={colour}:size={size}:rate=25");
+            let made = Command::new("ffmpeg")
+                .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", &source])
+                .args(["-frames:v", &frames.to_string(), "-c:v", "mpeg4"])
+                .arg(&path)
+                .status()
+                .expect("this test needs ffmpeg: run scripts/setup.sh");
+            assert!(made.success());
+            let label = if group == 1 { format!(" {}", i + 1) } else { String::new() };
+            *list += &format!("{class}/v_{class}_g0{group}_c01.avi{label}\n");
+        }
+    }
+    let lists = folder.join("ucfTrainTestlist");
+    fs::create_dir_all(&lists).unwrap();
+    fs::write(lists.join("classInd.txt"), "1 Red\n2 Blue\n").unwrap();
+    fs::write(lists.join("trainlist01.txt"), train).unwrap();
+    fs::write(lists.join("testlist01.txt"), test).unwrap();
+}
+
+const CLIPS: &str = r#"
+[ablation]
+name = "clips"
+seeds = 1
+[data]
+name = "ucf101"
+clip = { frames = 4, step = 2, size = 12, stored = [16, 20], tests = 2 }
+[network]
+block = "basic"
+stages = [{ r = 2, stride = 2 }]
+[grid]
+kr = [2]
+[training]
+epochs = 2
+batch = 2
+optimiser = { kind = "sgd", rate = 0.01 }
+"#;
+
+#[test]
+fn trains_on_videos() {
+    let folder = folder(CLIPS);
+    videos(folder.path(), "32x24", 10);
+    let args = ["ablate", "ablation.toml", "--data", ".", "--json"];
+    let first: Value = serde_json::from_str(&ends(folder.path(), 0, &args)).unwrap();
+    assert_eq!(first["cells"][0]["seeds"], 1);
+    // Again, from what was decoded.
+    fs::remove_dir_all(folder.path().join("runs")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&ends(folder.path(), 0, &args)).unwrap(), first);
+    // One of four is broken now: it is left out, which leaves too few to train on.
+    fs::write(folder.path().join("UCF-101/Red/v_Red_g01_c01.avi"), "not a video").unwrap();
+    let output = run(folder.path(), &[&args[..4], &["--out", "fresh"]].concat());
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("1 of 4 videos could not be read") && errors.contains("batch = 2"), "{errors}");
+}
+
+#[test]
+fn a_signal_while_videos_are_decoded() {
+    let folder = folder(&CLIPS.replace("[16, 20]", "[512, 512]"));
+    videos(folder.path(), "64x48", 400);
+    let args = ["ablate", "ablation.toml", "--data", "."];
+    let mut child = Command::new(PROGRAM)
+        .current_dir(folder.path())
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let frames = folder.path().join(".convstat-cache/ucf101-512x512/frames.bin");
+    let start = Instant::now();
+    while !frames.exists() && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let mut errors = String::new();
+    std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut errors).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(3), "{errors}");
+    assert!(errors.contains("videos decoded") || errors.contains("partly done"), "{errors}");
+    ends(folder.path(), 0, &args);
+}

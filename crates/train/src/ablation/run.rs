@@ -29,6 +29,7 @@ struct Row {
     macs: u64,
     d_m: usize,
     accuracy: f64,
+    clip_accuracy: f64,
     loss: f64,
     train_loss: f64,
     epochs: u64,
@@ -50,6 +51,7 @@ fn tabulate(rows: &[Row]) -> Table {
         ("macs", int(&|r| r.macs)),
         ("d_m", int(&|r| r.d_m as u64)),
         ("accuracy", float(&|r| r.accuracy)),
+        ("clip_accuracy", float(&|r| r.clip_accuracy)),
         ("loss", float(&|r| r.loss)),
         ("train_loss", float(&|r| r.train_loss)),
         ("epochs", int(&|r| r.epochs)),
@@ -200,6 +202,7 @@ fn empty_row(cell: &Cell, replicate: u64) -> Row {
         macs: cell.counts.macs,
         d_m: cell.counts.d_m,
         accuracy: f64::NAN,
+        clip_accuracy: f64::NAN,
         loss: f64::NAN,
         train_loss: f64::NAN,
         epochs: 0,
@@ -237,6 +240,7 @@ fn train_cell(
     let last = trained.progress.epochs.last();
     let row = Row {
         accuracy: trained.accuracy,
+        clip_accuracy: trained.clip_accuracy,
         loss: trained.loss,
         train_loss: last.map_or(f64::NAN, |e| e.train_loss),
         epochs: last.map_or(0, |e| e.epoch),

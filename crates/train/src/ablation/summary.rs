@@ -30,6 +30,8 @@ pub struct CellSummary {
     pub failures: usize,
     /// Mean test accuracy and its standard error over seeds (NaN with one seed).
     pub accuracy: (f64, f64),
+    /// The same by clip; of images it is the accuracy.
+    pub clip_accuracy: (f64, f64),
     /// Mean test loss and its standard error.
     pub loss: (f64, f64),
 }
@@ -58,16 +60,17 @@ impl Summary {
     pub fn new(plan: &Plan, rows: &Table) -> Result<Self> {
         let mut cells = Vec::new();
         for cell in &plan.cells {
-            let (mut accuracy, mut loss, mut failures) = (Vec::new(), Vec::new(), 0);
+            let (mut accuracy, mut clips, mut loss, mut failures) = (Vec::new(), Vec::new(), Vec::new(), 0);
             if rows.rows() > 0 {
                 let columns = (rows.texts("cell")?, rows.ints("replicate")?, rows.floats("accuracy")?);
-                let losses = rows.floats("loss")?;
+                let (clip, losses) = (rows.floats("clip_accuracy")?, rows.floats("loss")?);
                 for (i, id) in columns.0.iter().enumerate() {
                     if *id != cell.id || columns.1[i] >= plan.file.ablation.seeds as i64 {
                         continue;
                     }
                     if columns.2[i].is_finite() {
                         accuracy.push(columns.2[i]);
+                        clips.push(clip[i]);
                         loss.push(losses[i]);
                     } else {
                         failures += 1;
@@ -86,6 +89,7 @@ impl Summary {
                 seeds: accuracy.len(),
                 failures,
                 accuracy: mean(&accuracy),
+                clip_accuracy: mean(&clips),
                 loss: mean(&loss),
             });
         }
@@ -111,27 +115,27 @@ impl Summary {
             ("failures", int(&|c| c.failures as u64)),
             ("accuracy", float(&|c| c.accuracy.0)),
             ("accuracy_se", float(&|c| c.accuracy.1)),
+            ("clip_accuracy", float(&|c| c.clip_accuracy.0)),
+            ("clip_accuracy_se", float(&|c| c.clip_accuracy.1)),
             ("loss", float(&|c| c.loss.0)),
             ("loss_se", float(&|c| c.loss.1)),
         ])
     }
 
-    /// A Markdown table, accuracy in per cent.
+    /// A Markdown table, accuracy in per cent; of videos also that by clip.
     pub fn markdown(&self) -> String {
-        let mut text = String::from(
-            "| block | fixed | K/R | R | parameters | MACs | d_M | seeds | accuracy % ± SE |\n|---|---|---|---|---|---|---|---|---|\n",
+        let with_clips = self.cells.iter().any(|c| c.seeds > 0 && c.clip_accuracy != c.accuracy);
+        let (head, rule) = if with_clips { (" by clip % ± SE |", "---|") } else { ("", "") };
+        let mut text = format!(
+            "| block | fixed | K/R | R | parameters | MACs | d_M | seeds | accuracy % ± SE |{head}\n\
+             |---|---|---|---|---|---|---|---|---|{rule}\n"
         );
         for c in &self.cells {
             let failed = if c.failures > 0 { format!(" ({} failed)", c.failures) } else { String::new() };
-            let error = if c.accuracy.1.is_nan() {
-                String::new()
-            } else {
-                format!(" ± {:.2}", 100.0 * c.accuracy.1)
-            };
-            let accuracy =
-                if c.seeds == 0 { "—".to_owned() } else { format!("{:.2}{error}", 100.0 * c.accuracy.0) };
+            let clips =
+                if with_clips { format!(" {} |", percent(c.seeds, c.clip_accuracy)) } else { String::new() };
             text += &format!(
-                "| {} | {} | {} | {} | {} | {} | {} | {}{failed} | {accuracy} |\n",
+                "| {} | {} | {} | {} | {} | {} | {} | {}{failed} | {} |{clips}\n",
                 c.block,
                 names(&c.fixed),
                 c.kr,
@@ -140,9 +144,19 @@ impl Summary {
                 c.macs,
                 c.d_m,
                 c.seeds,
+                percent(c.seeds, c.accuracy),
             );
         }
         text
+    }
+}
+
+/// A mean and its standard error in per cent.
+fn percent(seeds: usize, (mean, error): (f64, f64)) -> String {
+    match (seeds, error.is_nan()) {
+        (0, _) => "—".to_owned(),
+        (_, true) => format!("{:.2}", 100.0 * mean),
+        (_, false) => format!("{:.2} ± {:.2}", 100.0 * mean, 100.0 * error),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every block maps C channels to K and carries its rank R explicitly; [`Block::structure`] is the same block in crate
 //! `cnn`, whose counts are those of its convolutions (THEORY §2).
 
+mod basic;
 mod bottleneck;
 mod cp;
 mod depthwise;
@@ -88,6 +89,7 @@ fn read<B: Block + DeserializeOwned + 'static>(
 /// All kinds by the name an ablation file uses.
 pub const BLOCKS: &[(&str, Read)] = &[
     ("standard", read::<standard::Standard>),
+    ("basic", read::<basic::Basic>),
     ("bottleneck", read::<bottleneck::Bottleneck>),
     ("resnext", read::<bottleneck::ResNext>),
     ("shufflenet", read::<bottleneck::ShuffleNet>),

@@ -300,7 +300,10 @@ mod tests {
                 numbers.clone().flat_map(|n| (0..VALUES).map(move |i| (pixel(n, i) % 256) as u8)).collect();
             assert_eq!(images.shape, [32, 32, 3]);
             assert!(images.bytes() == expected.as_slice());
-            assert_eq!(images.labels(), numbers.map(|n| (n % 10) as u32).collect::<Vec<_>>());
+            assert_eq!(
+                images.labels().collect::<Vec<_>>(),
+                numbers.map(|n| (n % 10) as u32).collect::<Vec<_>>()
+            );
         }
     }
 
@@ -312,7 +315,10 @@ mod tests {
         write(&folder.path().join(TEST), ("img", "label"), &rows[..1]);
         let (train, test) = read(folder.path()).unwrap().unwrap();
         assert_eq!((train.len(), test.len(), train.bytes().len()), (517, 1, 517 * VALUES));
-        assert_eq!(train.labels(), rows.iter().map(|&(_, label)| label as u32).collect::<Vec<_>>());
+        assert_eq!(
+            train.labels().collect::<Vec<_>>(),
+            rows.iter().map(|&(_, label)| label as u32).collect::<Vec<_>>()
+        );
     }
 
     #[test]
@@ -448,7 +454,7 @@ mod tests {
                 bytes[at] ^= 1 << positions.random_range(0..8);
                 write(&bytes);
                 if let Ok(Some((train, test))) = read(folder.path()) {
-                    assert!(train.labels().iter().chain(&test.labels()).all(|&label| label < 10));
+                    assert!(train.labels().chain(test.labels()).all(|label| label < 10));
                     assert_eq!(train.bytes().len(), train.len() * VALUES);
                 }
             }

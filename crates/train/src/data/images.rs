@@ -297,6 +297,16 @@ impl Images {
         Self { shape, stored, clip: self.clip, store, records, moments }
     }
 
+    /// Other records of the same store, cut in the same way.
+    ///
+    /// # Errors
+    /// A record that does not lie in the store.
+    pub fn with_records(&self, records: Vec<Record>) -> Result<Self> {
+        let images = self.select(records.into());
+        images.check()?;
+        Ok(images)
+    }
+
     /// The first `n` images or videos; no bytes are copied.
     ///
     /// # Errors

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::{Images, View};
 use crate::{Result, TrainError};
 
-/// Batches made ahead, by all threads together.
+/// Batches made ahead, by all threads together, and most bytes of them (clips are large).
 const AHEAD: usize = 4;
+const AHEAD_BYTES: usize = 1 << 30;
 
 /// Random changes to training images; the default changes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -215,9 +216,11 @@ impl Loader {
         make: Make<T>,
     ) -> Epoch<T> {
         let threads = self.threads.clamp(1, range.len().max(1));
+        let bytes = (self.batch * self.images.values()).saturating_mul(size_of::<f32>());
+        let ahead = (AHEAD_BYTES / bytes.max(1)).min(AHEAD);
         let recipe = Arc::new(recipe);
         let lane = |offset: usize| {
-            let (sender, receiver): (SyncSender<T>, _) = sync_channel((AHEAD / threads).max(1));
+            let (sender, receiver): (SyncSender<T>, _) = sync_channel((ahead / threads).max(1));
             let (loader, recipe, make) = (self.clone(), recipe.clone(), make.clone());
             let mine = range.clone().skip(offset).step_by(threads);
             // No rayon here: a consumer that waits inside a rayon pool could hold the last thread this one needs.
@@ -306,20 +309,19 @@ impl Loader {
         let mut x = vec![0.0; views.len() * values];
         for (sample, view) in x.chunks_exact_mut(values).zip(views) {
             let mut lines = sample.chunks_exact_mut(width * channels);
-            let flip = view.flip != 0;
             self.rows(bytes, view, |row| {
                 let Some(line) = lines.next() else { return };
                 match row {
-                    Row::Run(run) if !flip => self.convert(run, line),
-                    Row::Run(run) => {
-                        let pixels = run.chunks_exact(channels).rev();
-                        pixels.zip(line.chunks_exact_mut(channels)).for_each(|(p, to)| self.convert(p, to));
-                    }
+                    Row::Run(run) => self.convert(run, line),
                     Row::Pixels(row, _) => {
-                        for (i, to) in line.chunks_exact_mut(channels).enumerate() {
-                            self.convert(row(if flip { width - 1 - i } else { i }), to);
-                        }
+                        line.chunks_exact_mut(channels)
+                            .enumerate()
+                            .for_each(|(i, to)| self.convert(row(i), to));
                     }
+                }
+                if view.flip != 0 {
+                    line.reverse();
+                    line.chunks_exact_mut(channels).for_each(<[f32]>::reverse);
                 }
             });
             let span = |axis: usize, size: usize| {

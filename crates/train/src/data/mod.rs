@@ -9,6 +9,8 @@ pub mod images;
 pub mod loader;
 mod mat;
 mod svhn;
+mod ucf101;
+mod video;
 
 use std::path::Path;
 
@@ -138,7 +140,7 @@ pub type Reader = fn(&DataSpec, Option<&Path>, u64) -> Result<Dataset>;
 
 /// Name and reader of each data set.
 pub const DATASETS: &[(&str, Reader)] =
-    &[("digits", digits::read), ("cifar10", cifar10::read), ("svhn", svhn::read)];
+    &[("digits", digits::read), ("cifar10", cifar10::read), ("svhn", svhn::read), ("ucf101", ucf101::read)];
 
 /// The data set `name` without any other key, from `folder` if it is not built in; `seed` fixes the split of `digits`.
 ///
