@@ -6,7 +6,7 @@ use candle_core::{DType, Tensor};
 use super::Cuda;
 use super::dnn::{Pass, Shape};
 use super::gemm::Matrix;
-use super::gpu::Arg::{At, Long, Size, Struct};
+use super::gpu::Arg::{At, Int, Long, Size, Struct};
 use super::gpu::{Places, bytes_of, pointer};
 use crate::engine::{ConvSpec, Window};
 use crate::{Result, TrainError};
@@ -17,6 +17,10 @@ const COLUMNS: usize = 512 << 20;
 const SHARED: u32 = 200 << 10;
 /// Taps that a thread of the depthwise weight kernel adds up; `MOST` there.
 const TAPS: usize = 9;
+/// Outputs of a thread of the strip kernels; `STRIP` there.
+const STRIP: usize = 4;
+/// Lines of a kernel that a block of the strip kernel by weight does; `LINES` there.
+const LINES: usize = 3;
 
 /// A convolution with its tensors' sizes.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +69,11 @@ pub struct Layout {
 impl Cuda {
     /// A layout of about `blocks` blocks a processor for `rows × channels` entries at these addresses.
     pub fn layout(&self, dtype: DType, rows: usize, channels: usize, blocks: u32, at: &[u64]) -> Layout {
-        let widest = 16 / dtype.size_in_bytes();
+        self.layout_of(16 / dtype.size_in_bytes(), rows, channels, blocks, at)
+    }
+
+    /// The same with packs of `widest` channels, or of one.
+    fn layout_of(&self, widest: usize, rows: usize, channels: usize, blocks: u32, at: &[u64]) -> Layout {
         let aligned = at.iter().all(|a| a % 16 == 0);
         let width = if channels.is_multiple_of(widest) && aligned { widest } else { 1 };
         let packs = channels / width;
@@ -87,7 +95,7 @@ impl Cuda {
         if s.window.is_pointwise() {
             self.pointwise(Pass::Forward, conv, [x.dtype(), w.dtype(), dtype], [px, pw, py])?;
         } else {
-            let done = conv.is_depthwise() && self.depthwise("depthwise", conv, dtype, [px, pw, py])?
+            let done = conv.is_depthwise() && self.depthwise(Pass::Forward, conv, dtype, [px, pw, py])?
                 || self.libraries && self.dnn.run(&self.gpu, Pass::Forward, *s, dtype, [px, pw, py])?;
             if !done {
                 self.by_columns(Pass::Forward, conv, dtype, [px, pw, py])?;
@@ -105,8 +113,7 @@ impl Cuda {
         if s.window.is_pointwise() {
             self.pointwise(Pass::ByInput, conv, [dtype; 3], [pd, pw, px])?;
         } else {
-            let done = conv.is_depthwise()
-                && self.depthwise("depthwise_by_input", conv, dtype, [pd, pw, px])?
+            let done = conv.is_depthwise() && self.depthwise(Pass::ByInput, conv, dtype, [pd, pw, px])?
                 || self.libraries && self.dnn.run(&self.gpu, Pass::ByInput, *s, dtype, [pd, pw, px])?;
             if !done {
                 self.by_columns(Pass::ByInput, conv, dtype, [pd, pw, px])?;
@@ -120,21 +127,22 @@ impl Cuda {
         let (s, dtype) = (&conv.shape, x.dtype());
         let dy = self.cast(dy, dtype)?;
         let (pd, px) = (pointer(&dy)?, pointer(x)?);
-        if !s.window.is_pointwise() && !conv.is_depthwise() && self.libraries {
-            let dw = self.gpu.empty(dtype, shape)?;
-            if self.dnn.run(&self.gpu, Pass::ByWeight, *s, dtype, [pd, px, pointer(&dw)?])? {
-                return Ok(dw);
-            }
-        }
         let dw = self.gpu.empty(DType::F32, shape)?;
         let pw = pointer(&dw)?;
         if s.window.is_pointwise() {
             self.pointwise(Pass::ByWeight, conv, [dtype, dtype, DType::F32], [pd, px, pw])?;
-        } else if conv.is_depthwise() {
-            self.depthwise_by_weight(conv, dtype, [pd, px, pw])?;
-        } else {
-            self.by_columns(Pass::ByWeight, conv, dtype, [pd, px, pw])?;
+            return Ok(dw);
         }
+        if conv.is_depthwise() && self.depthwise_by_weight(conv, dtype, [pd, px, pw])? {
+            return Ok(dw);
+        }
+        if self.libraries {
+            let narrow = self.gpu.empty(dtype, shape)?;
+            if self.dnn.run(&self.gpu, Pass::ByWeight, *s, dtype, [pd, px, pointer(&narrow)?])? {
+                return Ok(narrow);
+            }
+        }
+        self.by_columns(Pass::ByWeight, conv, dtype, [pd, px, pw])?;
         Ok(dw)
     }
 
@@ -161,38 +169,75 @@ impl Cuda {
         }
     }
 
-    /// Forward or by input; false if the weights are too large for the kernel.
-    fn depthwise(&self, name: &str, conv: &Conv, dtype: DType, [a, w, out]: [u64; 3]) -> Result<bool> {
+    /// Forward or by input; false if sizes are too large for the kernels.
+    fn depthwise(&self, pass: Pass, conv: &Conv, dtype: DType, [a, w, out]: [u64; 3]) -> Result<bool> {
         let s = &conv.shape;
-        let positions = if name == "depthwise" { s.window.outputs() } else { s.window.inputs() };
-        let rows = s.images * positions;
+        let forward = pass == Pass::Forward;
+        let rows = s.images * if forward { s.window.outputs() } else { s.window.inputs() };
+        let name = suffix(dtype)?;
+        let channels = Size(s.channels as u32);
+        let shared = |l: &Layout| l.block[0] * (l.width * s.window.taps() * 4) as u32;
+        // At stride 1 the derivative by the input is a convolution with mirrored weights.
+        let mirrored = || mirrored(&s.window).filter(|_| !forward);
+        if let Some((window, across)) = strips(if forward { Some(s.window) } else { mirrored() }) {
+            let lines = rows / window.output[2] * window.output[2].div_ceil(STRIP);
+            let l = self.layout(dtype, lines, s.channels, 16, &[a, out]);
+            if l.width > 1 && shared(&l) <= SHARED && u32::try_from(lines).is_ok() {
+                let places = [Places::from(&window)];
+                let places = Struct(bytes_of(&places));
+                let args =
+                    [At(a), At(w), At(out), places, Size(lines as u32), channels, Int(i32::from(!forward))];
+                let name = format!("depthwise_strip_{name}_{}_{across}", l.width);
+                self.gpu.launch(&name, [l.grid[0], l.grid[1], 1], l.block, shared(&l), &args)?;
+                return Ok(true);
+            }
+        }
         let l = self.layout(dtype, rows, s.channels, 16, &[a, out]);
-        let shared = l.block[0] * (l.width * s.window.taps() * 4) as u32;
-        if shared > SHARED {
+        if shared(&l) > SHARED || u32::try_from(rows).is_err() {
             return Ok(false);
         }
         let places = [Places::from(&s.window)];
-        let args = [At(a), At(w), At(out), Struct(bytes_of(&places)), Long(rows), Size(s.channels as u32)];
-        let name = format!("{name}_{}_{}", suffix(dtype)?, l.width);
-        self.gpu.launch(&name, [l.grid[0], l.grid[1], 1], l.block, shared, &args)?;
+        let args = [At(a), At(w), At(out), Struct(bytes_of(&places)), Size(rows as u32), channels];
+        let kernel = if forward { "depthwise" } else { "depthwise_by_input" };
+        let name = format!("{kernel}_{name}_{}", l.width);
+        self.gpu.launch(&name, [l.grid[0], l.grid[1], 1], l.block, shared(&l), &args)?;
         Ok(true)
     }
 
-    fn depthwise_by_weight(&self, conv: &Conv, dtype: DType, [dy, x, dw]: [u64; 3]) -> Result<()> {
+    /// False if sizes are too large for the kernels.
+    fn depthwise_by_weight(&self, conv: &Conv, dtype: DType, [dy, x, dw]: [u64; 3]) -> Result<bool> {
         let s = &conv.shape;
         let (rows, taps) = (conv.rows(), s.window.taps());
-        let runs = taps.div_ceil(TAPS) as u32;
-        let l = self.layout(dtype, rows, s.channels, (4 / runs).max(1), &[dy, x]);
+        if u32::try_from(rows).is_err() {
+            return Ok(false);
+        }
+        let places = [Places::from(&s.window)];
+        let (name, channels) = (suffix(dtype)?, Size(s.channels as u32));
+        let strips = strips(Some(s.window)).map(|(window, across)| {
+            let lines = rows / window.output[2] * window.output[2].div_ceil(STRIP);
+            let groups = (window.kernel[0] * window.kernel[1]).div_ceil(LINES) as u32;
+            let blocks = (8 / groups).max(1);
+            (across, lines, groups, self.layout_of(4, lines, s.channels, blocks, &[dy, x]))
+        });
+        let (kernel, items, groups, l) = match strips.filter(|(.., l)| l.width > 1) {
+            Some((across, lines, groups, l)) => {
+                (format!("depthwise_strip_by_weight_{name}_{}_{across}", l.width), lines, groups, l)
+            }
+            None => {
+                let groups = taps.div_ceil(TAPS) as u32;
+                let l = self.layout(dtype, rows, s.channels, (4 / groups).max(1), &[dy, x]);
+                (format!("depthwise_by_weight_{name}_{}", l.width), rows, groups, l)
+            }
+        };
         let blocks = l.grid[1];
         let partial = self.gpu.empty(DType::F32, &[blocks as usize * taps * s.channels])?;
         let at = pointer(&partial)?;
-        let places = [Places::from(&s.window)];
-        let args = [At(dy), At(x), At(at), Struct(bytes_of(&places)), Long(rows), Size(s.channels as u32)];
-        let name = format!("depthwise_by_weight_{}_{}", suffix(dtype)?, l.width);
-        self.gpu.launch(&name, [l.grid[0], blocks, runs], l.block, 0, &args)?;
-        let args = [At(at), At(dw), Size(blocks), Size(taps as u32), Size(s.channels as u32)];
+        let args = [At(dy), At(x), At(at), Struct(bytes_of(&places)), Size(items as u32), channels];
+        self.gpu.launch(&kernel, [l.grid[0], blocks, groups], l.block, 0, &args)?;
+        let args = [At(at), At(dw), Size(blocks), Size(taps as u32), channels];
         let grid = (taps * s.channels).div_ceil(8) as u32;
-        self.gpu.launch("depthwise_finish", [grid, 1, 1], [256, 1], 0, &args)
+        self.gpu.launch("depthwise_finish", [grid, 1, 1], [256, 1], 0, &args)?;
+        Ok(true)
     }
 
     /// The product by columns, some images at a time.
@@ -273,6 +318,21 @@ impl Cuda {
         }
         Ok(())
     }
+}
+
+/// The window over outputs whose convolution with mirrored weights is the derivative by the input; at stride 1 only.
+fn mirrored(w: &Window) -> Option<Window> {
+    let mut padding = [0; 3];
+    for j in 0..3 {
+        padding[j] = (w.dilation[j] * (w.kernel[j] - 1)).checked_sub(w.padding[j])?;
+    }
+    (w.stride == [1; 3]).then_some(Window { input: w.output, output: w.input, padding, ..*w })
+}
+
+/// The window and its taps on the last axis, if the strip kernels do it.
+fn strips(window: Option<Window>) -> Option<(Window, usize)> {
+    let w = window.filter(|w| w.stride[2] == 1 && w.dilation[2] == 1)?;
+    matches!(w.kernel[2], 1 | 3 | 5).then_some((w, w.kernel[2]))
 }
 
 /// End of a kernel's name.

@@ -8,15 +8,15 @@ use candle_core::cuda_backend::{CudaStorageSlice, cudarc};
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, DType, Device, Shape, Storage, Tensor};
 use cudarc::driver::sys::{self, CUdevice_attribute, CUmemPool_attribute};
-use cudarc::driver::{CudaFunction, CudaModule, CudaStream, DevicePtr};
+use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, DevicePtr};
 
 use crate::engine::Window;
 use crate::{Result, TrainError};
 
 const SOURCE: &str = include_str!("kernels.cu");
 
-/// `kernels.cu` for each architecture met: processes with several networks compile it once.
-static COMPILED: Mutex<Vec<(String, cudarc::nvrtc::Ptx)>> = Mutex::new(Vec::new());
+/// Kernels by number of the GPU.
+static LOADED: Mutex<Vec<(usize, Arc<CudaModule>)>> = Mutex::new(Vec::new());
 
 /// An error of the driver or a library.
 pub fn failed(operation: &'static str) -> impl FnOnce(&dyn std::fmt::Debug) -> TrainError {
@@ -82,11 +82,9 @@ impl Gpu {
         let stream = cuda.cuda_stream();
         let context = stream.context().clone();
         keep_pool(context.cu_device())?;
-        let attribute = |a| check(context.attribute(a), "device attribute");
-        let major = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
-        let minor = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
-        let processors = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)? as u32;
-        let module = check(context.load_module(compiled(&format!("compute_{major}{minor}"))?), "kernels")?;
+        let what = CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+        let processors = check(context.attribute(what), "device attribute")? as u32;
+        let module = kernels(&context, ordinal)?;
         let device = Device::Cuda(cuda.clone());
         Ok(Self {
             device,
@@ -275,17 +273,21 @@ pub fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), std::mem::size_of_val(values)) }
 }
 
-/// Kernels for an architecture.
-fn compiled(arch: &str) -> Result<cudarc::nvrtc::Ptx> {
-    let mut all = COMPILED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some((_, ptx)) = all.iter().find(|(known, _)| known == arch) {
-        return Ok(ptx.clone());
+/// The kernels on GPU number `ordinal`, compiled and loaded once a process.
+fn kernels(context: &Arc<CudaContext>, ordinal: usize) -> Result<Arc<CudaModule>> {
+    let mut all = LOADED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some((_, module)) = all.iter().find(|(known, _)| *known == ordinal) {
+        return Ok(module.clone());
     }
-    let options = vec![format!("--gpu-architecture={arch}"), "--std=c++17".to_owned()];
+    let attribute = |a| check(context.attribute(a), "device attribute");
+    let major = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
+    let minor = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
+    let options = vec![format!("--gpu-architecture=compute_{major}{minor}"), "--std=c++17".to_owned()];
     let options = cudarc::nvrtc::CompileOptions { options, ..Default::default() };
     let ptx = check(cudarc::nvrtc::compile_ptx_with_opts(SOURCE, options), "compilation of the kernels")?;
-    all.push((arch.to_owned(), ptx.clone()));
-    Ok(ptx)
+    let module = check(context.load_module(ptx), "kernels")?;
+    all.push((ordinal, module.clone()));
+    Ok(module)
 }
 
 /// # Safety

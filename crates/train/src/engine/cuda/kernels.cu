@@ -509,27 +509,79 @@ template <class T> __device__ void columns_backward(const T* cols, T* dx, Window
 
 // ---- depthwise convolution: one tap vector a channel; weights (channels, taps) ----
 
-// Block: threads x packs of channels, threads y output positions. Weights of the block's channels are kept as (tap, channel).
-template <class T, int V> __device__ float* depthwise_weights(const T* w, u32 channels, u32 taps) {
+// Block: threads x packs of channels, threads y output positions or strips of them. Weights of the block's channels are kept
+// as (tap, channel), mirrored if the pass asks for it.
+template <class T, int V> __device__ float* depthwise_weights(const T* w, u32 channels, u32 taps, int mirrored) {
     extern __shared__ float shared[];
     u32 width = blockDim.x * V, first = blockIdx.x * width;
     for (u32 i = threadIdx.y * blockDim.x + threadIdx.x; i < width * taps; i += blockDim.x * blockDim.y) {
-        u32 c = i / taps, t = i % taps;
-        if (first + c < channels) shared[t * width + c] = up(w[(first + c) * taps + t]);
+        u32 c = i / taps, t = i % taps, to = mirrored ? taps - 1 - t : t;
+        if (first + c < channels) shared[to * width + c] = up(w[(first + c) * taps + t]);
     }
     __syncthreads();
     return shared;
 }
-template <class T, int V> __device__ void depthwise(const T* x, const T* w, T* y, Window win, u64 rows, u32 channels) {
+// Outputs that a thread of the strip kernels makes, one after another on the last axis.
+constexpr int STRIP = 4;
+
+// Stride and dilation 1 on the last axis, KW taps there: what the strip reads is read once. The derivative by the input at
+// stride 1 is this with mirrored weights.
+template <class T, int V, int KW>
+__device__ void depthwise_strip(const T* x, const T* w, T* y, const Window& win, u32 strips, u32 channels, int mirrored) {
+    u32 taps = win.kernel[0] * win.kernel[1] * KW, width = blockDim.x * V;
+    float* weights = depthwise_weights<T, V>(w, channels, taps, mirrored) + threadIdx.x * V;
+    u32 pack = blockIdx.x * blockDim.x + threadIdx.x;
+    if (pack * V >= channels) return;
+    u32 each = (win.output[2] + STRIP - 1) / STRIP, inputs = win.input[0] * win.input[1] * win.input[2];
+    for (u32 i = blockIdx.y * blockDim.y + threadIdx.y; i < strips; i += gridDim.y * blockDim.y) {
+        u32 line = i / each, h = line % win.output[1], rest = line / win.output[1];
+        u32 d = rest % win.output[0], image = rest / win.output[0];
+        int l0 = (i - line * each) * STRIP, from = l0 - win.padding[2];
+        const T* base = x + (u64)image * inputs * channels + pack * V;
+        float s[STRIP][V] = {};
+        const float* k = weights;
+        for (int a = 0; a < win.kernel[0]; a++) {
+            int p = (int)d * win.stride[0] + a * win.dilation[0] - win.padding[0];
+            for (int b = 0; b < win.kernel[1]; b++, k += KW * width) {
+                int q = (int)h * win.stride[1] + b * win.dilation[1] - win.padding[1];
+                if (p < 0 || p >= win.input[0] || q < 0 || q >= win.input[1]) continue;
+                float f[KW][V];
+#pragma unroll
+                for (int e = 0; e < KW; e++)
+#pragma unroll
+                    for (int j = 0; j < V; j++) f[e][j] = k[e * width + j];
+                const T* row = base + (u64)((p * win.input[1] + q) * win.input[2]) * channels;
+#pragma unroll
+                for (int c = 0; c < STRIP + KW - 1; c++) {
+                    int l = from + c;
+                    if (l < 0 || l >= win.input[2]) continue;
+                    float v[V];
+                    load<T, V>(row + (u64)l * channels, v);
+#pragma unroll
+                    for (int e = 0; e < KW; e++)
+                        if (c - e >= 0 && c - e < STRIP)
+#pragma unroll
+                            for (int j = 0; j < V; j++) s[c - e][j] += v[j] * f[e][j];
+                }
+            }
+        }
+        T* out = y + ((u64)line * win.output[2] + l0) * channels + pack * V;
+#pragma unroll
+        for (int c = 0; c < STRIP; c++)
+            if (l0 + c < win.output[2]) store<T, V>(out + (u64)c * channels, s[c]);
+    }
+}
+// Any stride and dilation.
+template <class T, int V> __device__ void depthwise(const T* x, const T* w, T* y, const Window& win, u32 rows, u32 channels) {
     u32 taps = win.kernel[0] * win.kernel[1] * win.kernel[2], width = blockDim.x * V;
-    float* weights = depthwise_weights<T, V>(w, channels, taps) + threadIdx.x * V;
+    float* weights = depthwise_weights<T, V>(w, channels, taps, 0) + threadIdx.x * V;
     u32 pack = blockIdx.x * blockDim.x + threadIdx.x;
     if (pack * V >= channels) return;
     u32 outputs = win.output[0] * win.output[1] * win.output[2], inputs = win.input[0] * win.input[1] * win.input[2];
-    for (u64 row = blockIdx.y * (u64)blockDim.y + threadIdx.y; row < rows; row += (u64)gridDim.y * blockDim.y) {
+    for (u32 row = blockIdx.y * blockDim.y + threadIdx.y; row < rows; row += gridDim.y * blockDim.y) {
         int at[3];
         split(row % outputs, win.output, at);
-        const T* image = x + (row / outputs) * inputs * channels + pack * V;
+        const T* image = x + (u64)(row / outputs) * inputs * channels + pack * V;
         float s[V] = {};
         const float* k = weights;
         for (int a = 0; a < win.kernel[0]; a++) {
@@ -549,19 +601,19 @@ template <class T, int V> __device__ void depthwise(const T* x, const T* w, T* y
                 }
             }
         }
-        store<T, V>(y + row * channels + pack * V, s);
+        store<T, V>(y + (u64)row * channels + pack * V, s);
     }
 }
-template <class T, int V> __device__ void depthwise_by_input(const T* dy, const T* w, T* dx, Window win, u64 rows, u32 channels) {
+template <class T, int V> __device__ void depthwise_by_input(const T* dy, const T* w, T* dx, const Window& win, u32 rows, u32 channels) {
     u32 taps = win.kernel[0] * win.kernel[1] * win.kernel[2], width = blockDim.x * V;
-    float* weights = depthwise_weights<T, V>(w, channels, taps) + threadIdx.x * V;
+    float* weights = depthwise_weights<T, V>(w, channels, taps, 0) + threadIdx.x * V;
     u32 pack = blockIdx.x * blockDim.x + threadIdx.x;
     if (pack * V >= channels) return;
     u32 outputs = win.output[0] * win.output[1] * win.output[2], inputs = win.input[0] * win.input[1] * win.input[2];
-    for (u64 row = blockIdx.y * (u64)blockDim.y + threadIdx.y; row < rows; row += (u64)gridDim.y * blockDim.y) {
+    for (u32 row = blockIdx.y * blockDim.y + threadIdx.y; row < rows; row += gridDim.y * blockDim.y) {
         int at[3];
         split(row % inputs, win.input, at);
-        const T* image = dy + (row / inputs) * outputs * channels + pack * V;
+        const T* image = dy + (u64)(row / inputs) * outputs * channels + pack * V;
         float s[V] = {};
         const float* k = weights;
         for (int a = 0; a < win.kernel[0]; a++) {
@@ -583,11 +635,85 @@ template <class T, int V> __device__ void depthwise_by_input(const T* dy, const 
                 }
             }
         }
-        store<T, V>(dx + row * channels + pack * V, s);
+        store<T, V>(dx + (u64)row * channels + pack * V, s);
     }
 }
-// Partial sums (block y, tap, channel) of dy x over rows; blocks z: runs of up to 9 taps.
-template <class T, int V> __device__ void depthwise_by_weight(const T* dy, const T* x, float* partial, Window win, u64 rows, u32 channels) {
+// Sums over threads y of what each has for a tap, to (block y, tap, channel).
+template <int V> __device__ void depthwise_fold(const float* s, float* partial, u32 taps, u32 tap, u32 channels, u32 pack, bool inside) {
+    __shared__ float shared[256 * V];
+    u32 tx = blockDim.x, at = threadIdx.y * tx + threadIdx.x;
+#pragma unroll
+    for (int j = 0; j < V; j++) shared[j * 256 + at] = s[j];
+    __syncthreads();
+    for (u32 half = blockDim.y / 2; half; half >>= 1) {
+        if (threadIdx.y < half)
+#pragma unroll
+            for (int j = 0; j < V; j++) shared[j * 256 + at] += shared[j * 256 + at + half * tx];
+        __syncthreads();
+    }
+    if (threadIdx.y == 0 && inside)
+#pragma unroll
+        for (int j = 0; j < V; j++)
+            partial[((u64)blockIdx.y * taps + tap) * channels + pack * V + j] = shared[j * 256 + at];
+    __syncthreads();
+}
+// As `depthwise_strip`; blocks z: three lines of the kernel each.
+template <class T, int V, int KW>
+__device__ void depthwise_strip_by_weight(const T* dy, const T* x, float* partial, const Window& win, u32 strips, u32 channels) {
+    constexpr int LINES = 3;
+    int lines = win.kernel[0] * win.kernel[1], first = blockIdx.z * LINES;
+    u32 pack = blockIdx.x * blockDim.x + threadIdx.x;
+    bool inside = pack * V < channels;
+    u32 each = (win.output[2] + STRIP - 1) / STRIP, inputs = win.input[0] * win.input[1] * win.input[2];
+    float s[LINES][KW][V] = {};
+    if (inside)
+        for (u32 i = blockIdx.y * blockDim.y + threadIdx.y; i < strips; i += gridDim.y * blockDim.y) {
+            u32 line = i / each, h = line % win.output[1], rest = line / win.output[1];
+            u32 d = rest % win.output[0], image = rest / win.output[0];
+            int l0 = (i - line * each) * STRIP, from = l0 - win.padding[2];
+            const T* base = x + (u64)image * inputs * channels + pack * V;
+            const T* back = dy + ((u64)line * win.output[2] + l0) * channels + pack * V;
+            float g[STRIP][V];
+#pragma unroll
+            for (int c = 0; c < STRIP; c++) {
+                if (l0 + c < win.output[2]) {
+                    load<T, V>(back + (u64)c * channels, g[c]);
+                } else {
+#pragma unroll
+                    for (int j = 0; j < V; j++) g[c][j] = 0.f;
+                }
+            }
+#pragma unroll
+            for (int t = 0; t < LINES; t++) {
+                int a = (first + t) / win.kernel[1], b = (first + t) - a * win.kernel[1];
+                int p = (int)d * win.stride[0] + a * win.dilation[0] - win.padding[0];
+                int q = (int)h * win.stride[1] + b * win.dilation[1] - win.padding[1];
+                if (first + t >= lines || p < 0 || p >= win.input[0] || q < 0 || q >= win.input[1]) continue;
+                const T* row = base + (u64)((p * win.input[1] + q) * win.input[2]) * channels;
+#pragma unroll
+                for (int c = 0; c < STRIP + KW - 1; c++) {
+                    int l = from + c;
+                    if (l < 0 || l >= win.input[2]) continue;
+                    float v[V];
+                    load<T, V>(row + (u64)l * channels, v);
+#pragma unroll
+                    for (int e = 0; e < KW; e++)
+                        if (c - e >= 0 && c - e < STRIP)
+#pragma unroll
+                            for (int j = 0; j < V; j++) s[t][e][j] += g[c - e][j] * v[j];
+                }
+            }
+        }
+    u32 taps = lines * KW;
+#pragma unroll
+    for (int t = 0; t < LINES; t++)
+        if (first + t < lines)
+#pragma unroll
+            for (int e = 0; e < KW; e++)
+                depthwise_fold<V>(s[t][e], partial, taps, (first + t) * KW + e, channels, pack, inside);
+}
+// Any stride and dilation; blocks z: up to 9 taps each.
+template <class T, int V> __device__ void depthwise_by_weight(const T* dy, const T* x, float* partial, const Window& win, u32 rows, u32 channels) {
     constexpr int MOST = 9;
     u32 taps = win.kernel[0] * win.kernel[1] * win.kernel[2], first = blockIdx.z * MOST;
     u32 pack = blockIdx.x * blockDim.x + threadIdx.x;
@@ -595,12 +721,12 @@ template <class T, int V> __device__ void depthwise_by_weight(const T* dy, const
     u32 outputs = win.output[0] * win.output[1] * win.output[2], inputs = win.input[0] * win.input[1] * win.input[2];
     float s[MOST][V] = {};
     if (inside)
-        for (u64 row = blockIdx.y * (u64)blockDim.y + threadIdx.y; row < rows; row += (u64)gridDim.y * blockDim.y) {
+        for (u32 row = blockIdx.y * blockDim.y + threadIdx.y; row < rows; row += gridDim.y * blockDim.y) {
             int at[3], k[3];
             split(row % outputs, win.output, at);
-            const T* image = x + (row / outputs) * inputs * channels + pack * V;
+            const T* image = x + (u64)(row / outputs) * inputs * channels + pack * V;
             float g[V];
-            load<T, V>(dy + row * channels + pack * V, g);
+            load<T, V>(dy + (u64)row * channels + pack * V, g);
             split(first, win.kernel, k);
 #pragma unroll
             for (int t = 0; t < MOST; t++) {
@@ -619,26 +745,9 @@ template <class T, int V> __device__ void depthwise_by_weight(const T* dy, const
                 }
             }
         }
-    __shared__ float shared[256 * V];
-    u32 tx = blockDim.x, at = threadIdx.y * tx + threadIdx.x;
 #pragma unroll
-    for (int t = 0; t < MOST; t++) {
-        if (first + t >= taps) break;
-#pragma unroll
-        for (int j = 0; j < V; j++) shared[j * 256 + at] = s[t][j];
-        __syncthreads();
-        for (u32 half = blockDim.y / 2; half; half >>= 1) {
-            if (threadIdx.y < half)
-#pragma unroll
-                for (int j = 0; j < V; j++) shared[j * 256 + at] += shared[j * 256 + at + half * tx];
-            __syncthreads();
-        }
-        if (threadIdx.y == 0 && inside)
-#pragma unroll
-            for (int j = 0; j < V; j++)
-                partial[((u64)blockIdx.y * taps + first + t) * channels + pack * V + j] = shared[j * 256 + at];
-        __syncthreads();
-    }
+    for (int t = 0; t < MOST; t++)
+        if (first + t < taps) depthwise_fold<V>(s[t], partial, taps, first + t, channels, pack, inside);
 }
 // Sums of the partial sums, as (channel, tap): one warp an entry.
 extern "C" __global__ void depthwise_finish(const float* partial, float* dw, u32 blocks, u32 taps, u32 channels) {
@@ -806,9 +915,14 @@ extern "C" __global__ void contract(const float* a, const float* b, float* out, 
         const float* b, float* p, u64 r, u32 c, int f) { norm_back_sums<T, V>(dy, x, y, m, a, b, p, r, c, f); }                     \
     extern "C" __global__ void norm_back_apply_##S##_##V(const T* dy, const T* x, const T* y, const float* a, const float* b,       \
         const float* k, const float* l, const float* m, T* dx, T* dz, u64 r, u32 c, int f) { norm_back_apply<T, V>(dy, x, y, a, b, k, l, m, dx, dz, r, c, f); } \
-    extern "C" __global__ void depthwise_##S##_##V(const T* x, const T* w, T* y, const __grid_constant__ Window win, u64 r, u32 c) { depthwise<T, V>(x, w, y, win, r, c); } \
-    extern "C" __global__ void depthwise_by_input_##S##_##V(const T* dy, const T* w, T* dx, const __grid_constant__ Window win, u64 r, u32 c) { depthwise_by_input<T, V>(dy, w, dx, win, r, c); } \
-    extern "C" __global__ void depthwise_by_weight_##S##_##V(const T* dy, const T* x, float* p, const __grid_constant__ Window win, u64 r, u32 c) { depthwise_by_weight<T, V>(dy, x, p, win, r, c); }
+    extern "C" __global__ void depthwise_##S##_##V(const T* x, const T* w, T* y, const __grid_constant__ Window win, u32 r, u32 c) { depthwise<T, V>(x, w, y, win, r, c); } \
+    extern "C" __global__ void depthwise_by_input_##S##_##V(const T* dy, const T* w, T* dx, const __grid_constant__ Window win, u32 r, u32 c) { depthwise_by_input<T, V>(dy, w, dx, win, r, c); } \
+    extern "C" __global__ void depthwise_by_weight_##S##_##V(const T* dy, const T* x, float* p, const __grid_constant__ Window win, u32 r, u32 c) { depthwise_by_weight<T, V>(dy, x, p, win, r, c); }
+
+#define STRIPS(T, S, V, K)                                                                                                           \
+    extern "C" __global__ void depthwise_strip_##S##_##V##_##K(const T* x, const T* w, T* y, const __grid_constant__ Window win, u32 r, u32 c, int m) { depthwise_strip<T, V, K>(x, w, y, win, r, c, m); }
+#define STRIPS_BY_WEIGHT(T, S, V, K)                                                                                                 \
+    extern "C" __global__ void depthwise_strip_by_weight_##S##_##V##_##K(const T* dy, const T* x, float* p, const __grid_constant__ Window win, u32 r, u32 c) { depthwise_strip_by_weight<T, V, K>(dy, x, p, win, r, c); }
 
 TYPED(float, f32)
 TYPED(bf16, bf16)
@@ -816,3 +930,15 @@ PACKED(float, f32, 1)
 PACKED(float, f32, 4)
 PACKED(bf16, bf16, 1)
 PACKED(bf16, bf16, 8)
+STRIPS(float, f32, 4, 1)
+STRIPS(float, f32, 4, 3)
+STRIPS(float, f32, 4, 5)
+STRIPS(bf16, bf16, 8, 1)
+STRIPS(bf16, bf16, 8, 3)
+STRIPS(bf16, bf16, 8, 5)
+STRIPS_BY_WEIGHT(float, f32, 4, 1)
+STRIPS_BY_WEIGHT(float, f32, 4, 3)
+STRIPS_BY_WEIGHT(float, f32, 4, 5)
+STRIPS_BY_WEIGHT(bf16, bf16, 4, 1)
+STRIPS_BY_WEIGHT(bf16, bf16, 4, 3)
+STRIPS_BY_WEIGHT(bf16, bf16, 4, 5)

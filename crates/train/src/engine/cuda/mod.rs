@@ -114,6 +114,11 @@ impl Cuda {
         self.gpu.wait()
     }
 
+    /// Free and total memory in bytes.
+    pub fn memory_left(&self) -> (usize, usize) {
+        self.gpu.memory()
+    }
+
     /// Type of activations.
     fn dtype(&self) -> DType {
         if self.precision == Precision::Bf16 { DType::BF16 } else { DType::F32 }
