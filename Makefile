@@ -1,5 +1,5 @@
 # make figures: set-up, build, studies, an ablation on real images, figures. make test: set-up, format, lints, documentation, tests.
-# make bench: micro benchmarks, and rivals on the same data (Python, downloads PyTorch).
+# make bench: micro benchmarks, and rivals on the same data (Python, downloads PyTorch). make gpu-check: the CUDA backend on a GPU.
 # All are safe to repeat and say what they do.
 
 STUDIES := cnn-rate kr-ratio collapse bounds coverage tucker-rate cp-rate tt-rate deep dependence tails efficient-kernels
@@ -7,7 +7,7 @@ RUNS ?= runs
 CONVSTAT := target/release/convstat
 TRAIN := target/release/convstat-train
 
-.PHONY: all figures ablation test setup build lint doc bench clean
+.PHONY: all figures ablation test setup build lint doc bench gpu-check clean
 
 all: figures
 
@@ -40,6 +40,9 @@ lint: setup
 	@echo "== format and lints"
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+	@echo "== lints of the CUDA code; no CUDA is needed"
+	PATH="$(CURDIR)/scripts/fake-cuda:$$PATH" NVCC=$(CURDIR)/scripts/fake-cuda/nvcc CUDA_COMPUTE_CAP=90 cargo clippy --release \
+		--package convstat-train --features cuda --all-targets --locked --target-dir target/fake-cuda -- -D warnings
 
 doc: setup
 	@echo "== documentation"
@@ -66,6 +69,9 @@ bench: build .bench/done
 	@throughput=$$(cargo bench --no-run --message-format=json --package convstat-train --bench throughput 2>/dev/null \
 		| .bench/bin/python -c "import json, sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])"); \
 	.bench/bin/python benches/train_torch.py --against $$throughput --write docs/performance.md
+
+gpu-check:
+	@scripts/gpu-check.sh
 
 clean:
 	cargo clean

@@ -68,7 +68,10 @@ impl Gpu {
     /// No driver, no such GPU, kernels that do not compile.
     pub fn new(ordinal: usize) -> Result<Self> {
         let none = |e: candle_core::Error| {
-            let mend = format!("no such GPU, or no driver ({e}); run nvidia-smi, or use --device cpu");
+            // Without the trace that candle adds.
+            let text = e.to_string();
+            let reason = text.lines().next().unwrap_or_default();
+            let mend = format!("no such GPU, or no driver ({reason}); run nvidia-smi, or use --device cpu");
             TrainError::bad("--device", format!("cuda:{ordinal}"), mend)
         };
         // Without a driver the loader of its library panics.

@@ -82,6 +82,7 @@ impl Cuda {
     /// # Errors
     /// No driver, no such GPU, libraries that do not load.
     pub fn new(ordinal: usize, precision: Precision) -> Result<Self> {
+        let _alone = record::alone();
         let gpu = Gpu::new(ordinal)?;
         let (dnn, blas) = (dnn::Dnn::new(&gpu, precision)?, gemm::Blas::new(&gpu, precision)?);
         let numbers = gpu.empty(DType::F32, &[Step::NUMBERS])?;

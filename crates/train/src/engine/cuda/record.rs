@@ -1,5 +1,7 @@
 //! A training step as a CUDA graph: its launches are recorded once and then replayed as one.
 
+use std::sync::{Mutex, MutexGuard};
+
 use candle_core::cuda_backend::cudarc;
 use cudarc::driver::CudaGraph;
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUstreamCaptureMode};
@@ -10,6 +12,17 @@ use crate::engine::Recorder;
 
 /// Steps that run directly before one is recorded: libraries choose algorithms, buffers find their sizes.
 const DIRECT: u32 = 2;
+
+/// Attempts at recording: a network that starts or ends beside this one can spoil a recording.
+const ATTEMPTS: usize = 5;
+
+/// Held by who records and by who opens a GPU: neither may happen during the other.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Nobody records while this is held.
+pub fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
 
 /// A step on a GPU.
 pub struct Recording<'a> {
@@ -31,6 +44,7 @@ impl<'a> Recording<'a> {
     }
 
     fn record(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<Option<CudaGraph>> {
+        let _alone = alone();
         // What the direct steps used would else lie idle beside the graph's memory.
         self.gpu.trim()?;
         let stream = &self.gpu.stream;
@@ -51,16 +65,23 @@ impl Recorder for Recording<'_> {
             return body();
         }
         if self.graph.is_none() {
-            match self.record(body) {
-                Ok(Some(graph)) => self.graph = Some(graph),
-                Ok(None) | Err(_) => {
-                    // Nothing has run: the step is done directly, as all that follow.
-                    eprintln!(
-                        "warning: the training step cannot be recorded as a CUDA graph; it runs directly"
-                    );
-                    self.direct = u32::MAX;
-                    return body();
+            // Nothing runs while it is recorded, so that it can be tried again.
+            let mut reason = String::new();
+            for _ in 0..ATTEMPTS {
+                match self.record(body) {
+                    Ok(graph) => self.graph = graph,
+                    Err(e) => reason = e.to_string(),
                 }
+                if self.graph.is_some() {
+                    break;
+                }
+            }
+            if self.graph.is_none() {
+                eprintln!(
+                    "warning: the training step is not recorded as a CUDA graph, it runs directly ({reason})"
+                );
+                self.direct = u32::MAX;
+                return body();
             }
         }
         match &self.graph {
