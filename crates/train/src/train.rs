@@ -261,9 +261,12 @@ impl<'a> Trainer<'a> {
         let shape = [&[batch], shape].concat();
         let x = self.backend.input(&Tensor::zeros(shape, DType::F32, &Device::Cpu)?)?;
         let labels = Tensor::zeros(batch, DType::U32, self.backend.device())?;
-        let (loss, _) = self.differentiate(&Inputs { x, labels })?;
-        loss.to_device(&Device::Cpu)?;
-        Ok(())
+        let (inputs, backend) = (Inputs { x, labels }, self.backend);
+        backend.direct(&mut || {
+            let (loss, _) = self.differentiate(&inputs)?;
+            loss.to_device(&Device::Cpu)?;
+            Ok(())
+        })
     }
 
     /// What the network makes of samples in order, `clips` of each video one after another, without label smoothing.
@@ -278,11 +281,14 @@ impl<'a> Trainer<'a> {
         for batch in batches {
             labels.extend_from_slice(batch.labels());
             let loaded = feed.load(batch, inputs.take())?;
-            let x = loaded.x.clone();
-            let y = self.network.predict(self.backend, &parameters, &mut self.running, x)?;
+            let (network, backend, running) = (self.network, self.backend, &mut self.running);
+            backend.direct(&mut || {
+                let y = network.predict(backend, &parameters, running, loaded.x.clone())?;
+                let y = backend.output(&y)?.to_dtype(DType::F64)?;
+                logits.extend(y.flatten_all()?.to_vec1::<f64>()?);
+                Ok(())
+            })?;
             inputs = Some(loaded);
-            let y = self.backend.output(&y)?.to_dtype(DType::F64)?;
-            logits.extend(y.flatten_all()?.to_vec1::<f64>()?);
         }
         let classes = logits.len() / labels.len().max(1);
         score(&logits, &labels, classes, clips)

@@ -291,6 +291,10 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     fn recorder(&self) -> Box<dyn Recorder + '_> {
         Box::new(Direct)
     }
+    /// Runs work that is not a step of a recorder; on a device that records, never during a recording.
+    fn direct(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        body()
+    }
     /// Steps after which the loss is worth waiting for.
     fn reads_every(&self) -> u64 {
         1

@@ -70,6 +70,7 @@ impl Feed for Samples<'_> {
         let Prepared::Recipe { bytes, views, labels } = batch else {
             return Err(TrainError::shape("CUDA backend", "a batch that is made already"));
         };
+        let _beside = super::record::beside();
         let (gpu, dtype) = (&self.cuda.gpu, self.cuda.dtype());
         let (n, dims) = (views.len(), [&[views.len()], self.shape.as_slice()].concat());
         let inputs = match previous.filter(|p| p.x.dims() == dims && p.x.dtype() == dtype) {

@@ -43,6 +43,15 @@ pub struct Cuda {
     records: bool,
     libraries: bool,
     gpu: Gpu,
+    /// Last, so that it is given back when all else is gone: nobody may record while libraries close.
+    closing: Option<record::Beside>,
+}
+
+impl Drop for Cuda {
+    fn drop(&mut self) {
+        let _ = self.gpu.wait();
+        self.closing = Some(record::beside());
+    }
 }
 
 impl std::fmt::Debug for Cuda {
@@ -82,7 +91,7 @@ impl Cuda {
     /// # Errors
     /// No driver, no such GPU, libraries that do not load.
     pub fn new(ordinal: usize, precision: Precision) -> Result<Self> {
-        let _alone = record::alone();
+        let _beside = record::beside();
         let gpu = Gpu::new(ordinal)?;
         let (dnn, blas) = (dnn::Dnn::new(&gpu, precision)?, gemm::Blas::new(&gpu, precision)?);
         let numbers = gpu.empty(DType::F32, &[Step::NUMBERS])?;
@@ -97,17 +106,20 @@ impl Cuda {
             records: true,
             libraries: true,
             gpu,
+            closing: None,
         })
     }
 
     /// The same without CUDA graphs.
-    pub fn without_graphs(self) -> Self {
-        Self { records: false, ..self }
+    pub fn without_graphs(mut self) -> Self {
+        self.records = false;
+        self
     }
 
     /// The same with convolutions by columns in place of cuDNN's.
-    pub fn without_dnn(self) -> Self {
-        Self { libraries: false, ..self }
+    pub fn without_dnn(mut self) -> Self {
+        self.libraries = false;
+        self
     }
 
     /// Waits until all work is done.
@@ -504,6 +516,11 @@ impl Backend for Cuda {
 
     fn recorder(&self) -> Box<dyn Recorder + '_> {
         Box::new(record::Recording::new(&self.gpu, self.records))
+    }
+
+    fn direct(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let _beside = record::beside();
+        body()
     }
 
     fn reads_every(&self) -> u64 {
