@@ -488,10 +488,11 @@ pub fn train(
     let (first_step, mut last_read, mut interrupted) = (progress.steps, progress.steps, false);
     let mut best = spec.early_stop.map(|_| trainer.twin()).transpose()?;
     let best_path = watch.checkpoint.map(|p| p.with_extension("best"));
-    if let (Some(best), Some(path)) = (&mut best, best_path.as_deref()) {
-        if progress.best.is_some() && path.exists() {
-            best.restore(path)?;
-        }
+    if let (Some(best), Some(path)) = (&mut best, best_path.as_deref())
+        && progress.best.is_some()
+        && path.exists()
+    {
+        best.restore(path)?;
     }
     let stopped = |p: &Progress| {
         let done = p.steps / each;

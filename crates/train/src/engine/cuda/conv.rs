@@ -219,16 +219,14 @@ impl Cuda {
             let blocks = (8 / groups).max(1);
             (across, lines, groups, self.layout_of(4, lines, s.channels, blocks, &[dy, x]))
         });
-        let (kernel, items, groups, l) = match strips.filter(|(.., l)| l.width > 1) {
-            Some((across, lines, groups, l)) => {
+        let (kernel, items, groups, l) =
+            if let Some((across, lines, groups, l)) = strips.filter(|(.., l)| l.width > 1) {
                 (format!("depthwise_strip_by_weight_{name}_{}_{across}", l.width), lines, groups, l)
-            }
-            None => {
+            } else {
                 let groups = taps.div_ceil(TAPS) as u32;
                 let l = self.layout(dtype, rows, s.channels, (4 / groups).max(1), &[dy, x]);
                 (format!("depthwise_by_weight_{name}_{}", l.width), rows, groups, l)
-            }
-        };
+            };
         let blocks = l.grid[1];
         let partial = self.gpu.empty(DType::F32, &[blocks as usize * taps * s.channels])?;
         let at = pointer(&partial)?;

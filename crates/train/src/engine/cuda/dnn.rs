@@ -4,11 +4,14 @@
 //! and where none is left the caller takes the product by columns.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::c_void;
 use std::sync::Mutex;
 
 use candle_core::DType;
 use candle_core::cuda_backend::cudarc;
+// Its names carry the library's prefix; most of them are needed.
+#[allow(clippy::wildcard_imports)]
 use cudarc::cudnn::sys::{self, *};
 
 use super::gpu::{Gpu, check, pointer};
@@ -129,12 +132,10 @@ impl Dnn {
     ) -> Result<bool> {
         let mut plans = self.plans.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         check(gpu.stream.context().bind_to_thread(), "context")?;
-        let key = (pass, shape, dtype);
-        if !plans.contains_key(&key) {
-            let plan = self.plan(pass, &shape, dtype)?;
-            plans.insert(key, plan);
-        }
-        let Some(plan) = plans.get_mut(&key) else { return Ok(false) };
+        let plan = match plans.entry((pass, shape, dtype)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(self.plan(pass, &shape, dtype)?),
+        };
         while let Some(choice) = plan.choices.first().copied() {
             let space = gpu.empty(DType::U8, &[choice.workspace.max(256)])?;
             // SAFETY: descriptors and addresses are of one convolution.

@@ -30,7 +30,7 @@ pub struct Matrix {
 
 /// cuBLAS on one stream.
 pub struct Blas {
-    blas: cudarc::cublas::CudaBlas,
+    handle: cudarc::cublas::CudaBlas,
     compute: cublasComputeType_t,
     /// Kept so that results don't depend on what runs beside it.
     _workspace: cudarc::driver::CudaSlice<u8>,
@@ -58,7 +58,7 @@ impl Blas {
             let mode = cublasMath_t::CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION;
             check(sys::cublasSetMathMode(*blas.handle(), mode).result(), "cuBLAS")?;
         }
-        Ok(Self { blas, compute, _workspace: workspace })
+        Ok(Self { handle: blas, compute, _workspace: workspace })
     }
 
     /// `c ← a b + beta c` for `a` of `m × k`, `b` of `k × n`, `batch` times; `c` is not transposed.
@@ -81,16 +81,15 @@ impl Blas {
             DType::BF16 => cublasComputeType_t::CUBLAS_COMPUTE_32F,
             _ => self.compute,
         };
-        let operation = |m: Matrix| match m.transposed {
-            true => cublasOperation_t::CUBLAS_OP_T,
-            false => cublasOperation_t::CUBLAS_OP_N,
+        let operation = |m: Matrix| {
+            if m.transposed { cublasOperation_t::CUBLAS_OP_T } else { cublasOperation_t::CUBLAS_OP_N }
         };
         let one = 1.0f32;
         let scalar = |v: &f32| std::ptr::from_ref(v).cast::<c_void>();
         // In column order the product is cᵀ = bᵀ aᵀ.
         // SAFETY: sizes and addresses are those of tensors.
         let status = unsafe {
-            let handle = *self.blas.handle();
+            let handle = *self.handle.handle();
             let (alpha, beta) = (scalar(&one), scalar(&beta));
             let (left, right, out) = (b.at as *const c_void, a.at as *const c_void, c.at as *mut c_void);
             let (m, n, k) = (int(n)?, int(m)?, int(k)?);
