@@ -99,5 +99,16 @@ say "images a second, beside PyTorch"
     echo
     sed -n '/^Measured/,$p' "$work/bench"
 } >> "$report"
+{
+    echo
+    echo "## Clips a second"
+    echo
+    echo "Training of the networks of experiments/ablation-ucf101.toml at K/R = 4 in bf16, batches of 32 clips of 16×112×112:"
+    echo
+    echo '```text'
+} >> "$report"
+say "clips a second"
+"$bin/throughput" --networks 20 --video --device cuda --precision bf16 | tee -a "$report" >&2 || failed=1
+echo '```' >> "$report"
 [ "$failed" = 0 ] || { say "failed, see $report"; exit 1; }
 say "all well, see $report"

@@ -2,6 +2,8 @@
 //! `--networks` it does nothing, so that `cargo bench` may run it.
 //!
 //!     throughput --networks STEPS [--block NAME] [--width 16] [--device cpu|cuda] [--precision f32|tf32|bf16] [--direct]
+//!
+//! With `--video` the networks are those of `experiments/ablation-ucf101.toml` at K/R = 4, batches of 32 clips.
 
 use std::time::Instant;
 
@@ -10,9 +12,10 @@ use convstat_train::engine::{Backend, DeviceSpec, Inputs};
 use convstat_train::network::{Network, NetworkSpec};
 use convstat_train::train::{Trainer, TrainingSpec};
 
-const BATCH: usize = 128;
 const NETWORKS: [(&str, &str); 3] =
     [("bottleneck", "bottleneck"), ("depthwise", "depthwise-separable"), ("cp", "cp")];
+const VIDEO: [(&str, &str); 4] =
+    [("r2plus1d", "r2plus1d"), ("basic", "basic"), ("tucker", "tucker"), ("cp", "cp")];
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -40,22 +43,31 @@ fn main() -> Result<(), Failure> {
     convstat_tensor::blas::single_thread()?;
     convstat_train::keep_memory();
     let backend = open(spec, arguments.iter().any(|a| a == "--direct"))?;
+    let video = arguments.iter().any(|a| a == "--video");
+    let (batch, input, classes) =
+        if video { (32, &[16, 112, 112, 3][..], 101) } else { (128, &[32, 32, 3][..], 10) };
     let training: TrainingSpec = toml::from_str(&format!(
-        "epochs = 1\nbatch = {BATCH}\noptimiser = {{ kind = \"sgd\", rate = 0.05, nesterov = false, weight_decay = 0.0 }}"
+        "epochs = 1\nbatch = {batch}\noptimiser = {{ kind = \"sgd\", rate = 0.05, nesterov = false, weight_decay = 0.0 }}"
     ))?;
     let only = option("--block");
-    for (name, block) in NETWORKS.iter().filter(|(n, _)| only.is_none_or(|o| o == *n)) {
-        let network: NetworkSpec = toml::from_str(&format!(
-            "block = \"{block}\"\nstem = {width}\nstages = [{{ r = {width}, blocks = 3 }}, {{ r = {}, blocks = 3 }}, \
-             {{ r = {}, blocks = 3 }}]",
-            2 * width,
-            4 * width
-        ))?;
-        let network = Network::new(&network, &[32, 32, 3], 10, 4.0)?;
+    let networks = if video { &VIDEO[..] } else { &NETWORKS };
+    for (name, block) in networks.iter().filter(|(n, _)| only.is_none_or(|o| o == *n)) {
+        let stages = if video {
+            "stem = 16\nstages = [{ r = 16, blocks = 2, stride = 2 }, { r = 32, blocks = 2 }, { r = 64, blocks = 2 }, \
+             { r = 128, blocks = 2 }]"
+                .to_owned()
+        } else {
+            let (two, four) = (2 * width, 4 * width);
+            format!(
+                "stem = {width}\nstages = [{{ r = {width}, blocks = 3 }}, {{ r = {two}, blocks = 3 }}, {{ r = {four}, blocks = 3 }}]"
+            )
+        };
+        let network: NetworkSpec = toml::from_str(&format!("block = \"{block}\"\n{stages}"))?;
+        let network = Network::new(&network, input, classes, 4.0)?;
         let mut trainer = Trainer::new(&network, &*backend, &training, 1, DType::F32)?;
-        let x = Tensor::randn(0f32, 1f32, (BATCH, 32, 32, 3), &Device::Cpu)?;
-        let labels: Vec<u32> = (0..BATCH as u32).map(|i| i % 10).collect();
-        let labels = Tensor::from_vec(labels, BATCH, backend.device())?;
+        let x = Tensor::randn(0f32, 1f32, [&[batch], input].concat(), &Device::Cpu)?;
+        let labels: Vec<u32> = (0..batch as u32).map(|i| i % 10).collect();
+        let labels = Tensor::from_vec(labels, batch, backend.device())?;
         let inputs = Inputs { x: backend.input(&x)?, labels };
         let mut run = |steps: usize| -> Result<f64, Failure> {
             for _ in 0..steps {
@@ -66,7 +78,7 @@ fn main() -> Result<(), Failure> {
         run(if spec.gpu.is_some() { 10 } else { 3 })?;
         let start = Instant::now();
         let loss = run(steps)?;
-        let rate = (steps * BATCH) as f64 / start.elapsed().as_secs_f64();
+        let rate = (steps * batch) as f64 / start.elapsed().as_secs_f64();
         let counts = network.counts();
         println!(
             "{}",

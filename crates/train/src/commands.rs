@@ -166,10 +166,11 @@ fn ablate(args: &Ablate) -> Result<ExitCode> {
     let name = &plan.file.ablation.name;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(name));
     eprintln!(
-        "ablation {name}: {} networks x {} seeds on {} images of {}, run directory {}",
+        "ablation {name}: {} networks x {} seeds on {} {} of {}, run directory {}",
         plan.cells.len(),
         plan.file.ablation.seeds,
         data.train.len(),
+        if data.train.clip.is_some() { "videos" } else { "images" },
         data.name,
         out.display()
     );
