@@ -88,11 +88,12 @@ sed -e '/^train = /d; /^test = /d; s/^epochs = .*/epochs = 2/' experiments/ablat
 for precision in f32 tf32 bf16; do
     "$bin/convstat-train" train "$work/short.toml" --kr 4 --data "$work" --out "$work/$precision" --device cuda --precision "$precision" \
         2> "$work/log" > "$work/line" || { failed=1; cat "$work/log"; }
+    grep -qE '^accuracy (9[0-9]|100)' "$work/line" || { failed=1; say "$precision: does not learn"; }
     echo "$precision: $(cat "$work/line")" | tee -a "$report" >&2
 done
 echo '```' >> "$report"
 say "images a second, beside PyTorch"
-"$python" benches/train_torch.py --device cuda --steps 50 --against "$bin/throughput" --write docs/performance.md | tee "$work/bench" >&2
+"$python" benches/train_torch.py --device cuda --steps 50 --against "$bin/throughput" --write docs/performance.md | tee "$work/bench" >&2 || failed=1
 {
     echo
     echo "## Images a second"

@@ -70,6 +70,7 @@ fn main() -> Result<(), Failure> {
         let labels = Tensor::from_vec(labels, batch, backend.device())?;
         let inputs = Inputs { x: backend.input(&x)?, labels };
         let mut run = |steps: usize| -> Result<f64, Failure> {
+            trainer.start_losses(0.0)?;
             for _ in 0..steps {
                 trainer.advance(&inputs, 1.0)?;
             }

@@ -162,7 +162,8 @@ fn load(path: &Path, data: Option<&Path>, seeds: Option<u64>) -> Result<(Ablatio
 
 fn ablate(args: &Ablate) -> Result<ExitCode> {
     let (file, text, data) = load(&args.file, args.data.as_deref(), args.seeds)?;
-    let plan = Plan::new(file, &data.train.shape, data.classes.len())?;
+    let device = args.device.spec()?;
+    let plan = Plan::new(file, &data.train.shape, data.classes.len())?.in_precision(device.precision);
     let name = &plan.file.ablation.name;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(name));
     eprintln!(
@@ -174,7 +175,6 @@ fn ablate(args: &Ablate) -> Result<ExitCode> {
         data.name,
         out.display()
     );
-    let device = args.device.spec()?;
     let report = run(&plan, &text, &data, &out, args.threads, device)?;
     for part in &report.damaged {
         eprintln!("warning: {part}; its networks were trained again");

@@ -196,6 +196,11 @@ impl Network {
         &self.counts
     }
 
+    /// Classes it tells apart.
+    pub fn classes(&self) -> usize {
+        self.parameters.size(self.head.bias)
+    }
+
     /// Whether weight decay applies: to weights, not to biases and normalisation.
     pub fn decays(&self, number: usize) -> bool {
         self.parameters.shape(number).len() > 1

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use candle_core::{DType, Device, Tensor, TensorId};
+use candle_core::{DType, Device, Tensor};
 use convstat_runner::{Digest, interrupt, stream};
 use serde::{Deserialize, Serialize};
 
@@ -90,18 +90,17 @@ pub struct Trainer<'a> {
     network: &'a Network,
     backend: &'a dyn Backend,
     spec: &'a TrainingSpec,
-    /// Parameters, by number.
-    pub parameters: Vec<Tensor>,
-    /// Running statistics, by number.
-    pub running: Vec<Tensor>,
+    /// By number, as the running statistics. A recorded step writes into these tensors, so that nobody may exchange them.
+    parameters: Vec<Tensor>,
+    running: Vec<Tensor>,
     moments: Vec<Vec<Tensor>>,
     average: Option<Vec<Tensor>>,
     /// Steps done.
     pub steps: u64,
-    /// Sum of the losses that were not read yet.
+    /// Sum of the losses since [`start_losses`](Self::start_losses).
     losses: Tensor,
-    /// What runs a step on these inputs.
-    recorder: Option<(TensorId, Box<dyn Recorder + 'a>)>,
+    /// What runs a step on these inputs, which a recorded step reads.
+    recorder: Option<(Inputs, Box<dyn Recorder + 'a>)>,
 }
 
 impl<'a> Trainer<'a> {
@@ -118,7 +117,7 @@ impl<'a> Trainer<'a> {
         Self::from_parameters(network, backend, spec, parameters)
     }
 
-    /// A network with given parameters, by number.
+    /// A network with copies of these parameters, by number.
     pub fn from_parameters(
         network: &'a Network,
         backend: &'a dyn Backend,
@@ -126,6 +125,7 @@ impl<'a> Trainer<'a> {
         parameters: Vec<Tensor>,
     ) -> Result<Self> {
         let dtype = parameters.first().map_or(DType::F32, Tensor::dtype);
+        let parameters = copies(&parameters)?;
         let running = network.running.draw(stream(0, "running", "", 0), dtype, backend.device())?;
         let zeros =
             |p: &Tensor| (0..spec.optimiser.moments()).map(|_| Ok(p.zeros_like()?)).collect::<Result<_>>();
@@ -159,6 +159,11 @@ impl<'a> Trainer<'a> {
         })
     }
 
+    /// The parameters, by number.
+    pub fn parameters(&self) -> &[Tensor] {
+        &self.parameters
+    }
+
     /// The parameters that are evaluated.
     pub fn evaluated(&self) -> &[Tensor] {
         self.average.as_deref().unwrap_or(&self.parameters)
@@ -168,9 +173,11 @@ impl<'a> Trainer<'a> {
     /// it.
     ///
     /// # Errors
-    /// A loss that is infinite or NaN.
+    /// A label that is no class; a loss that is infinite or NaN.
     pub fn step(&mut self, x: Tensor, labels: &[u32], factor: f64) -> Result<f64> {
+        check_labels(labels.iter().copied(), self.network.classes())?;
         let labels = Tensor::from_slice(labels, labels.len(), self.backend.device())?;
+        self.start_losses(0.0)?;
         self.advance(&Inputs { x: self.backend.input(&x)?, labels }, factor)?;
         self.read_losses()
     }
@@ -189,11 +196,11 @@ impl<'a> Trainer<'a> {
         let backend = self.backend;
         backend.begin(&step)?;
         let mut recorder = match self.recorder.take() {
-            Some((id, recorder)) if id == inputs.x.id() => recorder,
+            Some((old, recorder)) if old.same(inputs) => recorder,
             _ => backend.recorder(),
         };
         let result = recorder.run(&mut || self.pass(&step, inputs));
-        self.recorder = Some((inputs.x.id(), recorder));
+        self.recorder = Some((inputs.clone(), recorder));
         result
     }
 
@@ -221,7 +228,17 @@ impl<'a> Trainer<'a> {
         tape.backward(logits, &inputs.labels, self.spec.label_smoothing)
     }
 
-    /// Sum of the losses of all steps since it was last read. Waits for them.
+    /// Begins the sum of losses at `value`.
+    pub fn start_losses(&mut self, value: f64) -> Result<()> {
+        self.losses = self.backend.cleared(&self.losses)?;
+        if value != 0.0 {
+            let value = Tensor::from_slice(&[value], 1, self.backend.device())?;
+            self.losses = self.backend.accumulate(&self.losses, &value)?;
+        }
+        Ok(())
+    }
+
+    /// The sum of losses. Waits for the steps.
     ///
     /// # Errors
     /// A loss that is infinite or NaN.
@@ -230,8 +247,13 @@ impl<'a> Trainer<'a> {
         if !loss.is_finite() {
             return Err(TrainError::Diverged { loss, step: self.steps });
         }
-        self.losses = self.backend.cleared(&self.losses)?;
         Ok(loss)
+    }
+
+    /// Gives back what recorded steps hold beside the tensors.
+    fn release(&mut self) -> Result<()> {
+        self.recorder = None;
+        self.backend.release()
     }
 
     /// Says which batch would fit, if `error` says that this one does not.
@@ -239,18 +261,20 @@ impl<'a> Trainer<'a> {
         if !self.backend.is_out_of_memory(&error) {
             return error;
         }
-        self.recorder = None;
-        let mut fits = self.spec.batch / 2;
-        while fits >= 2 {
-            if self.backend.release().is_ok() && self.rehearse(fits, shape).is_ok() {
-                break;
+        let mut fits = self.spec.batch;
+        let mend = loop {
+            if fits < 2 {
+                break "no batch does: use a smaller network or smaller inputs".to_owned();
             }
-            fits /= 2;
-        }
-        let mend = if fits < 2 {
-            "no batch does: use a smaller network or smaller inputs".to_owned()
-        } else {
-            format!("{fits} does")
+            match self.release().and_then(|()| self.rehearse(fits, shape)) {
+                Ok(()) if fits == self.spec.batch => {
+                    break "alone it does: train fewer networks side by side (--threads)".to_owned();
+                }
+                Ok(()) => break format!("{fits} does, or more with fewer networks side by side (--threads)"),
+                Err(e) if self.backend.is_out_of_memory(&e) => fits /= 2,
+                // The device no longer answers: what was first is what matters.
+                Err(_) => return error,
+            }
         };
         let gib = self.backend.memory().unwrap_or(0) >> 30;
         TrainError::OutOfMemory { batch: self.spec.batch, gib, mend }
@@ -267,6 +291,18 @@ impl<'a> Trainer<'a> {
             loss.to_device(&Device::Cpu)?;
             Ok(())
         })
+    }
+
+    /// Logits (`N, classes`) of inputs (`N, spatial…, C`), both in main memory, in evaluation mode.
+    pub fn predict(&mut self, x: &Tensor) -> Result<Tensor> {
+        let (network, backend, running) = (self.network, self.backend, &mut self.running);
+        let parameters = self.average.as_deref().unwrap_or(&self.parameters);
+        let (x, mut logits) = (backend.input(x)?, None);
+        backend.direct(&mut || {
+            logits = Some(backend.output(&network.predict(backend, parameters, running, x.clone())?)?);
+            Ok(())
+        })?;
+        logits.ok_or_else(|| TrainError::shape("prediction", "the device did nothing"))
     }
 
     /// What the network makes of samples in order, `clips` of each video one after another, without label smoothing.
@@ -364,6 +400,16 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// Whether all labels are classes.
+fn check_labels(mut labels: impl Iterator<Item = u32>, classes: usize) -> Result<()> {
+    match labels.find(|l| *l as usize >= classes) {
+        Some(label) => {
+            Err(TrainError::shape("labels", format!("{label} is none of {classes} classes, from 0")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Tensors of the same values with memory of their own.
 fn copies(all: &[Tensor]) -> Result<Vec<Tensor>> {
     all.iter().map(|t| Ok(t.copy()?)).collect()
@@ -423,7 +469,7 @@ pub struct Trained {
 pub struct Watch<'a> {
     /// Checkpoint, read at the start if it is there; none to keep nothing.
     pub checkpoint: Option<&'a Path>,
-    /// Told after every step: steps done, steps in all, loss, images a second.
+    /// Told when losses are read, on a processor after every step: steps done, steps in all, mean loss since, images a second.
     pub on_step: &'a mut dyn FnMut(u64, u64, f64, f64),
     /// Told after every epoch.
     pub on_epoch: &'a mut dyn FnMut(&EpochMetrics) -> Result<()>,
@@ -437,7 +483,7 @@ impl std::fmt::Debug for Watch<'_> {
 
 /// Seconds between checkpoints.
 const CHECKPOINT_SECONDS: f64 = 60.0;
-/// Most images that are evaluated together.
+/// Most samples that are evaluated together.
 const EVALUATION_BATCH: usize = 256;
 
 /// Trains on `data` and evaluates on its test images. With a checkpoint a run that was cut off goes on from there, to the
@@ -470,6 +516,8 @@ pub fn train(
         return Err(TrainError::bad("training.early_stop.validation", stop.validation, mend));
     }
     let validation: Vec<usize> = (kept..data.train.len()).collect();
+    let classes = trainer.network.classes();
+    check_labels(data.train.labels().chain(data.test.labels()), classes)?;
     let feed = trainer.backend.feed(&data.train, &normalisation)?;
     let train = loader(data.train.take(kept)?, spec.batch, augment)?;
     let plain = Augment::default();
@@ -503,14 +551,16 @@ pub fn train(
     };
     let reads = trainer.backend.reads_every();
     let mut inputs: Option<Inputs> = None;
+    trainer.start_losses(progress.loss)?;
     'run: while progress.steps < steps && !stopped(&progress) {
         let epoch = progress.steps / each;
         let mut rate = 0.0;
         for batch in train.epoch(epoch, (progress.steps % each) as usize, feed.maker()) {
-            let loaded = feed.load(batch, inputs.take())?;
+            let shape = &data.train.shape;
+            let loaded = feed.load(batch, inputs.take()).map_err(|e| trainer.explain(e, shape))?;
             let factor = spec.schedule.factor_at(progress.steps, steps);
             rate = factor * spec.optimiser.rate();
-            trainer.advance(&loaded, factor).map_err(|e| trainer.explain(e, &data.train.shape))?;
+            trainer.advance(&loaded, factor).map_err(|e| trainer.explain(e, shape))?;
             inputs = Some(loaded);
             progress.steps += 1;
             let ends = progress.steps.is_multiple_of(each);
@@ -519,10 +569,10 @@ pub fn train(
                 continue;
             }
             let loss = trainer.read_losses()?;
-            progress.loss += loss;
+            let mean = (loss - progress.loss) / (progress.steps - last_read) as f64;
+            progress.loss = loss;
             progress.seconds = before + started.elapsed().as_secs_f64();
             let images = (progress.steps - first_step) as f64 * spec.batch as f64;
-            let mean = loss / (progress.steps - last_read) as f64;
             last_read = progress.steps;
             (watch.on_step)(progress.steps, steps, mean, images / started.elapsed().as_secs_f64());
             interrupted = interrupt::requested();
@@ -545,12 +595,14 @@ pub fn train(
                 / started.elapsed().as_secs_f64(),
         };
         progress.loss = 0.0;
+        trainer.start_losses(0.0)?;
         if let Some(best) = &mut best {
             let images = data.train.subset(&validation);
             let batch = evaluation_batch(&images, spec);
             let loader = loader(images, batch, &plain)?;
             let batches = loader.in_order(feed.maker());
-            let accuracy = trainer.evaluate(&*feed, batches, loader.clips_per_sample())?.accuracy;
+            let score = trainer.evaluate(&*feed, batches, loader.clips_per_sample());
+            let accuracy = score.map_err(|e| trainer.explain(e, &data.train.shape))?.accuracy;
             metrics.validation = Some(accuracy);
             if progress.best.is_none_or(|(b, _)| accuracy > b) {
                 progress.best = Some((accuracy, epoch + 1));
@@ -589,7 +641,8 @@ pub fn train(
 /// Digest of what the numbers of a run depend on besides its network's tensors.
 fn key(trainer: &Trainer, data: &Dataset, augment: &Augment, seed: u64) -> Result<String> {
     let macs = trainer.network.counts().macs;
-    let all = (trainer.spec, augment, seed, macs, &data.name, data.train.len(), data.test.len());
+    let precision = trainer.backend.precision().name();
+    let all = (trainer.spec, augment, seed, macs, &data.name, data.train.len(), data.test.len(), precision);
     let text = serde_json::to_string(&all).map_err(|e| TrainError::bad("training", "", e.to_string()))?;
     Ok(Digest::of(&text).short())
 }
@@ -600,18 +653,19 @@ fn threads(images: &Images) -> usize {
     if images.clip.is_some() { all.min(4) } else { 1 }
 }
 
-/// Samples that are evaluated together: clips take much memory each.
+/// Samples that are evaluated together: no more than are trained on, which are known to fit.
 fn evaluation_batch(images: &Images, spec: &TrainingSpec) -> usize {
-    let most = if images.clip.is_some() { spec.batch } else { EVALUATION_BATCH };
-    most.min(images.len())
+    EVALUATION_BATCH.min(spec.batch).min(images.len())
 }
 
 /// What a network makes of the test images or videos.
 pub fn test(trainer: &mut Trainer, data: &Dataset, seed: u64) -> Result<Score> {
     let normalisation = data.normalisation();
+    trainer.release()?;
     let feed = trainer.backend.feed(&data.test, &normalisation)?;
     let batch = evaluation_batch(&data.test, trainer.spec);
     let loader = Loader::new(data.test.clone(), normalisation, batch, Augment::default(), seed)?;
     let loader = loader.with_threads(threads(&data.test));
-    trainer.evaluate(&*feed, loader.in_order(feed.maker()), loader.clips_per_sample())
+    let score = trainer.evaluate(&*feed, loader.in_order(feed.maker()), loader.clips_per_sample());
+    score.map_err(|e| trainer.explain(e, &data.test.shape))
 }

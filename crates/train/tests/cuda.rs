@@ -18,7 +18,7 @@ use convstat_train::engine::{
 use convstat_train::layer::State;
 use convstat_train::network::{Network, NetworkSpec};
 use convstat_train::optimiser::OptimiserSpec;
-use convstat_train::train::{Trainer, TrainingSpec};
+use convstat_train::train::{Progress, Trainer, TrainingSpec};
 use rand_distr::{Distribution, StandardNormal};
 
 fn random(name: &str, shape: &[usize]) -> Tensor {
@@ -110,7 +110,7 @@ fn operation_within(
     inputs: &[(Kind, Tensor)],
     run: impl Fn(&mut Tape, &[Var]) -> Result<Var>,
 ) {
-    let inner = || -> Result<()> {
+    let mut inner = || -> Result<()> {
         let exact: Vec<Tensor> = inputs
             .iter()
             .map(|(kind, t)| match kind {
@@ -145,8 +145,6 @@ fn operation_within(
         }
         Ok(())
     };
-    // The report is borrowed by the closure above: errors are panics with the case's name.
-    let mut inner = inner;
     inner().unwrap_or_else(|e| panic!("{what} in {precision:?}: {e}"));
 }
 
@@ -179,6 +177,7 @@ fn convolutions() -> Vec<(Vec<usize>, Vec<usize>, ConvSpec)> {
         (vec![3, 13, 11, 16], vec![16, 3, 5, 1], conv(&[2, 1], &[1, 2], &[2, 1], 16)),
         (vec![3, 13, 11, 24], vec![24, 7, 7, 1], conv(&[1, 1], &[3, 3], &[1, 1], 24)),
         (vec![2, 6, 9, 8, 16], vec![16, 3, 3, 3, 1], conv(&[1, 1, 1], &[1, 1, 1], &[1, 1, 1], 16)),
+        (vec![2, 8, 8, 16], vec![16, 3, 3, 1], conv(&[1, 1], &[3, 3], &[1, 1], 16)),
         (vec![4, 8, 8, 8], vec![16, 3, 3, 1], conv(&[1, 1], &[1, 1], &[1, 1], 8)),
         (vec![40, 32, 32, 520], vec![520, 3, 3, 1], conv(&[1, 1], &[1, 1], &[1, 1], 520)),
         (vec![4, 20, 16], vec![8, 3, 16], conv(&[2], &[1], &[1], 1)),
@@ -518,18 +517,7 @@ fn networks_agree() {
     cases.push(("\"bottleneck\"".to_owned(), "kind = \"contraction\", ranks = [2, 2, 8]", vec![8, 8, 3]));
     cases.push(("\"bottleneck\"".to_owned(), "kind = \"regression\", ranks = [2, 2, 8, 5]", vec![8, 8, 3]));
     for (block, head, input) in cases {
-        let Ok(spec) = toml::from_str::<NetworkSpec>(&format!(
-            "block = {block}\nstages = [{{ r = 8, blocks = 2 }}, {{ r = 16, blocks = 2 }}]\nhead = {{ {head} }}"
-        )) else {
-            panic!("{block}");
-        };
-        let network = match Network::new(&spec, &input, 10, 2.0) {
-            Ok(network) => network,
-            Err(e) => {
-                report.failures.push(format!("{block}: {e}"));
-                continue;
-            }
-        };
+        let network = network(&block, head, &input);
         let drawn =
             |dtype| network.parameters.draw(stream(1, "network", "", 0), dtype, &Device::Cpu).unwrap();
         let x = rounded(&random(&block, &[&[16], input.as_slice()].concat()), Precision::F32);
@@ -575,10 +563,11 @@ fn train(cuda: &Cuda, steps: usize) -> (Vec<Vec<f64>>, f64) {
     let inputs = Inputs { x: cuda.input(&x).unwrap(), labels };
     let mut loss = 0.0;
     for i in 0..steps {
+        trainer.start_losses(0.0).unwrap();
         trainer.advance(&inputs, 1.0 - i as f64 / steps as f64).unwrap();
         loss = trainer.read_losses().unwrap();
     }
-    (trainer.parameters.iter().chain(trainer.evaluated()).map(entries).collect(), loss)
+    (trainer.parameters().iter().chain(trainer.evaluated()).map(entries).collect(), loss)
 }
 
 /// A recorded step does what a direct one does, with rates that change; twice the same bits.
@@ -604,6 +593,72 @@ fn networks_side_by_side() {
     for thread in threads {
         assert!(thread.join().unwrap().iter().all(|t| *t == alone), "a network beside others differs");
     }
+}
+
+/// A run that goes on from a checkpoint does what the uninterrupted one does, with averages and graphs.
+#[test]
+fn a_checkpoint_goes_on_to_the_same_bits() {
+    let cuda = Cuda::new(0, Precision::Bf16).unwrap();
+    let network = network("\"bottleneck\"", "kind = \"linear\"", &[16, 16, 3]);
+    let training: TrainingSpec =
+        toml::from_str("epochs = 1\nbatch = 64\nema = 0.9\noptimiser = { kind = 'adamw', rate = 0.01 }")
+            .unwrap();
+    let x = cuda.input(&random("images", &[64, 16, 16, 3])).unwrap();
+    let labels: Vec<u32> = (0..64).map(|i| i % 10).collect();
+    let inputs = Inputs { x, labels: Tensor::from_vec(labels, 64, cuda.device()).unwrap() };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let state = |trainer: &Trainer| -> Vec<Vec<f64>> {
+        trainer.parameters().iter().chain(trainer.evaluated()).map(entries).collect()
+    };
+    let mut whole = Trainer::new(&network, &cuda, &training, 1, DType::F32).unwrap();
+    for step in 1..=12 {
+        whole.advance(&inputs, 1.0).unwrap();
+        if step == 7 {
+            let progress = Progress { steps: step, ..Progress::default() };
+            whole.save(&path, &progress).unwrap();
+        }
+    }
+    let mut resumed = Trainer::new(&network, &cuda, &training, 2, DType::F32).unwrap();
+    for _ in 0..4 {
+        // A recorded step of its own, which must not survive.
+        resumed.advance(&inputs, 1.0).unwrap();
+    }
+    resumed.restore(&path).unwrap();
+    for _ in 7..12 {
+        resumed.advance(&inputs, 1.0).unwrap();
+    }
+    assert!(state(&whole) == state(&resumed));
+}
+
+/// Two trainers of the same start don't share it; labels of another tensor are seen; labels that are no class are errors.
+#[test]
+fn trainers_keep_to_themselves() {
+    let cuda = Cuda::new(0, Precision::F32).unwrap();
+    let network = network("\"bottleneck\"", "kind = \"linear\"", &[8, 8, 3]);
+    let training: TrainingSpec =
+        toml::from_str("epochs = 1\nbatch = 20\noptimiser = { kind = 'sgd', rate = 0.1 }").unwrap();
+    let start = network.parameters.draw(stream(1, "start", "", 0), DType::F32, cuda.device()).unwrap();
+    let before: Vec<Vec<f64>> = start.iter().map(entries).collect();
+    let x = random("x", &[20, 8, 8, 3]);
+    let run = |labels: &[&[u32]]| {
+        let mut trainer = Trainer::from_parameters(&network, &cuda, &training, start.clone()).unwrap();
+        let x = cuda.input(&x).unwrap();
+        for labels in labels {
+            let labels = Tensor::from_slice(labels, 20, cuda.device()).unwrap();
+            trainer.advance(&Inputs { x: x.clone(), labels }, 1.0).unwrap();
+        }
+        trainer.parameters().iter().map(entries).collect::<Vec<_>>()
+    };
+    let (a, b): (Vec<u32>, Vec<u32>) =
+        ((0..20).map(|i| i % 10).collect(), (0..20).map(|i| (i + 3) % 10).collect());
+    let first = run(&[&a, &a, &a, &a, &a]);
+    assert!(first == run(&[&a, &a, &a, &a, &a]));
+    assert!(first != run(&[&a, &a, &a, &a, &b]), "the labels of a recorded step are not seen");
+    assert!(before == start.iter().map(entries).collect::<Vec<_>>(), "the start was trained");
+    let mut trainer = Trainer::from_parameters(&network, &cuda, &training, start.clone()).unwrap();
+    let labels: Vec<u32> = (0..20).collect();
+    assert!(trainer.step(x, &labels, 1.0).unwrap_err().to_string().contains("none of 10 classes"));
 }
 
 /// The portable backend and the GPU train alike.

@@ -119,12 +119,12 @@ fn first_gradient_agrees_with_pytorch() {
     let reference = Reference::read();
     let network = &reference.network;
     let parameters = reference.parameters(DType::F64);
-    let spec = reference.training("sgd");
-    let mut trainer = Trainer::from_parameters(network, &Cpu, &spec, parameters.clone()).unwrap();
     let (x, labels) = reference.batch(0, DType::F64);
+    let mut running =
+        network.running.draw(convstat_runner::stream(0, "", "", 0), DType::F64, &Device::Cpu).unwrap();
     let mut tape = Tape::new(&Cpu, true);
     let x = tape.constant(x);
-    let mut state = State { parameters: &parameters, running: &mut trainer.running };
+    let mut state = State { parameters: &parameters, running: &mut running };
     let logits = network.forward(&mut tape, &mut state, x).unwrap();
     let (_, gradients) = tape
         .backward(logits, &Tensor::from_slice(&labels, labels.len(), &Device::Cpu).unwrap(), 0.1)
@@ -157,8 +157,7 @@ fn training_agrees_with_pytorch() {
                 assert!(error < tolerance(dtype), "{optimiser}, {dtype:?}: loss {step} is off by {error:e}");
             }
             let x = reference.batch(19, dtype).0;
-            let Trainer { parameters, running, .. } = &mut trainer;
-            let logits = reference.network.predict(&Cpu, parameters, running, x).unwrap();
+            let logits = trainer.predict(&x).unwrap();
             let expected = entries(&reference.tensors[&format!("logits.{optimiser}")]);
             let error = share(&entries(&logits), &expected);
             assert!(error < tolerance(dtype), "{optimiser}, {dtype:?}: logits are off by {error:e}");
@@ -369,7 +368,7 @@ fn averages_are_exponential_with_a_short_memory_at_first() {
         trainer.step(x, &labels, 1.0).unwrap();
         // min(0.3, (1 + n)/(10 + n)) for n steps done.
         let decay = [2.0 / 11.0, 3.0 / 12.0, 0.3, 0.3, 0.3, 0.3][step];
-        for (mean, now) in expected.iter_mut().zip(&trainer.parameters) {
+        for (mean, now) in expected.iter_mut().zip(trainer.parameters()) {
             mean.iter_mut().zip(entries(now)).for_each(|(m, v)| *m = decay * *m + (1.0 - decay) * v);
         }
     }
@@ -488,7 +487,7 @@ fn broken_checkpoints_are_errors() {
     assert!(reasons.len() > 10);
     fs::remove_file(&path).unwrap();
     assert!(trainer.restore(&path).unwrap_err().to_string().contains("cannot read"));
-    candle_core::safetensors::save(&HashMap::from([("a", trainer.parameters[0].clone())]), &path).unwrap();
+    candle_core::safetensors::save(&HashMap::from([("a", trainer.parameters()[0].clone())]), &path).unwrap();
     assert!(trainer.restore(&path).unwrap_err().to_string().contains("without the state"));
     checkpoint::write(&path, &[], "{").unwrap();
     assert!(trainer.restore(&path).unwrap_err().to_string().contains("its state"));

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blocks::BlockSpec;
 pub use crate::data::DataSpec;
+use crate::engine::Precision;
 use crate::network::{Network, NetworkCounts, NetworkSpec};
 use crate::train::TrainingSpec;
 use crate::{Result, TrainError};
@@ -209,6 +210,16 @@ impl Plan {
             }
         }
         Ok(Self { file, cells, input: input.to_vec(), classes })
+    }
+
+    /// The same for networks trained in another arithmetic than f32, which are other cells.
+    pub fn in_precision(mut self, precision: Precision) -> Self {
+        if precision != Precision::F32 {
+            for cell in &mut self.cells {
+                cell.id = Digest::of(&format!("{} {}", cell.id, precision.name())).short();
+            }
+        }
+        self
     }
 
     /// The network of a cell.

@@ -197,6 +197,8 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     fn device(&self) -> &Device;
     /// Device and arithmetic, for manifests.
     fn name(&self) -> String;
+    /// Arithmetic: results of another one are not the same run's.
+    fn precision(&self) -> Precision;
 
     /// Activations from a tensor in main memory.
     fn input(&self, x: &Tensor) -> Result<Tensor>;
@@ -291,7 +293,8 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     fn recorder(&self) -> Box<dyn Recorder + '_> {
         Box::new(Direct)
     }
-    /// Runs work that is not a step of a recorder; on a device that records, never during a recording.
+    /// Runs work that is not a step of a recorder; on a device that records, never during a recording. Not to be nested, nor
+    /// to hold [`Feed::load`].
     fn direct(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<()> {
         body()
     }
@@ -339,6 +342,13 @@ pub struct Inputs {
     pub x: Tensor,
     /// Classes (`N`, u32).
     pub labels: Tensor,
+}
+
+impl Inputs {
+    /// Whether these are the same tensors.
+    pub fn same(&self, other: &Self) -> bool {
+        self.x.id() == other.x.id() && self.labels.id() == other.labels.id()
+    }
 }
 
 /// A batch as a loader's thread leaves it.

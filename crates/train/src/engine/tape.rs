@@ -41,7 +41,7 @@ impl std::fmt::Debug for Tape<'_> {
 
 impl<'a> Tape<'a> {
     /// An empty tape. Without `training` batch normalisation uses its running statistics and nothing is kept for
-    /// derivatives.
+    /// derivatives, values apart.
     pub fn new(backend: &'a dyn Backend, training: bool) -> Self {
         Self { backend, training, nodes: Vec::new() }
     }

@@ -17,7 +17,7 @@ use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use super::{
     Activation, Backend, ConvSpec, Feed, Gradients, Inputs, NORM_MOMENTUM, NormGradients, NormState,
-    Normalised, Pool, PoolSpec, Prepared, Step, Window,
+    Normalised, Pool, PoolSpec, Precision, Prepared, Step, Window,
 };
 use crate::data::{Images, Loader, Make, Normalisation};
 use crate::{Result, TrainError, optimiser};
@@ -65,6 +65,10 @@ impl Backend for Cpu {
 
     fn name(&self) -> String {
         "CPU".to_owned()
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::F32
     }
 
     fn input(&self, x: &Tensor) -> Result<Tensor> {

@@ -13,8 +13,6 @@ use crate::{Result, TrainError};
 
 /// Bytes that columns may take at a time.
 const COLUMNS: usize = 512 << 20;
-/// Bytes of weights that a block of a depthwise kernel keeps.
-const SHARED: u32 = 200 << 10;
 /// Taps that a thread of the depthwise weight kernel adds up; `MOST` there.
 const TAPS: usize = 9;
 /// Outputs of a thread of the strip kernels; `STRIP` there.
@@ -169,7 +167,8 @@ impl Cuda {
         }
     }
 
-    /// Forward or by input; false if sizes are too large for the kernels.
+    /// Forward or by input; false if sizes are too large for the kernels, which keep the weights of a block's channels in
+    /// shared memory.
     fn depthwise(&self, pass: Pass, conv: &Conv, dtype: DType, [a, w, out]: [u64; 3]) -> Result<bool> {
         let s = &conv.shape;
         let forward = pass == Pass::Forward;
@@ -182,7 +181,7 @@ impl Cuda {
         if let Some((window, across)) = strips(if forward { Some(s.window) } else { mirrored() }) {
             let lines = rows / window.output[2] * window.output[2].div_ceil(STRIP);
             let l = self.layout(dtype, lines, s.channels, 16, &[a, out]);
-            if l.width > 1 && shared(&l) <= SHARED && u32::try_from(lines).is_ok() {
+            if l.width > 1 && shared(&l) <= self.gpu.shared && u32::try_from(lines).is_ok() {
                 let places = [Places::from(&window)];
                 let places = Struct(bytes_of(&places));
                 let args =
@@ -193,7 +192,7 @@ impl Cuda {
             }
         }
         let l = self.layout(dtype, rows, s.channels, 16, &[a, out]);
-        if shared(&l) > SHARED || u32::try_from(rows).is_err() {
+        if shared(&l) > self.gpu.shared || u32::try_from(rows).is_err() {
             return Ok(false);
         }
         let places = [Places::from(&s.window)];

@@ -100,6 +100,12 @@ fn ok(status: cudnnStatus_t, what: &'static str) -> Result<()> {
     }
 }
 
+/// Whether an algorithm does not do this convolution here; other failures say nothing about it.
+fn cannot(status: cudnnStatus_t) -> bool {
+    let name = format!("{status:?}");
+    ["NOT_SUPPORTED", "BAD_PARAM", "EXECUTION_FAILED"].iter().any(|kind| name.contains(kind))
+}
+
 /// Most bytes an algorithm may use beside its tensors.
 const WORKSPACE: usize = 1 << 30;
 
@@ -143,10 +149,13 @@ impl Dnn {
                 ok(cudnnSetConvolutionMathType(plan.c, choice.math), "cuDNN")?;
                 self.execute(pass, plan, choice, [a, b, out], pointer(&space)?)
             };
-            if status == cudnnStatus_t::CUDNN_STATUS_SUCCESS {
-                return Ok(true);
-            }
-            plan.choices.remove(0);
+            match status {
+                cudnnStatus_t::CUDNN_STATUS_SUCCESS => return Ok(true),
+                status if cannot(status) => plan.choices.remove(0),
+                status => {
+                    return Err(TrainError::Gpu { operation: "convolution", reason: format!("{status:?}") });
+                }
+            };
         }
         Ok(false)
     }

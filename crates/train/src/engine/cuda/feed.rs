@@ -1,5 +1,5 @@
-//! Samples cut, mirrored, normalised and blanked on the GPU. A store in memory is held there whole; of a mapped one, what
-//! the views show is sent batch by batch.
+//! Samples cut, mirrored, normalised and blanked on the GPU. A store in memory is held there whole, if it takes at most a
+//! quarter of what is free; of others, what the views show is sent batch by batch.
 
 use std::sync::Arc;
 

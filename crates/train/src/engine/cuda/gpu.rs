@@ -52,6 +52,8 @@ pub struct Gpu {
     functions: Mutex<HashMap<String, CudaFunction>>,
     /// Multiprocessors.
     pub processors: u32,
+    /// Bytes of shared memory that a block may ask for.
+    pub shared: u32,
     name: OnceLock<String>,
 }
 
@@ -67,19 +69,13 @@ impl Gpu {
     /// # Errors
     /// No driver, no such GPU, kernels that do not compile.
     pub fn new(ordinal: usize) -> Result<Self> {
-        let none = |e: candle_core::Error| {
+        let cuda = CudaDevice::new_with_stream(ordinal).map_err(|e| {
             // Without the trace that candle adds.
             let text = e.to_string();
             let reason = text.lines().next().unwrap_or_default();
-            let mend = format!("no such GPU, or no driver ({reason}); run nvidia-smi, or use --device cpu");
+            let mend = format!("it does not open ({reason}); run nvidia-smi, or use --device cpu");
             TrainError::bad("--device", format!("cuda:{ordinal}"), mend)
-        };
-        // Without a driver the loader of its library panics.
-        let opened = std::panic::catch_unwind(|| CudaDevice::new_with_stream(ordinal));
-        let cuda = match opened {
-            Ok(device) => device.map_err(none)?,
-            Err(_) => return Err(none(candle_core::Error::Msg("the driver's library does not load".into()))),
-        };
+        })?;
         // SAFETY: all work of this device runs on its one stream, in order.
         unsafe { cuda.disable_event_tracking() };
         let stream = cuda.cuda_stream();
@@ -87,6 +83,8 @@ impl Gpu {
         keep_pool(context.cu_device())?;
         let what = CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
         let processors = check(context.attribute(what), "device attribute")? as u32;
+        let what = CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
+        let shared = check(context.attribute(what), "device attribute")? as u32;
         let module = kernels(&context, ordinal)?;
         let device = Device::Cuda(cuda.clone());
         Ok(Self {
@@ -96,6 +94,7 @@ impl Gpu {
             module,
             functions: Mutex::default(),
             processors,
+            shared,
             name: OnceLock::new(),
         })
     }
@@ -121,7 +120,9 @@ impl Gpu {
         // SAFETY: the pool is the device's own, nothing in use is freed.
         unsafe {
             let pool = pool(self.stream.context().cu_device())?;
-            check(sys::cuMemPoolTrimTo(pool, 0).result(), "memory pool")
+            check(sys::cuMemPoolTrimTo(pool, 0).result(), "memory pool")?;
+            // Recorded steps that are gone leave theirs in another one.
+            check(sys::cuDeviceGraphMemTrim(self.stream.context().cu_device()).result(), "memory of graphs")
         }
     }
 
@@ -339,5 +340,11 @@ pub fn pointer(t: &Tensor) -> Result<u64> {
             return Err(TrainError::shape("CUDA backend", format!("numbers of type {:?}", t.dtype())));
         }
     };
-    Ok(start + (layout.start_offset() * t.dtype().size_in_bytes()) as u64)
+    let at = start + (layout.start_offset() * t.dtype().size_in_bytes()) as u64;
+    // Kernels read 16 bytes at once; a fault there would end the process's use of the GPU.
+    if at.is_multiple_of(16) {
+        Ok(at)
+    } else {
+        Err(TrainError::shape("CUDA backend", format!("a part of a tensor, {:?}, is not aligned", t.shape())))
+    }
 }

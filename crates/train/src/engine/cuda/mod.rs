@@ -205,8 +205,13 @@ impl Backend for Cuda {
         format!("{} ({}, cuDNN {})", self.gpu.name(), self.precision.name(), dnn::Dnn::version())
     }
 
+    fn precision(&self) -> Precision {
+        self.precision
+    }
+
     fn input(&self, x: &Tensor) -> Result<Tensor> {
-        let x = x.to_dtype(DType::F32)?;
+        // Copied where it is a part of another: kernels read aligned memory.
+        let x = x.to_dtype(DType::F32)?.force_contiguous()?;
         self.cast(&x.to_device(&self.gpu.device)?, self.dtype())
     }
 
@@ -537,6 +542,7 @@ impl Backend for Cuda {
     }
 
     fn release(&self) -> Result<()> {
+        let _beside = record::beside();
         self.gpu.trim()
     }
 

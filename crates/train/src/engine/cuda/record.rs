@@ -1,7 +1,8 @@
 //! A training step as a CUDA graph: its launches are recorded once and then replayed as one.
 //!
 //! While one thread records, what others start on the GPU (libraries that load kernels, a device that is opened or closed) would
-//! spoil the recording, and fail itself. So recording is done alone, and all that is not a replay enters by [`beside`].
+//! spoil the recording, and fail itself. So recording is done alone, and what may load, open or close enters by [`beside`];
+//! replays and copies need not.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -37,7 +38,8 @@ fn work() -> MutexGuard<'static, Work> {
 #[derive(Debug)]
 pub struct Beside(());
 
-/// Waits for the end of a recording and keeps others from beginning.
+/// Waits for the end of a recording and keeps others from beginning. A thread that holds one may not ask for another: it would
+/// wait for who waits for it.
 pub fn beside() -> Beside {
     let mut now = CHANGED.wait_while(work(), |w| w.recording).unwrap_or_else(PoisonError::into_inner);
     now.beside += 1;
@@ -116,8 +118,13 @@ impl<'a> Recording<'a> {
             check(result::stream::begin_capture(stream, mode), "capture")?;
             let recorded = body();
             let graph = check(result::stream::end_capture(stream), "capture");
-            recorded?;
+            // What failed while tensors were dropped would else be told to the next operation.
+            let _ = self.gpu.stream.context().check_err();
             let graph = graph?;
+            if let Err(e) = recorded {
+                let _ = result::graph::destroy(graph);
+                return Err(e);
+            }
             let flag = CUgraphInstantiate_flags::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH;
             match result::graph::instantiate(graph, flag) {
                 Ok(executable) => Ok(Graph { graph, executable }),
@@ -151,17 +158,23 @@ impl Recorder for Recording<'_> {
                 }
             }
         }
-        let Some(graph) = &self.graph else {
-            eprintln!(
-                "warning: the training step is not recorded as a CUDA graph, it runs directly ({reason})"
-            );
-            self.direct = u32::MAX;
-            let _beside = beside();
-            return body();
-        };
-        check(self.gpu.stream.context().bind_to_thread(), "context")?;
-        // SAFETY: the graph's tensors live as long as the trainer that records it.
-        check(unsafe { result::graph::launch(graph.executable, self.gpu.stream.cu_stream()) }, "graph launch")
+        if let Some(graph) = &self.graph {
+            check(self.gpu.stream.context().bind_to_thread(), "context")?;
+            // SAFETY: the trainer keeps the graph's tensors as long as this.
+            let launched = unsafe { result::graph::launch(graph.executable, self.gpu.stream.cu_stream()) };
+            let no_room = sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY;
+            if !launched.is_err_and(|e| e.0 == no_room) {
+                return check(launched, "graph launch");
+            }
+            // The direct steps fitted: a graph needs more.
+            "no memory for it".clone_into(&mut reason);
+            self.graph = None;
+            self.gpu.trim()?;
+        }
+        eprintln!("warning: the training step is not recorded as a CUDA graph, it runs directly ({reason})");
+        self.direct = u32::MAX;
+        let _beside = beside();
+        body()
     }
 }
 
@@ -170,6 +183,8 @@ impl Drop for Recording<'_> {
         // The graph's memory may still be in use.
         let _ = self.gpu.wait();
         let _beside = beside();
-        self.graph = None;
+        if self.graph.take().is_some() {
+            let _ = self.gpu.trim();
+        }
     }
 }
