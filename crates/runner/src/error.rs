@@ -8,6 +8,14 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunnerError {
+    /// A run directory with results that do not belong to this run.
+    #[error("{}: {reason}; give another folder (--out)", path.display())]
+    OtherRun {
+        /// The directory.
+        path: PathBuf,
+        /// What it holds.
+        reason: String,
+    },
     /// Reading or writing failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {

@@ -29,6 +29,8 @@ pub struct Outcome<R> {
     pub row: R,
     /// Whether to count it as a failure.
     pub failed: bool,
+    /// Whether it is done; a task that a signal ended is not.
+    pub done: bool,
 }
 
 /// How an execution ended.
@@ -111,9 +113,11 @@ fn collect<R>(
             if rows.is_empty() {
                 oldest = Instant::now();
             }
-            progress.step(outcome.failed);
-            execution.done += 1;
-            execution.failures += usize::from(outcome.failed);
+            if outcome.done {
+                progress.step(outcome.failed);
+                execution.done += 1;
+                execution.failures += usize::from(outcome.failed);
+            }
             rows.push(outcome.row);
         }
         let due = rows.len() >= PART_ROWS || oldest.elapsed() >= part_age;

@@ -1,4 +1,4 @@
-//! Ctrl-C and termination signals: what is in flight finishes, nothing new starts.
+//! Ctrl-C and termination signals: what is in flight finishes or is kept, nothing new starts.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,13 +11,21 @@ pub fn install() {
     let _ = ctrlc::set_handler(|| {
         if STORED.load(Ordering::SeqCst) {
             eprintln!("\nall replicates are stored; the same command goes on from here");
-            std::process::exit(3);
+            end(3);
         }
         if STOP.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
+            end(130);
         }
-        eprintln!("\nfinishing the replicates in flight; press Ctrl-C again to stop at once");
+        eprintln!("\nstopping: what is done is kept; press Ctrl-C again to stop at once");
     });
+}
+
+/// Ends the process without the handlers of its libraries, which would take memory from threads that still compute.
+fn end(code: i32) -> ! {
+    use std::io::Write;
+    let _ = std::io::stdout().flush();
+    // SAFETY: ends the process, whatever its threads do.
+    unsafe { libc::_exit(code) }
 }
 
 /// All results are stored: from now on a signal ends the process at once.

@@ -28,6 +28,9 @@ pub struct Manifest {
     pub seed: u64,
     /// Replicates a cell asked for by the latest command.
     pub replicates: u64,
+    /// Digest of the data it runs on, if it reads any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
     /// Program, machine, start.
     pub provenance: Provenance,
 }
@@ -154,9 +157,25 @@ impl RunDir {
         serde_json::from_value(value).map_err(|e| not_a_run(e.to_string()))
     }
 
-    /// Writes the manifest of a command on this run, if it differs from that of an earlier one, whose start it keeps.
-    pub fn describe(&self, name: &str, text: &str, seed: u64, replicates: u64, blas: String) -> Result<()> {
+    /// Writes the manifest of a command on this run, if it differs from that of an earlier one, whose start it keeps. `data`
+    /// is the digest of the data that the run reads, if any; `blas` says what computes.
+    ///
+    /// # Errors
+    /// The run is of other data.
+    pub fn describe(
+        &self,
+        name: &str,
+        text: &str,
+        seed: u64,
+        replicates: u64,
+        data: Option<String>,
+        blas: String,
+    ) -> Result<()> {
         let earlier = self.manifest_if_any()?;
+        if let Some(other) = earlier.as_ref().filter(|m| m.data.is_some() && m.data != data) {
+            let reason = format!("its run \"{}\" is of other data", other.name);
+            return Err(RunnerError::OtherRun { path: self.path.clone(), reason });
+        }
         let mut manifest = Manifest {
             format_version: FORMAT_VERSION,
             name: name.to_owned(),
@@ -164,6 +183,7 @@ impl RunDir {
             study_sha256: Digest::of(text).hex(),
             seed,
             replicates,
+            data,
             provenance: Provenance::here(blas),
         };
         if let Some(earlier) = &earlier {

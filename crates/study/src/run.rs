@@ -103,7 +103,7 @@ pub fn run(study: &Study, out: &Path, threads: usize) -> Result<RunReport> {
     blas::single_thread()?;
     let mut run = RunDir::create(out)?;
     let header = &study.plan.file.study;
-    run.describe(&header.name, &study.text, header.seed, study.plan.replicates(), blas::description())?;
+    run.describe(&header.name, &study.text, header.seed, study.plan.replicates(), None, blas::description())?;
     let (rows, damaged) = read_rows(&run)?;
     let tasks = missing(&study.plan, &rows)?;
     let present = study.plan.cells.len() * study.plan.replicates() as usize - tasks.len();
@@ -113,7 +113,7 @@ pub fn run(study: &Study, out: &Path, threads: usize) -> Result<RunReport> {
         let plan = &study.plan;
         let work = |task: Task| {
             let row = run_replicate(plan, &plan.cells[task.cell], task.replicate);
-            Outcome { failed: row.termination.starts_with("error"), row }
+            Outcome { failed: row.termination.starts_with("error"), row, done: true }
         };
         execute(&mut run, &plan.file.study.name, &tasks, threads, work, tabulate)?
     };

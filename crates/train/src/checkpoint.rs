@@ -55,7 +55,12 @@ pub fn write(path: &Path, tensors: &[(String, Tensor)], state: &str) -> Result<(
 pub fn read(path: &Path, device: &Device) -> Result<(HashMap<String, Tensor>, String)> {
     let bytes = fs::read(path).map_err(TrainError::io("read", path))?;
     let format = |e: safetensors::SafeTensorError| {
-        TrainError::data(path, format!("not a checkpoint, or cut short ({e}); remove it to start afresh"))
+        TrainError::data(
+            path,
+            format!(
+                "not a checkpoint, or cut short ({e}); if it is of train or ablate, remove it to start afresh"
+            ),
+        )
     };
     let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(format)?;
     let state = metadata.metadata().as_ref().and_then(|m| m.get(STATE)).cloned();

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use candle_core::DType;
 use clap::{Args, Subcommand};
 use convstat_report::Format;
-use convstat_train::ablation::{AblationFile, MetricsFolder, Plan, draw, run};
+use convstat_train::ablation::{AblationFile, MOST_SEEDS, MetricsFolder, Plan, draw, run};
 use convstat_train::engine::DeviceSpec;
 use convstat_train::network::Network;
 use convstat_train::score::Score;
@@ -28,7 +28,7 @@ pub enum Command {
     /// Trains one network of an ablation file
     Train(One),
     /// Evaluates a checkpoint on the test images
-    Eval(One),
+    Eval(Eval),
 }
 
 /// Options of `ablate`.
@@ -69,9 +69,6 @@ pub struct One {
     /// Folder for checkpoint and curves
     #[arg(long, default_value = "runs/one")]
     out: PathBuf,
-    /// Checkpoint to evaluate [default: checkpoint.safetensors in --out]
-    #[arg(long)]
-    checkpoint: Option<PathBuf>,
     /// Folder with data sets
     #[arg(long)]
     data: Option<PathBuf>,
@@ -80,6 +77,16 @@ pub struct One {
     /// Print the result as JSON alone
     #[arg(long)]
     json: bool,
+}
+
+/// Options of `eval`.
+#[derive(Debug, Args)]
+pub struct Eval {
+    #[command(flatten)]
+    one: One,
+    /// Checkpoint to evaluate [default: checkpoint.safetensors in --out]
+    #[arg(long)]
+    checkpoint: Option<PathBuf>,
 }
 
 /// Where to compute.
@@ -152,8 +159,8 @@ fn load(path: &Path, data: Option<&Path>, seeds: Option<u64>) -> Result<(Ablatio
     })?;
     if let Some(seeds) = seeds {
         file.ablation.seeds = seeds;
-        if seeds == 0 {
-            return Err(TrainError::bad("--seeds", 0, "give at least 1").into());
+        if !(1..=MOST_SEEDS).contains(&seeds) {
+            return Err(TrainError::bad("--seeds", seeds, format!("give 1 to {MOST_SEEDS}")).into());
         }
     }
     let data = file.data.load(data, file.ablation.seed)?;
@@ -161,8 +168,8 @@ fn load(path: &Path, data: Option<&Path>, seeds: Option<u64>) -> Result<(Ablatio
 }
 
 fn ablate(args: &Ablate) -> Result<ExitCode> {
-    let (file, text, data) = load(&args.file, args.data.as_deref(), args.seeds)?;
     let device = args.device.spec()?;
+    let (file, text, data) = load(&args.file, args.data.as_deref(), args.seeds)?;
     let plan = Plan::new(file, &data.train.shape, data.classes.len())?.in_precision(device.precision);
     let name = &plan.file.ablation.name;
     let out = args.out.clone().unwrap_or_else(|| Path::new("runs").join(name));
@@ -226,9 +233,9 @@ fn network(args: &One, file: &AblationFile, data: &Dataset) -> Result<(Network, 
 }
 
 fn train_one(args: &One) -> Result<ExitCode> {
+    let backend = args.device.spec()?.open()?;
     let (file, _, data) = load(&args.file, args.data.as_deref(), None)?;
     let (network, seed) = network(args, &file, &data)?;
-    let backend = args.device.spec()?.open()?;
     let mut trainer = Trainer::new(&network, &*backend, &file.training, seed, DType::F32)?;
     let checkpoint = args.out.join("checkpoint.safetensors");
     let mut metrics = MetricsFolder::create(&args.out)?;
@@ -303,13 +310,18 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-fn evaluate(args: &One) -> Result<ExitCode> {
+fn evaluate(Eval { one: args, checkpoint }: &Eval) -> Result<ExitCode> {
+    let backend = args.device.spec()?.open()?;
     let (file, _, data) = load(&args.file, args.data.as_deref(), None)?;
     let (network, seed) = network(args, &file, &data)?;
-    let backend = args.device.spec()?.open()?;
     let mut trainer = Trainer::new(&network, &*backend, &file.training, seed, DType::F32)?;
-    let path = args.checkpoint.clone().unwrap_or_else(|| args.out.join("checkpoint.safetensors"));
+    let path = checkpoint.clone().unwrap_or_else(|| args.out.join("checkpoint.safetensors"));
     let progress = trainer.restore(&path)?;
+    // Of another split, the test images may be among those it was trained on.
+    if progress.data != data.digest() {
+        let reason = "was trained on other data, or on another split (the seed of the ablation file)";
+        return Err(TrainError::data(&path, reason).into());
+    }
     eprintln!("{}: after {} of {} epochs", path.display(), progress.epochs.len(), file.training.epochs);
     let score = convstat_train::train::test(&mut trainer, &data, seed)?;
     report(args.json, &network, score, &data)?;

@@ -33,6 +33,9 @@ fn bottleneck() -> BlockSpec {
     BlockSpec::Name("bottleneck".to_owned())
 }
 
+/// Blocks of a stage beyond which a number is a mistake.
+const MOST_BLOCKS: usize = 1000;
+
 /// Blocks of one width.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -168,13 +171,17 @@ impl Network {
             counts: Vec::new(),
             beside: 0,
         };
-        let count = spec.stages.iter().map(|s| s.blocks).sum();
+        let count = spec.stages.iter().fold(0usize, |n, s| n.saturating_add(s.blocks));
         for (s, stage) in spec.stages.iter().enumerate() {
             let kernels = kernels_of(stage, kr)?;
             let stride = stage.stride.unwrap_or(if s == 0 { 1 } else { 2 });
+            let key = || format!("network.stages[{s}]");
             if stride == 0 || stage.blocks == 0 {
-                let key = format!("network.stages[{s}]");
-                return Err(TrainError::bad(key, "0", "stride and blocks have to be at least 1"));
+                return Err(TrainError::bad(key(), "0", "stride and blocks have to be at least 1"));
+            }
+            if stage.blocks > MOST_BLOCKS {
+                let mend = format!("at most {MOST_BLOCKS} blocks a stage");
+                return Err(TrainError::bad(key(), stage.blocks, mend));
             }
             for b in 0..stage.blocks {
                 let place = Place {

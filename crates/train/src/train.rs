@@ -366,7 +366,11 @@ impl<'a> Trainer<'a> {
             Some(t) if t.dims() == like.dims() && t.dtype() == like.dtype() => Ok(t.clone()),
             Some(t) => {
                 let about = |t: &Tensor| format!("{:?} of {:?}", t.dims(), t.dtype());
-                let reason = format!("{name} is {}; the network has {}", about(t), about(like));
+                let reason = format!(
+                    "{name} is {}; the network has {}: it is of another --kr or file, give another --out",
+                    about(t),
+                    about(like)
+                );
                 Err(TrainError::data(path, reason))
             }
             None => {
@@ -421,6 +425,9 @@ pub struct Progress {
     /// Digest of seed, data and settings: a run goes on only as what it began.
     #[serde(default)]
     pub key: String,
+    /// Digest of the data, see [`Dataset::digest`].
+    #[serde(default)]
+    pub data: String,
     /// Steps done.
     pub steps: u64,
     /// Sum of losses of the epoch under way.
@@ -524,7 +531,7 @@ pub fn train(
     let key = key(trainer, data, augment, seed)?;
     let mut progress = match watch.checkpoint.filter(|p| p.exists()) {
         Some(path) => trainer.restore(path)?,
-        None => Progress { key: key.clone(), ..Progress::default() },
+        None => Progress { key: key.clone(), data: data.digest(), ..Progress::default() },
     };
     if let Some(path) = watch.checkpoint.filter(|_| progress.key != key) {
         let reason = "is of a run with another seed, other data or settings; remove it to start afresh, or write elsewhere";
@@ -642,7 +649,7 @@ pub fn train(
 fn key(trainer: &Trainer, data: &Dataset, augment: &Augment, seed: u64) -> Result<String> {
     let macs = trainer.network.counts().macs;
     let precision = trainer.backend.precision().name();
-    let all = (trainer.spec, augment, seed, macs, &data.name, data.train.len(), data.test.len(), precision);
+    let all = (trainer.spec, augment, seed, macs, data.digest(), precision);
     let text = serde_json::to_string(&all).map_err(|e| TrainError::bad("training", "", e.to_string()))?;
     Ok(Digest::of(&text).short())
 }

@@ -373,6 +373,42 @@ fn without_versions_and_sums_nothing_is_resumed() {
     assert!(server.log().is_empty(), "what was downloaded is used");
 }
 
+#[test]
+fn what_cannot_be_unpacked_is_not_remembered() {
+    let (folder, server) = (folder(), Server::new());
+    let mut sources = sources_of("ucf101").unwrap();
+    sources.retain(|s| s.sum.is_none());
+    let from = Some(server.url());
+    let data = folder.path().join("data");
+    let request = Request { sources, folder: data.clone(), from, sums: None, patience: Patience::default() };
+    server.serve(CLIPS, b"<html>moved</html>", "", &[]);
+    let error = failure(&fetch(&request, &mut ()).unwrap());
+    assert!(error.contains("does not begin as a RAR archive"), "{error}");
+    // As the message says.
+    fs::remove_file(data.join("ucf101").join(CLIPS)).unwrap();
+    let clips = clips();
+    server.serve(CLIPS, &clips, "", &[]);
+    fetched(&fetch(&request, &mut ()).unwrap());
+    let kept = fs::read_to_string(data.join("ucf101/checksums.txt")).unwrap();
+    assert!(kept.contains(&format!("{}  {CLIPS}\n", hex::<Sha256>(&clips))), "{kept}");
+}
+
+#[test]
+fn a_damaged_part_is_downloaded_again() {
+    let (folder, server, bytes) = (folder(), Server::new(), cifar());
+    let folder = folder.path();
+    let files: [(&str, &[u8]); 1] = [(CIFAR, &bytes)];
+    server.serve(CIFAR, &bytes, "\"v\"", &[&[Fault::Cut(1000)][..], &vec![Fault::Cut(0); 2]].concat());
+    failure(&impatient(folder, "cifar10", &server, &files));
+    let part = folder.join("data").join(format!("{CIFAR}.part"));
+    assert_eq!(fs::metadata(&part).unwrap().len(), 1000);
+    fs::write(&part, noise(1000, 9)).unwrap();
+    server.serve(CIFAR, &bytes, "\"v\"", &[]);
+    let error = failure(&impatient(folder, "cifar10", &server, &files));
+    assert!(error.contains("the same command downloads it again from the start"), "{error}");
+    fetched(&impatient(folder, "cifar10", &server, &files));
+}
+
 /// Starts the command, and sends `signal` once the part has some bytes; its exit code.
 #[cfg(unix)]
 fn killed(folder: &Path, server: &Server, signal: &str) -> Option<i32> {
@@ -503,6 +539,7 @@ fn entries_that_lead_elsewhere() {
     ];
     for (entry, reason) in evil {
         refuses("cifar10", CIFAR, &tar_gz(&[good, entry]), reason);
+        refuses("cifar10", CIFAR, &tar_gz(&[good, entry]), "to download it again");
         refuses("cifar10", CIFAR, &tar_gz(&[entry, good]), reason);
     }
     let good: Entry = ("ucfTrainTestlist/testlist03.txt", Kind::File, b"x");
@@ -532,6 +569,7 @@ fn archives_that_are_broken() {
     flipped[at + 8] ^= 1;
     refuses("ucf101", LISTS, &flipped, "not a whole archive");
     refuses("ucf101", CLIPS, &clips[..clips.len() / 2], "not a whole archive");
+    refuses("ucf101", CLIPS, &clips[..clips.len() / 2], "unpack it by hand to");
     refuses("ucf101", CLIPS, &tar, "does not begin as a RAR archive");
     let mut flipped = clips.clone();
     // In a header: libarchive does not compare the checksums of stored entries.
@@ -541,10 +579,12 @@ fn archives_that_are_broken() {
     refuses("ucf101", CLIPS, &flipped, "not a whole archive");
     // Whole, but not what is expected.
     refuses("cifar10", CIFAR, &tar_gz(&[("other/x", Kind::File, b"x")]), "there is no folder");
+    refuses("cifar10", CIFAR, &tar_gz(&[("other/x", Kind::File, b"x")]), "to download it again");
     let partly = tar_gz(&[("cifar-10-batches-bin/x", Kind::File, b"x")]);
     refuses("cifar10", CIFAR, &partly, "there is no cifar-10-batches-bin/");
+    refuses("cifar10", CIFAR, &partly, "to download it again");
     let twice: Entry = ("cifar-10-batches-bin/test_batch.bin", Kind::File, b"x");
-    refuses("cifar10", CIFAR, &tar_gz(&[twice, twice]), "");
+    refuses("cifar10", CIFAR, &tar_gz(&[twice, twice]), "comes twice");
     // Much from little.
     let zeros = vec![0; 40 << 20];
     let bomb: Entry = ("cifar-10-batches-bin/test_batch.bin", Kind::File, &zeros);
@@ -581,6 +621,35 @@ fn a_full_disk_says_what_to_do() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_full_disk_under_bsdtar_says_what_to_do() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, server, lists, clips) = (folder(), Server::new(), lists(), clips());
+    let folder = folder.path();
+    let files: [(&str, &[u8]); 2] = [(LISTS, &lists), (CLIPS, &clips)];
+    files.iter().for_each(|(name, bytes)| server.serve(name, bytes, "", &[]));
+    // It lists what there is, and fails to unpack it.
+    let path = std::env::var("PATH").unwrap();
+    let lines = format!(
+        "#!/bin/sh\nPATH='{path}'\n[ \"$1\" = -x ] || exec bsdtar \"$@\"\n\
+         echo 'UCF-101/YoYo: Write failed: No space left on device' >&2\n\
+         echo 'bsdtar: Error exit delayed from previous errors.' >&2\nexit 1\n"
+    );
+    fs::create_dir(folder.join("bin")).unwrap();
+    fs::write(folder.join("bin/bsdtar"), lines).unwrap();
+    fs::set_permissions(folder.join("bin/bsdtar"), fs::Permissions::from_mode(0o755)).unwrap();
+    write_sums(folder, &files);
+    let args = ["ucf101", "--from", &server.url(), "--sums", "sums"];
+    let (_, errors) = ends(2, command(folder, &args).env("PATH", folder.join("bin")).output().unwrap());
+    assert!(errors.contains("No space left") && errors.contains("make room"), "{errors}");
+    assert!(!errors.contains("not a whole archive") && leftovers(folder).is_empty(), "{errors}");
+    // With room, and a program that unpacks, it goes on.
+    server.log();
+    run(folder, 0, "ucf101", &server, &files);
+    assert!(server.log().is_empty());
+}
+
+#[test]
 fn bad_options() {
     let folder = folder();
     let folder = folder.path();
@@ -591,6 +660,9 @@ fn bad_options() {
     };
     fails(&["cifar"], &["data set = cifar", "did you mean \"cifar10\"?", "svhn-extra"]);
     fails(&["cifar10", "--from", "ftp://x"], &["--from = ftp://x", "http:// or https://"]);
+    for from in ["http://", "https:///x", "http://:80/x"] {
+        fails(&["cifar10", "--from", from], &[&format!("--from = {from}: "), "names a host, such as"]);
+    }
     fails(&["cifar10", "--sums", "none"], &["cannot read none"]);
     fs::write(folder.join("sums"), "abc  x\n").unwrap();
     fails(&["cifar10", "--sums", "sums"], &["line 1 is \"abc x\"", "as md5sum writes them"]);

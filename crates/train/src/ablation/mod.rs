@@ -6,6 +6,6 @@ mod run;
 mod summary;
 
 pub use figure::draw;
-pub use plan::{AblationFile, Cell, Fixed, Plan};
+pub use plan::{AblationFile, Cell, Fixed, MOST_SEEDS, Plan};
 pub use run::{MetricsFolder, RunReport, run, seed_of};
 pub use summary::{CellSummary, Summary};

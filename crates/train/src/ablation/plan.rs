@@ -43,6 +43,9 @@ pub struct Header {
     pub seeds: u64,
 }
 
+/// Seeds beyond which a number is a mistake.
+pub const MOST_SEEDS: u64 = 100_000;
+
 fn three() -> u64 {
     3
 }
@@ -146,8 +149,9 @@ impl AblationFile {
         let file: Self = toml::from_str(text)
             .map_err(|e| TrainError::Toml { message: e.message().to_owned(), span: e.span() })?;
         file.training.check()?;
-        if file.ablation.seeds == 0 {
-            return Err(TrainError::bad("ablation.seeds", 0, "give at least 1"));
+        if !(1..=MOST_SEEDS).contains(&file.ablation.seeds) {
+            let mend = format!("give 1 to {MOST_SEEDS}");
+            return Err(TrainError::bad("ablation.seeds", file.ablation.seeds, mend));
         }
         let name = &file.ablation.name;
         if !name.starts_with(|c: char| c.is_ascii_alphanumeric())

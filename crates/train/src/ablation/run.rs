@@ -11,7 +11,7 @@ use convstat_tensor::blas;
 
 use super::plan::{Cell, Plan};
 use super::summary::Summary;
-use crate::data::Dataset;
+use crate::data::{Dataset, Loader};
 use crate::engine::DeviceSpec;
 use crate::events::EventWriter;
 use crate::train::{EpochMetrics, Trainer, Watch, train};
@@ -103,7 +103,9 @@ pub fn run(
     device: DeviceSpec,
 ) -> Result<RunReport> {
     blas::single_thread()?;
-    // Before anything is written: the device has to be there.
+    // Before anything is written: values have to fit the data, the device has to be there.
+    let file = &plan.file;
+    Loader::new(data.train.clone(), data.normalisation(), file.training.batch, file.data.augment.clone(), 0)?;
     let about = match device.gpu {
         Some(_) => device.open()?.name(),
         None => blas::description(),
@@ -114,7 +116,7 @@ pub fn run(
         let mend = format!("it holds the run \"{}\"; give another folder", other.name);
         return Err(TrainError::bad("--out", out.display(), mend));
     }
-    run.describe(&header.name, text, header.seed, header.seeds, about)?;
+    run.describe(&header.name, text, header.seed, header.seeds, Some(data.digest()), about)?;
     let (rows, damaged) = read(&run)?;
     let present = RunDir::present(&rows)?;
     let key = |t: &Task| (plan.cells[t.cell].id.clone(), t.replicate as i64);
@@ -139,7 +141,7 @@ pub fn run(
         tasks.sort_by_key(|t| (std::cmp::Reverse(plan.cells[t.cell].counts.macs), t.replicate));
         let folder = out.to_owned();
         let work = |task: Task| {
-            let nothing = Outcome { failed: true, row: None };
+            let nothing = Outcome { failed: false, row: None, done: false };
             if error.lock().is_ok_and(|e| e.is_some()) {
                 return nothing;
             }
@@ -181,10 +183,10 @@ const ERROR: &str = "error: ";
 /// That a network diverges is a result; other errors end the run and leave no row, so that it can be mended.
 fn finished(cell: &Cell, replicate: u64, result: Result<Option<Row>>) -> Result<Outcome<Option<Row>>> {
     match result {
-        Ok(row) => Ok(Outcome { failed: false, row }),
+        Ok(row) => Ok(Outcome { failed: false, done: row.is_some(), row }),
         Err(e @ TrainError::Diverged { .. }) => {
             let row = Row { termination: format!("{ERROR}{e}"), ..empty_row(cell, replicate) };
-            Ok(Outcome { failed: true, row: Some(row) })
+            Ok(Outcome { failed: true, row: Some(row), done: true })
         }
         Err(e) => Err(e),
     }
@@ -264,7 +266,8 @@ fn train_cell(
 #[derive(Debug)]
 pub struct MetricsFolder {
     folder: PathBuf,
-    events: EventWriter,
+    /// From the first epoch on: a command that finds nothing to do leaves no file.
+    events: Option<EventWriter>,
 }
 
 /// Heading of the CSV file.
@@ -273,24 +276,28 @@ const HEADING: &str = "epoch,steps,rate,train_loss,validation,images_per_second\
 impl MetricsFolder {
     /// A folder for the curves of one run.
     pub fn create(folder: &Path) -> Result<Self> {
-        let events = EventWriter::create(folder)?;
+        fs::create_dir_all(folder).map_err(TrainError::io("create", folder))?;
         let csv = folder.join("metrics.csv");
         if !csv.exists() {
             fs::write(&csv, HEADING).map_err(TrainError::io("write", &csv))?;
         }
-        Ok(Self { folder: folder.to_owned(), events })
+        Ok(Self { folder: folder.to_owned(), events: None })
     }
 
     /// Adds an epoch.
     pub fn add(&mut self, e: &EpochMetrics) -> Result<()> {
         let step = e.steps as i64;
-        self.events.scalar("rate", step, e.rate as f32)?;
-        self.events.scalar("train/loss", step, e.train_loss as f32)?;
-        self.events.scalar("images per second", step, e.images_per_second as f32)?;
+        let events = match &mut self.events {
+            Some(events) => events,
+            none => none.insert(EventWriter::create(&self.folder)?),
+        };
+        events.scalar("rate", step, e.rate as f32)?;
+        events.scalar("train/loss", step, e.train_loss as f32)?;
+        events.scalar("images per second", step, e.images_per_second as f32)?;
         if let Some(v) = e.validation {
-            self.events.scalar("validation/accuracy", step, v as f32)?;
+            events.scalar("validation/accuracy", step, v as f32)?;
         }
-        self.events.flush()?;
+        events.flush()?;
         let path = self.folder.join("metrics.csv");
         let mut file =
             fs::OpenOptions::new().append(true).open(&path).map_err(TrainError::io("write", &path))?;

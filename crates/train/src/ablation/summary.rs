@@ -43,6 +43,8 @@ pub struct Summary {
     pub name: String,
     /// Networks a cell that the file asks for.
     pub wanted: usize,
+    /// Whether the samples are clips of videos.
+    pub clips: bool,
     /// The cells.
     pub cells: Vec<CellSummary>,
 }
@@ -93,7 +95,12 @@ impl Summary {
                 loss: mean(&loss),
             });
         }
-        Ok(Self { name: plan.file.ablation.name.clone(), wanted: plan.file.ablation.seeds as usize, cells })
+        Ok(Self {
+            name: plan.file.ablation.name.clone(),
+            wanted: plan.file.ablation.seeds as usize,
+            clips: plan.input.len() == 4,
+            cells,
+        })
     }
 
     /// One row a cell.
@@ -124,7 +131,7 @@ impl Summary {
 
     /// A Markdown table, accuracy in per cent; of videos also that by clip.
     pub fn markdown(&self) -> String {
-        let with_clips = self.cells.iter().any(|c| c.seeds > 0 && c.clip_accuracy != c.accuracy);
+        let with_clips = self.clips;
         let (head, rule) = if with_clips { (" by clip % ± SE |", "---|") } else { ("", "") };
         let mut text = format!(
             "| block | fixed | K/R | R | parameters | MACs | d_M | seeds | accuracy % ± SE |{head}\n\

@@ -111,18 +111,22 @@ impl Loader {
         }
         let n = images.len();
         if batch == 0 || batch > n {
-            return Err(TrainError::bad("batch", batch, format!("use 1 to {n}, the number of images")));
+            return Err(TrainError::bad(
+                "training.batch",
+                batch,
+                format!("use 1 to {n}, the number of images"),
+            ));
         }
         let plane = &images.stored[images.stored.len().saturating_sub(2)..];
         if let Some(&size) = plane.iter().find(|&&size| augment.crop >= size) {
             let mend =
                 format!("reflection needs a crop below {size}, the size of a spatial axis of {shape:?}");
-            return Err(TrainError::bad("crop", augment.crop, mend));
+            return Err(TrainError::bad("data.augment.crop", augment.crop, mend));
         }
         let square = &images.spatial()[usize::from(images.clip.is_some())..];
         if square.iter().all(|&size| augment.cutout > size) {
             let mend = format!("the square is larger than images of shape {shape:?}");
-            return Err(TrainError::bad("cutout", augment.cutout, mend));
+            return Err(TrainError::bad("data.augment.cutout", augment.cutout, mend));
         }
         let table = normalisation.table().into();
         Ok(Self { images, normalisation, table, batch, augment, seed, threads: 1 })

@@ -47,6 +47,17 @@ impl Dataset {
         self.train.moments().iter().map(scaled).unzip()
     }
 
+    /// Digest of its samples: shapes, labels, lengths, and mean and deviation of every channel. Another set, another split
+    /// or a video that could not be read give another one.
+    pub fn digest(&self) -> String {
+        let part = |images: &Images| {
+            let records: Vec<(usize, u32)> = images.records().iter().map(|r| (r.frames, r.label)).collect();
+            format!("{:?} {:?} {:?} {records:?}", images.shape, images.stored, images.moments())
+        };
+        convstat_runner::Digest::of(&format!("{} {} {}", self.name, part(&self.train), part(&self.test)))
+            .short()
+    }
+
     /// How its bytes become numbers of mean 0 and variance 1.
     pub fn normalisation(&self) -> Normalisation {
         let (mean, std) = self.statistics();
@@ -113,11 +124,12 @@ impl DataSpec {
             return Err(TrainError::bad("data set", &self.name, format!("unknown name{hint}")));
         };
         let mut data = read(self, folder, seed)?;
-        if let Some(n) = self.train {
-            data.train = data.train.take(n)?;
-        }
-        if let Some(n) = self.test {
-            data.test = data.test.take(n)?;
+        for (key, n, images) in
+            [("data.train", self.train, &mut data.train), ("data.test", self.test, &mut data.test)]
+        {
+            let Some(n) = n else { continue };
+            let all = images.len();
+            *images = images.take(n).map_err(|_| TrainError::bad(key, n, format!("give 1 to {all}")))?;
         }
         Ok(data)
     }

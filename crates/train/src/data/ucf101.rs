@@ -134,6 +134,11 @@ fn read_with(
     }
     let clip = spec.clip.unwrap_or_default();
     check(&clip)?;
+    for (key, wanted) in [("data.train", spec.train), ("data.test", spec.test)] {
+        if wanted == Some(0) {
+            return Err(TrainError::bad(key, 0, "give 1 or more videos, or leave it out to take all"));
+        }
+    }
     let root = root(folder)?;
     let lists = root.join("ucfTrainTestlist");
     let classes = classes(&lists.join("classInd.txt"))?;
@@ -178,9 +183,9 @@ fn read_with(
         let named: String = named.collect();
         format!("warning: {} of {asked} videos could not be read and are left out:{named}{more}", lost.len())
     });
-    if readable.iter().any(Vec::is_empty) {
-        let reason = report.unwrap_or_default();
-        return Err(TrainError::data(&videos, format!("no video to train on, or none to test on; {reason}")));
+    if let Some(part) = readable.iter().position(Vec::is_empty) {
+        let (part, reason) = (["train", "test"][part], report.unwrap_or_default());
+        return Err(TrainError::data(&videos, format!("no video to {part} on can be read; {reason}")));
     }
     let shape = [clip.frames, clip.size, clip.size, 3];
     let take = Clip { step: clip.step, tests: clip.tests };
@@ -316,7 +321,7 @@ mod tests {
         let listed = ["Red/v_Red_g01_c01.avi", "Red/v_Red_g01_c02.avi", "Blue/v_Blue_g01_c01.avi"];
         assert_eq!(listed.iter().filter(|video| cache.get(video).is_ok()).count(), 1);
         let error = spec("train = 4").load(Some(folder.path()), 3).unwrap_err().to_string();
-        assert_eq!(error, "images = 4: take 1 to 3 images");
+        assert_eq!(error, "data.train = 4: give 1 to 3");
     }
 
     #[test]
@@ -343,8 +348,8 @@ mod tests {
         ] {
             assert!(report.contains(part), "{report}");
         }
-        // Known to be broken, these are not tried again until they change.
-        assert_eq!(read(without_ffmpeg).unwrap(), (data, report));
+        // They are tried again each time, and what was read is not.
+        assert_eq!(read(Cache::open).unwrap(), (data, report));
         fs::write(&cut, whole).unwrap();
         let (data, report) = read(Cache::open).unwrap();
         assert_eq!(lengths(&data.train), [(7, 1), (20, 0)]);
@@ -353,7 +358,8 @@ mod tests {
             fs::write(videos.join(name), "").unwrap();
         }
         let error = read(Cache::open).unwrap_err().to_string();
-        assert!(error.contains("5 of 5 videos could not be read") && error.contains("0 bytes"), "{error}");
+        assert!(error.contains("no video to train on") && error.contains("0 bytes"), "{error}");
+        assert!(error.contains("5 of 5 videos could not be read"), "{error}");
     }
 
     #[test]
@@ -376,7 +382,27 @@ mod tests {
         // Frames that are gone are no surprise in the middle of training.
         fs::write(&frames, &bytes[..known]).unwrap();
         let error = spec("").load(Some(folder.path()), 3).unwrap_err().to_string();
-        assert!(error.contains("remove its folder"), "{error}");
+        let cache = folder.path().join(".convstat-cache/ucf101-24x32");
+        assert!(error.contains(&format!("remove {}, ", cache.display())), "{error}");
+        // Without any they are decoded anew.
+        fs::remove_file(&frames).unwrap();
+        assert_eq!(lengths(&data(&spec("")).train), [(7, 1), (12, 1), (20, 0)]);
+    }
+
+    #[test]
+    fn a_failure_of_ffmpeg_does_not_last() {
+        let folder = tempfile::tempdir().unwrap();
+        layout(folder.path());
+        // It runs, but makes nothing of any video.
+        let failing = |place: PathBuf, stored: [usize; 2]| {
+            let mut cache = Cache::open(place, stored)?;
+            cache.program = "true".into();
+            Ok(cache)
+        };
+        let error = read_with(&spec(""), Some(folder.path()), 0, failing).unwrap_err().to_string();
+        assert!(error.contains("5 of 5 videos") && error.contains("it has no frames"), "{error}");
+        let (data, report) = read_with(&spec(""), Some(folder.path()), 0, Cache::open).unwrap();
+        assert_eq!((data.train.len(), data.test.len(), report), (3, 2, None));
     }
 
     #[test]
@@ -408,6 +434,10 @@ mod tests {
         for (keys, part) in [("split = 4", "1, 2 and 3"), ("split = 3", "trainlist03.txt: no such file")] {
             let error = spec(keys).load(Some(folder.path()), 0).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
+        }
+        for key in ["train", "test"] {
+            let error = spec(&format!("{key} = 0")).load(Some(folder.path()), 0).unwrap_err().to_string();
+            assert!(error.contains(&format!("data.{key} = 0: give 1 or more")), "{error}");
         }
         for (clip, part) in [
             ("frames = 0", "data.clip.frames = 0"),

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ureq::Agent;
 
 use super::http::{Event, Fault, next, request};
-use super::{Halt, Patience, Phase, Progress, Stepped, go_on};
+use super::{Halt, Patience, Phase, Progress, Stepped, go_on, unwritten};
 use crate::{Result, TrainError};
 
 /// A file to download.
@@ -64,7 +64,7 @@ impl Origin {
     fn write(&self, path: &Path) -> Result<()> {
         let total = self.total.map_or_else(String::new, |t| t.to_string());
         let text = format!("{}\n{}\n{total}\nend\n", self.url, self.version);
-        fs::write(path, text).map_err(TrainError::io("write", path))
+        fs::write(path, text).map_err(unwritten("write", path, "nothing is lost"))
     }
 }
 
@@ -73,6 +73,11 @@ impl Job<'_> {
         let (file, url) = (self.file.display(), self.url);
         let mend = format!("or download it by hand to {file}: the same command then checks it and goes on");
         TrainError::data(self.file, format!("{url}: {reason}; try another place with --from, {mend}"))
+    }
+
+    /// Whether an earlier run has left a part of the file.
+    pub fn has_part(&self) -> bool {
+        fs::metadata(part_of(self.file)).is_ok_and(|part| part.len() > 0)
     }
 
     /// Downloads the file, or the rest of it, to its `.part`, whose path it returns.
@@ -236,12 +241,6 @@ impl Job<'_> {
     /// What is written stays; a full disk says what to do.
     fn unwritten(part: &Path, error: std::io::Error) -> Halt {
         let kept = fs::metadata(part).map_or(0, |m| m.len());
-        let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
-        Halt::Failed(if full.contains(&error.kind()) {
-            let mend = "make room and run the same command, which goes on from there";
-            TrainError::data(part, format!("{error}; {kept} bytes are kept: {mend}"))
-        } else {
-            TrainError::io("write", part)(error)
-        })
+        Halt::Failed(unwritten("write", part, &format!("{kept} bytes are kept"))(error))
     }
 }

@@ -12,6 +12,7 @@ mod sums;
 mod unpack;
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -148,15 +149,46 @@ fn go_on() -> Stepped<()> {
     if interrupt::requested() { Err(Halt::Interrupted) } else { Ok(()) }
 }
 
+/// Whether a write failed because there is no room.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+/// A write that failed; a full disk says what is `kept`, and what to do.
+pub(crate) fn unwritten(
+    action: &'static str,
+    path: &Path,
+    kept: &str,
+) -> impl FnOnce(io::Error) -> TrainError {
+    move |error| {
+        if is_full(&error) {
+            let mend = "make room and run the same command, which goes on from there";
+            TrainError::data(path, format!("cannot {action} it ({error}); {kept}: {mend}"))
+        } else {
+            TrainError::io(action, path)(error)
+        }
+    }
+}
+
+/// Whether a mirror is a URL that names a host.
+fn is_mirror(from: &str) -> bool {
+    let uri = from.parse::<ureq::http::Uri>();
+    ["http://", "https://"].iter().any(|scheme| from.starts_with(scheme))
+        && uri.is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()))
+}
+
 /// Fetches what is missing. A file that fails does not keep the others from being fetched; the report says which.
 ///
 /// # Errors
 /// A mirror that is no URL, a list of sums that lacks a file.
 pub fn fetch(request: &Request, progress: &mut dyn Progress) -> Result<Report> {
     if let Some(from) = &request.from
-        && !["http://", "https://"].iter().any(|scheme| from.starts_with(scheme))
+        && !is_mirror(from)
     {
-        return Err(TrainError::bad("--from", from, "give a URL that begins with http:// or https://"));
+        let mend = "give a URL that begins with http:// or https:// and names a host, such as \
+                    https://mirror.example.org/data";
+        return Err(TrainError::bad("--from", from, mend));
     }
     if let Some(sums) = &request.sums {
         request.sources.iter().try_for_each(|s| sums.of(s.name()).map(drop))?;
@@ -233,13 +265,20 @@ fn one(
             .map_or(source.url.to_owned(), |from| format!("{}/{name}", from.trim_end_matches('/')));
         let expected = if request.sums.is_some() { None } else { source.bytes };
         let job = download::Job { url: &url, file: &file, expected, has_sum: stated.is_some() };
+        let resumed = job.has_part();
         let part = job.run(&request.patience, progress)?;
         let found = sums::digests(&part, name, progress)?;
         if let Err((reason, mend)) = verify(&file, stated.as_ref(), &record, &found) {
             let mend = mend.map_or_else(
                 || {
                     download::discard(&file);
-                    format!("what came from {url} was removed; try again later, or another place with --from")
+                    let mend = if resumed {
+                        "it was put together from this run and an earlier one; the same command downloads it again \
+                         from the start"
+                    } else {
+                        "try again later, or another place with --from"
+                    };
+                    format!("what came from {url} was removed; {mend}")
                 },
                 Into::into,
             );
@@ -249,12 +288,14 @@ fn one(
         download::discard(&file);
         found
     };
-    record.set_sum(name, &found.sha256)?;
     if let Action::Unpack { format, top, has } = source.action {
         let tally = unpack::unpack(&unpack::Job { archive: &file, format, top, has, place }, progress)?;
+        // Not before: without a published sum it may have been anything, and the right file would be refused later.
+        record.set_sum(name, &found.sha256)?;
         record.set_tally(top, tally)?;
         return Ok((State::Fetched, Some(found)));
     }
+    record.set_sum(name, &found.sha256)?;
     Ok((if was_there { State::InPlace } else { State::Fetched }, Some(found)))
 }
 

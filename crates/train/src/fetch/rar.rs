@@ -2,13 +2,13 @@
 //! checked; libarchive itself leaves the checksums of entries that are only stored unread.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::unpack::{Sink, tally};
-use super::{Stepped, go_on};
+use super::unpack::{KEPT, Sink, tally};
+use super::{Stepped, go_on, unwritten};
 use crate::{Result, TrainError};
 
 fn bsdtar() -> Command {
@@ -69,15 +69,38 @@ fn list(sink: &Sink, flags: &[&str]) -> Stepped<Vec<String>> {
     // A terminal's Ctrl-C ends the child as well.
     go_on()?;
     if !output.status.success() {
-        return Err(sink.broken(last_line(&output.stderr)).into());
+        return Err(failed(sink, &last_line(&output.stderr)).into());
     }
     Ok(String::from_utf8_lossy(&output.stdout).lines().map(Into::into).collect())
 }
 
+/// Errors of a disk without room, in the words of the C library.
+const FULL: [(&str, ErrorKind); 3] = [
+    ("No space left on device", ErrorKind::StorageFull),
+    ("Disk quota exceeded", ErrorKind::QuotaExceeded),
+    ("File too large", ErrorKind::FileTooLarge),
+];
+
 fn last_line(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    let mut lines = text.lines().filter(|l| !l.contains("Error exit delayed"));
-    lines.next_back().unwrap_or("bsdtar does not say why").to_owned()
+    let lines = || text.lines().filter(|l| !l.contains("Error exit delayed"));
+    // Of all that goes wrong on a full disk, this is what to tell.
+    let full = lines().find(|l| FULL.iter().any(|(words, _)| l.contains(words)));
+    full.or(lines().next_back()).unwrap_or("bsdtar does not say why").to_owned()
+}
+
+/// What to say where bsdtar fails.
+fn failed(sink: &Sink, complaint: &str) -> TrainError {
+    if let Some((_, kind)) = FULL.iter().find(|(words, _)| complaint.contains(words)) {
+        return unwritten("write", sink.into, KEPT)(io::Error::new(*kind, complaint));
+    }
+    let place = sink.place.display();
+    let mend = format!(
+        "remove it and run the same command to download it again; or, since bsdtar cannot unpack every RAR archive, \
+         unpack it by hand to {place}, which the same command then takes as it is"
+    );
+    let reason = format!("not a whole archive, or one that bsdtar cannot unpack ({complaint}): {mend}");
+    TrainError::data(sink.archive, reason)
 }
 
 /// Unpacks into the sink's folder.
@@ -95,7 +118,7 @@ pub(super) fn unpack(sink: &mut Sink, mut file: File) -> Stepped<()> {
     }
     let details = list(sink, &["-tv", "--numeric-owner"])?;
     if details.len() != names.len() {
-        return Err(sink.broken("two listings of it differ").into());
+        return Err(failed(sink, "two listings of it differ").into());
     }
     let (mut bytes, mut files) = (0_u64, 0);
     for (line, name) in details.iter().zip(&names) {
@@ -135,13 +158,13 @@ pub(super) fn unpack(sink: &mut Sink, mut file: File) -> Stepped<()> {
     // A terminal's Ctrl-C ends the child as well.
     go_on()?;
     if !succeeded {
-        return Err(sink.broken(complaint).into());
+        return Err(failed(sink, &complaint).into());
     }
     let found = tally(sink.into)?.unwrap_or_default();
     if (found.files, found.bytes) != (files, bytes) {
         let reason =
             format!("{} files of {} bytes came out of it, not {files} of {bytes}", found.files, found.bytes);
-        return Err(sink.broken(reason).into());
+        return Err(failed(sink, &reason).into());
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use flate2::read::GzDecoder;
 
 use super::sums::Tally;
-use super::{Halt, Phase, Progress, Stepped, go_on, rar};
+use super::{Halt, Phase, Progress, Stepped, go_on, rar, unwritten};
 use crate::{Result, TrainError};
 
 /// How an archive is packed.
@@ -39,6 +39,15 @@ pub(super) struct Job<'a> {
     pub place: &'a Path,
 }
 
+/// What is kept where the disk is full.
+pub(super) const KEPT: &str = "the archive is kept, and what came out of it is removed";
+
+/// An archive that is whole, but not to be unpacked.
+fn unwanted(archive: &Path, reason: &str) -> TrainError {
+    let reason = format!("{reason}: remove {} to download it again", archive.display());
+    TrainError::data(archive, reason)
+}
+
 /// The path of an entry below `into`; `None` if it leads elsewhere.
 pub(super) fn inside(into: &Path, name: &Path) -> Option<PathBuf> {
     let mut path = into.to_owned();
@@ -57,6 +66,8 @@ pub(super) fn inside(into: &Path, name: &Path) -> Option<PathBuf> {
 pub(super) struct Sink<'a> {
     pub archive: &'a Path,
     pub into: &'a Path,
+    /// Where the top folder goes in the end.
+    pub place: &'a Path,
     pub progress: &'a mut dyn Progress,
     limit: u64,
     bytes: u64,
@@ -70,9 +81,8 @@ impl Sink<'_> {
     }
 
     pub fn refused(&self, name: &str, reason: &str) -> TrainError {
-        let reason =
-            format!("entry {name:?} {reason}: not an archive to unpack; nothing of it is left in place");
-        TrainError::data(self.archive, reason)
+        let reason = format!("entry {name:?} {reason}, and nothing of the archive is left in place");
+        unwanted(self.archive, &reason)
     }
 
     /// Counts an entry, and gives the path that it goes to.
@@ -100,18 +110,20 @@ impl Sink<'_> {
 
     pub fn folder(&mut self, name: &Path) -> Stepped<()> {
         let path = self.entry(name)?;
-        Ok(fs::create_dir_all(&path).map_err(TrainError::io("create", &path))?)
+        Ok(fs::create_dir_all(&path).map_err(unwritten("create", &path, KEPT))?)
     }
 
     fn file(&mut self, name: &Path, mut reader: impl Read) -> Stepped<()> {
         let path = self.entry(name)?;
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(TrainError::io("create", folder))?;
+            fs::create_dir_all(folder).map_err(unwritten("create", folder, KEPT))?;
         }
-        // A name that comes twice is an error.
-        let mut file = File::create_new(&path).map_err(TrainError::io("create", &path))?;
-        self.pump(&mut reader, |bytes| file.write_all(bytes).map_err(TrainError::io("write", &path)))?;
-        Ok(file.sync_all().map_err(TrainError::io("sync", &path))?)
+        let mut file = File::create_new(&path).map_err(|e| match e.kind() {
+            ErrorKind::AlreadyExists => self.refused(&name.to_string_lossy(), "comes twice"),
+            _ => unwritten("create", &path, KEPT)(e),
+        })?;
+        self.pump(&mut reader, |bytes| file.write_all(bytes).map_err(unwritten("write", &path, KEPT)))?;
+        Ok(file.sync_all().map_err(unwritten("sync", &path, KEPT))?)
     }
 
     fn pump(&mut self, reader: &mut impl Read, mut write: impl FnMut(&[u8]) -> Result<()>) -> Stepped<()> {
@@ -215,14 +227,14 @@ pub(super) fn unpack(job: &Job, progress: &mut dyn Progress) -> Stepped<Tally> {
     };
     // What an earlier run has left.
     remove()?;
-    fs::create_dir(&aside).map_err(TrainError::io("create", &aside))?;
+    fs::create_dir(&aside).map_err(unwritten("create", &aside, KEPT))?;
     progress.begin(&name, Phase::Unpack, None);
     let done = fill(job, &aside, progress).and_then(|tally| {
         let top = aside.join(job.top);
         if !top.join(job.has).exists() {
             let reason =
                 format!("there is no {}/{} in it: not the archive that is expected", job.top, job.has);
-            return Err(Halt::Failed(TrainError::data(archive, reason)));
+            return Err(Halt::Failed(unwanted(archive, &reason)));
         }
         fs::rename(&top, job.place).map_err(TrainError::io("create", job.place))?;
         Ok(tally)
@@ -239,7 +251,8 @@ fn fill(job: &Job, into: &Path, progress: &mut dyn Progress) -> Stepped<Tally> {
     let packed = file.metadata().map_err(TrainError::io("read", job.archive))?.len();
     // Small archives of text pack well.
     let limit = packed.saturating_mul(MOST_RATIO).clamp(16 << 20, MOST_BYTES);
-    let mut sink = Sink { archive: job.archive, into, progress, limit, bytes: 0, entries: 0 };
+    let mut sink =
+        Sink { archive: job.archive, into, place: job.place, progress, limit, bytes: 0, entries: 0 };
     match job.format {
         Format::TarGz => sink.tar_gz(file)?,
         Format::Zip => sink.zip(file)?,
@@ -252,7 +265,7 @@ fn fill(job: &Job, into: &Path, progress: &mut dyn Progress) -> Stepped<Tally> {
     let top = into.join(job.top);
     if !top.is_dir() {
         let reason = format!("there is no folder {} in it: not the archive that is expected", job.top);
-        return Err(TrainError::data(job.archive, reason).into());
+        return Err(unwanted(job.archive, &reason).into());
     }
     Ok(tally(&top)?.unwrap_or_default())
 }

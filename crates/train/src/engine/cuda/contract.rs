@@ -1,19 +1,18 @@
-//! Tensor networks of small factors, two at a time, the cheapest pair first.
-
-use std::collections::BTreeMap;
+//! Contractions on the GPU: loops by a kernel, products by cuBLAS in full precision.
 
 use candle_core::{DType, Tensor};
-use convstat_tensor::Einsum;
 
 use super::Cuda;
+use super::gemm::Matrix;
 use super::gpu::Arg::{At, Long, Struct};
 use super::gpu::{Plain, bytes_of, pointer};
+use crate::engine::pairs::{Kernels, Loops};
 use crate::{Result, TrainError};
 
-/// Most axes of a contraction of two.
+/// Most axes of the kernel.
 const MOST: usize = 16;
 
-/// Sizes and strides as the kernel reads them: the axes of the result, then those summed over.
+/// Loops as the kernel reads them.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 struct Axes {
@@ -26,111 +25,48 @@ struct Axes {
 // SAFETY: integers only, without padding.
 unsafe impl Plain for Axes {}
 
-type Labels = Vec<char>;
+impl Kernels for Cuda {
+    type Tensor = Tensor;
 
-/// The contraction of f32 tensors.
-///
-/// # Errors
-/// Sizes of a label that differ between operands; more labels than the kernel has room for.
-pub fn contract(cuda: &Cuda, network: &Einsum, operands: Vec<Tensor>) -> Result<Tensor> {
-    let mut sizes: BTreeMap<char, usize> = BTreeMap::new();
-    for (labels, operand) in network.inputs.iter().zip(&operands) {
-        for (&label, &size) in labels.iter().zip(operand.dims()) {
-            if *sizes.entry(label).or_insert(size) != size {
-                let reason = format!("sizes of label '{label}' differ in {network}");
-                return Err(TrainError::shape("composed weights", reason));
-            }
+    fn sum(&self, a: &Tensor, b: &Tensor, loops: &Loops) -> Result<Tensor> {
+        let all = loops.axes.len();
+        if all > MOST {
+            let reason = format!("{all} labels in one contraction, at most {MOST}");
+            return Err(TrainError::shape("composed weights", reason));
         }
+        let column = |which: usize| {
+            let mut values = [0u32; MOST];
+            values.iter_mut().zip(&loops.axes).for_each(|(v, axis)| *v = axis[which] as u32);
+            values
+        };
+        let (outer, inner) = loops.axes.split_at(loops.outer);
+        let axes = [Axes {
+            outer: outer.len() as i32,
+            inner: inner.len() as i32,
+            size: column(0),
+            a: column(1),
+            b: column(2),
+        }];
+        let shape: Vec<usize> = outer.iter().map(|axis| axis[0]).collect();
+        let (n, terms) = (shape.iter().product(), inner.iter().map(|axis| axis[0]).product());
+        let y = self.gpu.empty(DType::F32, &shape)?;
+        let (a, b) = (At(pointer(a)?), At(pointer(b)?));
+        let args = [a, b, At(pointer(&y)?), Struct(bytes_of(&axes)), Long(n), Long(terms)];
+        self.gpu.over("contract", n, 1, &args)?;
+        Ok(y)
     }
-    let mut all: Vec<(Labels, Tensor)> = network.inputs.iter().cloned().zip(operands).collect();
-    let cost = |labels: &Labels| labels.iter().map(|l| sizes[l] as f64).product::<f64>();
-    while all.len() > 1 {
-        let mut best: Option<(f64, usize, usize, Labels)> = None;
-        for i in 0..all.len() {
-            for j in i + 1..all.len() {
-                let kept = |l: &char| {
-                    let others = all.iter().enumerate().filter(|(k, _)| *k != i && *k != j);
-                    network.output.contains(l) || others.map(|(_, (labels, _))| labels).any(|o| o.contains(l))
-                };
-                let joined = joined(&all[i].0, &all[j].0);
-                let price = cost(&joined);
-                if best.as_ref().is_none_or(|(known, ..)| price < *known) {
-                    best = Some((price, i, j, joined.into_iter().filter(kept).collect()));
-                }
-            }
-        }
-        let Some((_, i, j, mut kept)) = best else { break };
-        if all.len() == 2 {
-            kept.clone_from(&network.output);
-        }
-        let (lb, b) = all.remove(j);
-        let (la, a) = all.remove(i);
-        let y = pair(cuda, &sizes, (&la, &a), (&lb, &b), &kept)?;
-        all.push((kept, y));
-    }
-    match all.pop() {
-        Some((labels, t)) if labels == network.output => Ok(t),
-        Some((labels, t)) => {
-            let one = cuda.constant_one()?;
-            pair(cuda, &sizes, (&labels, &t), (&Vec::new(), &one), &network.output)
-        }
-        None => Err(TrainError::shape("composed weights", "no factors")),
-    }
-}
 
-fn joined(a: &Labels, b: &Labels) -> Labels {
-    let mut all = a.clone();
-    all.extend(b);
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
-/// Entries from one index of each label to the next.
-fn strides(labels: &Labels, t: &Tensor) -> BTreeMap<char, usize> {
-    let mut all = BTreeMap::new();
-    let mut step = 1;
-    for (label, size) in labels.iter().zip(t.dims()).rev() {
-        *all.entry(*label).or_insert(0) += step;
-        step *= size;
+    fn product(&self, a: &Tensor, b: &Tensor, batch: usize, [m, n, k]: [usize; 3]) -> Result<Tensor> {
+        let y = self.gpu.empty(DType::F32, &[batch, m, n])?;
+        let matrix = |t: &Tensor, leading: usize, apart: usize| -> Result<Matrix> {
+            Ok(Matrix { at: pointer(t)?, dtype: DType::F32, leading, transposed: false, apart })
+        };
+        let (a, b, c) = (matrix(a, k, m * k)?, matrix(b, n, k * n)?, matrix(&y, n, m * n)?);
+        self.blas.exact_product([m, n, k], a, b, c, batch)?;
+        Ok(y)
     }
-    all
-}
 
-fn pair(
-    cuda: &Cuda,
-    sizes: &BTreeMap<char, usize>,
-    (la, a): (&Labels, &Tensor),
-    (lb, b): (&Labels, &Tensor),
-    output: &Labels,
-) -> Result<Tensor> {
-    let summed: Labels = joined(la, lb).into_iter().filter(|l| !output.contains(l)).collect();
-    let labels = [output.as_slice(), &summed].concat();
-    if labels.len() > MOST {
-        return Err(TrainError::shape(
-            "composed weights",
-            format!("more than {MOST} labels in one contraction"),
-        ));
+    fn one(&self) -> Result<Tensor> {
+        self.constant_one()
     }
-    let (sa, sb) = (strides(la, a), strides(lb, b));
-    let column = |of: &dyn Fn(&char) -> usize| {
-        let mut values = [0u32; MOST];
-        values.iter_mut().zip(&labels).for_each(|(v, l)| *v = of(l) as u32);
-        values
-    };
-    let axes = [Axes {
-        outer: output.len() as i32,
-        inner: summed.len() as i32,
-        size: column(&|l| sizes[l]),
-        a: column(&|l| sa.get(l).copied().unwrap_or(0)),
-        b: column(&|l| sb.get(l).copied().unwrap_or(0)),
-    }];
-    let shape: Vec<usize> = output.iter().map(|l| sizes[l]).collect();
-    let terms: usize = summed.iter().map(|l| sizes[l]).product();
-    let y = cuda.gpu.empty(DType::F32, &shape)?;
-    let n = shape.iter().product();
-    let args =
-        [At(pointer(a)?), At(pointer(b)?), At(pointer(&y)?), Struct(bytes_of(&axes)), Long(n), Long(terms)];
-    cuda.gpu.over("contract", n, 1, &args)?;
-    Ok(y)
 }

@@ -61,9 +61,40 @@ impl Blas {
         Ok(Self { handle: blas, compute, _workspace: workspace })
     }
 
+    /// `c ← a b` in single precision, whatever the backend's.
+    pub fn exact_product(
+        &self,
+        sides: [usize; 3],
+        a: Matrix,
+        b: Matrix,
+        c: Matrix,
+        batch: usize,
+    ) -> Result<()> {
+        self.product_in(cublasComputeType_t::CUBLAS_COMPUTE_32F, sides, a, b, c, 0.0, batch)
+    }
+
     /// `c ← a b + beta c` for `a` of `m × k`, `b` of `k × n`, `batch` times; `c` is not transposed.
     pub fn product(
         &self,
+        sides: [usize; 3],
+        a: Matrix,
+        b: Matrix,
+        c: Matrix,
+        beta: f32,
+        batch: usize,
+    ) -> Result<()> {
+        let compute = match a.dtype {
+            DType::BF16 => cublasComputeType_t::CUBLAS_COMPUTE_32F,
+            _ => self.compute,
+        };
+        self.product_in(compute, sides, a, b, c, beta, batch)
+    }
+
+    // What cuBLAS takes.
+    #[allow(clippy::too_many_arguments)]
+    fn product_in(
+        &self,
+        compute: cublasComputeType_t,
         [m, n, k]: [usize; 3],
         a: Matrix,
         b: Matrix,
@@ -76,10 +107,6 @@ impl Blas {
         }
         let int = |v: usize| {
             i32::try_from(v).map_err(|_| TrainError::shape("CUDA backend", format!("a matrix side of {v}")))
-        };
-        let compute = match a.dtype {
-            DType::BF16 => cublasComputeType_t::CUBLAS_COMPUTE_32F,
-            _ => self.compute,
         };
         let operation = |m: Matrix| {
             if m.transposed { cublasOperation_t::CUBLAS_OP_T } else { cublasOperation_t::CUBLAS_OP_N }

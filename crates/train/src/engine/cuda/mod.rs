@@ -23,6 +23,7 @@ use super::{
     Normalised, Pool, PoolSpec, Precision, Recorder, Step, Window,
 };
 use crate::data::{Images, Normalisation, Store};
+use crate::engine::pairs;
 use crate::optimiser::OptimiserSpec;
 use crate::{Result, TrainError};
 use conv::{Conv, suffix};
@@ -170,6 +171,13 @@ impl Cuda {
         self.gpu.over(&format!("{name}_{}", suffix(like.dtype())?), n, 4, &args)?;
         Ok(y)
     }
+}
+
+/// Size of a label.
+fn size_of_label(network: &Einsum, operands: &[(Tensor, Vec<usize>)], label: char) -> usize {
+    let all = network.inputs.iter().zip(operands);
+    let found = all.flat_map(|(labels, (_, dims))| labels.iter().zip(dims)).find(|(l, _)| **l == label);
+    found.map_or(1, |(_, size)| *size)
 }
 
 /// Rows and channels of activations.
@@ -423,9 +431,13 @@ impl Backend for Cuda {
     }
 
     fn contract(&self, network: &Einsum, operands: &[Tensor]) -> Result<Tensor> {
-        let operands: Vec<Tensor> =
-            operands.iter().map(|t| self.cast(t, DType::F32)).collect::<Result<_>>()?;
-        contract::contract(self, network, operands)
+        let operands: Vec<(Tensor, Vec<usize>)> = operands
+            .iter()
+            .map(|t| Ok((self.cast(t, DType::F32)?, t.dims().to_vec())))
+            .collect::<Result<_>>()?;
+        let sizes: Vec<usize> =
+            network.output.iter().map(|l| size_of_label(network, &operands, *l)).collect();
+        Ok(pairs::contract(self, network, operands)?.reshape(sizes)?)
     }
 
     fn cross_entropy(&self, logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<(Tensor, Tensor)> {
