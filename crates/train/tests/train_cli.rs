@@ -314,6 +314,30 @@ fn cifar10_from_its_files() {
     assert_eq!(rows(folder), expected);
 }
 
+/// SciPy's MATLAB files and pyarrow's Parquet file, of a few images each.
+#[test]
+fn svhn_and_parquet_from_their_files() {
+    let sets = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let text = |data: &str| {
+        let text = DIGITS.replace("name = \"digits\"\ntrain = 200", data).replace("batch = 20", "batch = 4");
+        text.replace("augment = { crop = 1 }", "augment = { crop = 4, cutout = 8 }")
+    };
+    for (data, from, images) in [
+        ("name = \"svhn\"", sets.join("svhn"), 7),
+        ("name = \"svhn\"\nextra = true", sets.clone(), 12),
+        ("name = \"cifar10\"", sets.join("cifar10-parquet"), 7),
+    ] {
+        let folder = folder(&text(data));
+        let folder = folder.path();
+        let output =
+            run(folder, &["ablate", "ablation.toml", "--out", "out", "--data", from.to_str().unwrap()]);
+        let errors = self::text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{data}: {errors}");
+        assert!(errors.contains(&format!(" on {images} images of ")), "{data}: {errors}");
+        assert_eq!(rows(folder).len(), 8, "{data}");
+    }
+}
+
 #[test]
 fn cifar10_files_that_are_bad() {
     let folder = folder(&cifar_text());
@@ -397,11 +421,18 @@ fn bad_files_are_named_with_what_mends_them() {
         fails(folder, &["ablate", "bad.toml", "--out", "bad"], parts);
         assert!(files(&folder.join("bad/parts")).is_empty(), "nothing is stored: {new}");
     }
+    // Another split of the digits is other data: neither run nor network goes on with it.
+    ends(folder, 0, &["ablate", "ablation.toml", "--out", "mine", "--seeds", "1"]);
+    ends(folder, 0, &["train", "ablation.toml", "--kr", "1", "--out", "one"]);
+    fs::write(folder.join("other.toml"), DIGITS.replacen("seed = 7", "seed = 8", 1)).unwrap();
+    fails(folder, &["ablate", "other.toml", "--out", "mine"], &["is of other data", "--out"]);
+    fails(folder, &["eval", "other.toml", "--kr", "1", "--out", "one"], &["other data", "split"]);
+    fails(folder, &["train", "other.toml", "--kr", "1", "--out", "one"], &["another seed, other data"]);
     fails(folder, &["ablate", "none.toml"], &["cannot read none.toml", "No such file"]);
     fails(folder, &["ablate", "."], &["cannot read ."]);
     fs::write(folder.join("binary.toml"), [0xff, 0xfe, 0]).unwrap();
     fails(folder, &["ablate", "binary.toml"], &["cannot read binary.toml", "UTF-8"]);
-    fails(folder, &["ablate", "ablation.toml", "--seeds", "0"], &["--seeds = 0: give at least 1"]);
+    fails(folder, &["ablate", "ablation.toml", "--seeds", "0"], &["--seeds = 0: give 1 to 100000"]);
     fails(folder, &["ablate", "ablation.toml", "--out", "ablation.toml"], &["cannot create ablation.toml"]);
     fails(folder, &["train", "ablation.toml", "--kr", "1.3"], &["r = 4 at K/R = 1.3"]);
     // A file that was mended goes on in the folder where it failed.
