@@ -43,14 +43,14 @@ pub enum TrainError {
         reason: String,
     },
     /// A file that cannot be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {cause}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
+        /// Why not. Not a source: the message says it.
+        cause: std::io::Error,
     },
     /// A GPU or a library of it failed.
     #[error("{operation} failed on the GPU: {reason}")]
@@ -118,6 +118,6 @@ impl TrainError {
     /// An operation on a file that failed.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { action, path, source }
+        move |cause| Self::Io { action, path, cause }
     }
 }

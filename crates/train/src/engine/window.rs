@@ -47,6 +47,14 @@ pub struct PoolSpec {
     pub padding: Vec<usize>,
 }
 
+impl PoolSpec {
+    /// The window over activations of shape `shape` (`N, spatial…, C`).
+    pub fn window(&self, shape: &[usize]) -> Result<Window> {
+        let input = &shape[1..shape.len() - 1];
+        Window::new(input, &self.kernel, &self.stride, &self.padding, &vec![1; input.len()])
+    }
+}
+
 /// A kernel over three axes; fewer axes stand last, with sizes of 1 before them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {

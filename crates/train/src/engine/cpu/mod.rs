@@ -48,11 +48,6 @@ fn conv_of(x: &[usize], w: &[usize], spec: &ConvSpec) -> Result<Conv> {
     Ok(Conv { images: x[0], window, channels: x[axes], kernels: w[0], groups: spec.groups })
 }
 
-fn pool_window(shape: &[usize], spec: &PoolSpec) -> Result<Window> {
-    let input = &shape[1..shape.len() - 1];
-    Window::new(input, &spec.kernel, &spec.stride, &spec.padding, &vec![1; input.len()])
-}
-
 /// Shape with other spatial sizes and channels.
 fn shape_of(images: usize, window: &Window, axes: usize, channels: usize) -> Vec<usize> {
     [&[images], &window.output[3 - axes..], &[channels]].concat()
@@ -166,7 +161,7 @@ impl Backend for Cpu {
     }
 
     fn pool(&self, x: &Tensor, kind: Pool, spec: &PoolSpec) -> Result<(Tensor, Option<Tensor>)> {
-        let window = pool_window(x.dims(), spec)?;
+        let window = spec.window(x.dims())?;
         let (images, channels) = (x.dims()[0], x.dims()[x.dims().len() - 1]);
         let shape = shape_of(images, &window, spatial(x).len(), channels);
         by_type!(x, T => {
@@ -190,7 +185,7 @@ impl Backend for Cpu {
         kind: Pool,
         spec: &PoolSpec,
     ) -> Result<Tensor> {
-        let window = pool_window(shape, spec)?;
+        let window = spec.window(shape)?;
         let (images, channels) = (shape[0], shape[shape.len() - 1]);
         by_type!(dy, T => {
             entries!(T; d = dy);

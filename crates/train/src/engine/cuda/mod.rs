@@ -20,7 +20,7 @@ use convstat_tensor::Einsum;
 
 use super::{
     Activation, Backend, ConvSpec, EPSILON, Feed, Gradients, NORM_MOMENTUM, NormGradients, NormState,
-    Normalised, Pool, PoolSpec, Precision, Recorder, Step, Window,
+    Normalised, Pool, PoolSpec, Precision, Recorder, Step,
 };
 use crate::data::{Images, Normalisation, Store};
 use crate::engine::pairs;
@@ -199,11 +199,6 @@ fn number_of(activation: Activation) -> i32 {
     }
 }
 
-fn pool_window(shape: &[usize], spec: &PoolSpec) -> Result<Window> {
-    let input = &shape[1..shape.len() - 1];
-    Window::new(input, &spec.kernel, &spec.stride, &spec.padding, &vec![1; input.len()])
-}
-
 impl Backend for Cuda {
     fn device(&self) -> &Device {
         &self.gpu.device
@@ -361,7 +356,7 @@ impl Backend for Cuda {
     }
 
     fn pool(&self, x: &Tensor, kind: Pool, spec: &PoolSpec) -> Result<(Tensor, Option<Tensor>)> {
-        let window = pool_window(x.dims(), spec)?;
+        let window = spec.window(x.dims())?;
         let (axes, channels) = (x.dims().len() - 2, sides(x).1);
         let shape = [&[x.dims()[0]], &window.output[3 - axes..], &[channels]].concat();
         let y = self.gpu.empty(x.dtype(), &shape)?;
@@ -388,7 +383,7 @@ impl Backend for Cuda {
         if kind == Pool::Max && winners.is_none() {
             return Err(TrainError::shape("maximum pool", "no winners are given"));
         }
-        let window = pool_window(shape, spec)?;
+        let window = spec.window(shape)?;
         let dx = self.gpu.empty(dy.dtype(), shape)?;
         let (places, n) = ([Places::from(&window)], dx.elem_count());
         let args = [
