@@ -1,5 +1,7 @@
 //! `convstat`: parses, calls, prints.
 
+#![forbid(unsafe_code)]
+
 mod arrays;
 mod commands;
 mod failure;

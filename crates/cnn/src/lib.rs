@@ -22,6 +22,8 @@
 //! # Ok::<(), convstat_cnn::CnnError>(())
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod design;
 pub mod error;
 pub mod families;

@@ -26,6 +26,8 @@
 //! # }
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub use convstat_cnn as cnn;
 pub use convstat_estimate as estimate;
 pub use convstat_report as report;

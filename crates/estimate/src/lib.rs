@@ -6,6 +6,9 @@
 //! * [`fit`](fn@fit): runs the starts, keeps the best, records the gap between them.
 //! * [`Inference`]: residual variance and standard errors from the tangent space.
 
+// Not forbid: ndarray's slicing macro allows it for itself.
+#![deny(unsafe_code)]
+
 pub mod compress;
 pub mod error;
 pub mod fit;

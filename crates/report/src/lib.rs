@@ -5,6 +5,8 @@
 //!   same content and no system font.
 //! * [`table`]: aligned text tables.
 
+#![forbid(unsafe_code)]
+
 mod axis;
 pub mod canvas;
 pub mod error;

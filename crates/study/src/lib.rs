@@ -8,6 +8,9 @@
 //! * [`run`](fn@run): runs or resumes a study; [`rerun`] repeats one replicate.
 //! * [`checks`]: unit tests of error bounds, one file each.
 
+// Not forbid: ndarray's slicing macro allows it for itself.
+#![deny(unsafe_code)]
+
 pub mod checks;
 pub mod designs;
 pub mod error;

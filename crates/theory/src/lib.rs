@@ -7,6 +7,9 @@
 //! * [`planner`]: the n that a target error needs, risk quantiles, and rates of the literature (§4.5).
 //! * [`Identification`]: what a singular second moment leaves identified (§3, last bullet).
 
+// Not forbid: ndarray's slicing macro allows it for itself.
+#![deny(unsafe_code)]
+
 pub mod assumptions;
 pub mod bounds;
 pub mod error;
