@@ -115,6 +115,23 @@ impl TrainError {
         Self::BadData { path: path.to_owned(), reason: reason.into() }
     }
 
+    /// A write that failed; a full disk says what is `kept`, and what to do.
+    pub(crate) fn unwritten(
+        action: &'static str,
+        path: &Path,
+        kept: &str,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        move |error| {
+            if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
+                let mend = "make room and run the same command, which goes on from there";
+                Self::data(path, format!("cannot {action} it ({error}); {kept}: {mend}"))
+            } else {
+                Self::io(action, path)(error)
+            }
+        }
+    }
+
     /// An operation on a file that failed.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();

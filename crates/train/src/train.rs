@@ -295,9 +295,14 @@ impl<'a> Trainer<'a> {
 
     /// Logits (`N, classes`) of inputs (`N, spatial…, C`), both in main memory, in evaluation mode.
     pub fn predict(&mut self, x: &Tensor) -> Result<Tensor> {
+        self.logits(&self.backend.input(x)?)
+    }
+
+    /// Logits in main memory of inputs on the device.
+    fn logits(&mut self, x: &Tensor) -> Result<Tensor> {
         let (network, backend, running) = (self.network, self.backend, &mut self.running);
         let parameters = self.average.as_deref().unwrap_or(&self.parameters);
-        let (x, mut logits) = (backend.input(x)?, None);
+        let mut logits = None;
         backend.direct(&mut || {
             logits = Some(backend.output(&network.predict(backend, parameters, running, x.clone())?)?);
             Ok(())
@@ -313,17 +318,12 @@ impl<'a> Trainer<'a> {
         clips: usize,
     ) -> Result<Score> {
         let (mut logits, mut labels) = (Vec::new(), Vec::new());
-        let (parameters, mut inputs) = (self.evaluated().to_vec(), None);
+        let mut inputs = None;
         for batch in batches {
             labels.extend_from_slice(batch.labels());
             let loaded = feed.load(batch, inputs.take())?;
-            let (network, backend, running) = (self.network, self.backend, &mut self.running);
-            backend.direct(&mut || {
-                let y = network.predict(backend, &parameters, running, loaded.x.clone())?;
-                let y = backend.output(&y)?.to_dtype(DType::F64)?;
-                logits.extend(y.flatten_all()?.to_vec1::<f64>()?);
-                Ok(())
-            })?;
+            let y = self.logits(&loaded.x)?.to_dtype(DType::F64)?;
+            logits.extend(y.flatten_all()?.to_vec1::<f64>()?);
             inputs = Some(loaded);
         }
         let classes = logits.len() / labels.len().max(1);
@@ -528,10 +528,11 @@ pub fn train(
     let feed = trainer.backend.feed(&data.train, &normalisation)?;
     let train = loader(data.train.take(kept)?, spec.batch, augment)?;
     let plain = Augment::default();
-    let key = key(trainer, data, augment, seed)?;
+    let digest = data.digest();
+    let key = key(trainer, &digest, augment, seed)?;
     let mut progress = match watch.checkpoint.filter(|p| p.exists()) {
         Some(path) => trainer.restore(path)?,
-        None => Progress { key: key.clone(), data: data.digest(), ..Progress::default() },
+        None => Progress { key: key.clone(), data: digest, ..Progress::default() },
     };
     if let Some(path) = watch.checkpoint.filter(|_| progress.key != key) {
         let reason = "is of a run with another seed, other data or settings; remove it to start afresh, or write elsewhere";
@@ -646,10 +647,10 @@ pub fn train(
 }
 
 /// Digest of what the numbers of a run depend on besides its network's tensors.
-fn key(trainer: &Trainer, data: &Dataset, augment: &Augment, seed: u64) -> Result<String> {
+fn key(trainer: &Trainer, data: &str, augment: &Augment, seed: u64) -> Result<String> {
     let macs = trainer.network.counts().macs;
     let precision = trainer.backend.precision().name();
-    let all = (trainer.spec, augment, seed, macs, data.digest(), precision);
+    let all = (trainer.spec, augment, seed, macs, data, precision);
     let text = serde_json::to_string(&all).map_err(|e| TrainError::bad("training", "", e.to_string()))?;
     Ok(Digest::of(&text).short())
 }

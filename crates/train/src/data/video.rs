@@ -19,7 +19,6 @@ use memmap2::MmapOptions;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
-use crate::fetch::unwritten;
 use crate::{Result, TrainError};
 
 /// Most frames and bytes of one video: a broken file must not fill disk or memory.
@@ -314,7 +313,7 @@ fn unkept(action: &'static str, path: &Path, error: io::Error) -> TrainError {
                     folder that can be written, and give that with --data";
         return TrainError::data(path, format!("cannot {action} it ({error}); {mend}"));
     }
-    unwritten(action, path, "the videos decoded before are kept")(error)
+    TrainError::unwritten(action, path, "the videos decoded before are kept")(error)
 }
 
 /// A program that has ended: how, what it wrote, and the last line of its complaints.

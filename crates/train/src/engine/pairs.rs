@@ -41,7 +41,7 @@ pub trait Kernels {
 /// Products of fewer terms than this are loops: putting axes in order costs launches.
 const FEW: usize = 1 << 14;
 
-/// The contraction of tensors in C order, whose axes have these sizes.
+/// The contraction of tensors in C order, whose axes have these sizes, and the sizes of its own.
 ///
 /// # Errors
 /// Sizes of a label that differ between operands; no operand.
@@ -49,7 +49,7 @@ pub fn contract<K: Kernels>(
     device: &K,
     network: &Einsum,
     operands: Vec<(K::Tensor, Vec<usize>)>,
-) -> Result<K::Tensor> {
+) -> Result<(K::Tensor, Vec<usize>)> {
     let mut sizes: BTreeMap<char, usize> = BTreeMap::new();
     for (labels, (_, dims)) in network.inputs.iter().zip(&operands) {
         for (&label, &size) in labels.iter().zip(dims) {
@@ -87,7 +87,10 @@ pub fn contract<K: Kernels>(
         all.push((kept, y));
     }
     match all.pop() {
-        Some((labels, t)) => arranged(device, &sizes, &labels, t, &network.output),
+        Some((labels, t)) => {
+            let y = arranged(device, &sizes, &labels, t, &network.output)?;
+            Ok((y, network.output.iter().map(|l| sizes[l]).collect()))
+        }
         None => Err(TrainError::shape("composed weights", "no factors")),
     }
 }
@@ -243,8 +246,9 @@ mod tests {
             let arrays: Vec<ArrayD<f64>> =
                 shapes.iter().map(|s| ArrayD::from_shape_simple_fn(IxDyn(s), &mut draw)).collect();
             let operands = arrays.iter().map(|a| (a.iter().copied().collect(), a.shape().to_vec())).collect();
-            let found = contract(&Plain, &network, operands).unwrap();
+            let (found, shape) = contract(&Plain, &network, operands).unwrap();
             let expected = einsum(text, &arrays.iter().collect::<Vec<_>>()).unwrap();
+            assert_eq!(shape, expected.shape(), "{text}");
             assert_eq!(found.len(), expected.len(), "{text}");
             let scale = expected.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
             for (a, b) in found.iter().zip(&expected) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ureq::Agent;
 
 use super::http::{Event, Fault, next, request};
-use super::{Halt, Patience, Phase, Progress, Stepped, go_on, unwritten};
+use super::{Halt, Patience, Phase, Progress, Stepped, go_on};
 use crate::{Result, TrainError};
 
 /// A file to download.
@@ -64,7 +64,7 @@ impl Origin {
     fn write(&self, path: &Path) -> Result<()> {
         let total = self.total.map_or_else(String::new, |t| t.to_string());
         let text = format!("{}\n{}\n{total}\nend\n", self.url, self.version);
-        fs::write(path, text).map_err(unwritten("write", path, "nothing is lost"))
+        fs::write(path, text).map_err(TrainError::unwritten("write", path, "nothing is lost"))
     }
 }
 
@@ -241,6 +241,6 @@ impl Job<'_> {
     /// What is written stays; a full disk says what to do.
     fn unwritten(part: &Path, error: std::io::Error) -> Halt {
         let kept = fs::metadata(part).map_or(0, |m| m.len());
-        Halt::Failed(unwritten("write", part, &format!("{kept} bytes are kept"))(error))
+        Halt::Failed(TrainError::unwritten("write", part, &format!("{kept} bytes are kept"))(error))
     }
 }

@@ -12,7 +12,6 @@ mod sums;
 mod unpack;
 
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -147,28 +146,6 @@ type Stepped<T> = std::result::Result<T, Halt>;
 /// Stops after an interruption.
 fn go_on() -> Stepped<()> {
     if interrupt::requested() { Err(Halt::Interrupted) } else { Ok(()) }
-}
-
-/// Whether a write failed because there is no room.
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
-}
-
-/// A write that failed; a full disk says what is `kept`, and what to do.
-pub(crate) fn unwritten(
-    action: &'static str,
-    path: &Path,
-    kept: &str,
-) -> impl FnOnce(io::Error) -> TrainError {
-    move |error| {
-        if is_full(&error) {
-            let mend = "make room and run the same command, which goes on from there";
-            TrainError::data(path, format!("cannot {action} it ({error}); {kept}: {mend}"))
-        } else {
-            TrainError::io(action, path)(error)
-        }
-    }
 }
 
 /// Whether a mirror is a URL that names a host.

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::unpack::{KEPT, Sink, tally};
-use super::{Stepped, go_on, unwritten};
+use super::{Stepped, go_on};
 use crate::{Result, TrainError};
 
 fn bsdtar() -> Command {
@@ -92,7 +92,7 @@ fn last_line(text: &[u8]) -> String {
 /// What to say where bsdtar fails.
 fn failed(sink: &Sink, complaint: &str) -> TrainError {
     if let Some((_, kind)) = FULL.iter().find(|(words, _)| complaint.contains(words)) {
-        return unwritten("write", sink.into, KEPT)(io::Error::new(*kind, complaint));
+        return TrainError::unwritten("write", sink.into, KEPT)(io::Error::new(*kind, complaint));
     }
     let place = sink.place.display();
     let mend = format!(

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use super::{Phase, Progress, Stepped, go_on, unwritten};
+use super::{Phase, Progress, Stepped, go_on};
 use crate::{Result, TrainError};
 
 /// An expected checksum, in lower-case hexadecimal digits.
@@ -218,7 +218,11 @@ impl Record {
         self.lines.push(new);
         let aside = self.path.with_extension("tmp");
         let text = self.lines.join("\n") + "\n";
-        fs::write(&aside, text).map_err(unwritten("write", &aside, "what is in place is kept"))?;
+        fs::write(&aside, text).map_err(TrainError::unwritten(
+            "write",
+            &aside,
+            "what is in place is kept",
+        ))?;
         fs::rename(&aside, &self.path).map_err(TrainError::io("write", &self.path))
     }
 }

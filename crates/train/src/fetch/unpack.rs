@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use flate2::read::GzDecoder;
 
 use super::sums::Tally;
-use super::{Halt, Phase, Progress, Stepped, go_on, rar, unwritten};
+use super::{Halt, Phase, Progress, Stepped, go_on, rar};
 use crate::{Result, TrainError};
 
 /// How an archive is packed.
@@ -110,20 +110,22 @@ impl Sink<'_> {
 
     pub fn folder(&mut self, name: &Path) -> Stepped<()> {
         let path = self.entry(name)?;
-        Ok(fs::create_dir_all(&path).map_err(unwritten("create", &path, KEPT))?)
+        Ok(fs::create_dir_all(&path).map_err(TrainError::unwritten("create", &path, KEPT))?)
     }
 
     fn file(&mut self, name: &Path, mut reader: impl Read) -> Stepped<()> {
         let path = self.entry(name)?;
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(unwritten("create", folder, KEPT))?;
+            fs::create_dir_all(folder).map_err(TrainError::unwritten("create", folder, KEPT))?;
         }
         let mut file = File::create_new(&path).map_err(|e| match e.kind() {
             ErrorKind::AlreadyExists => self.refused(&name.to_string_lossy(), "comes twice"),
-            _ => unwritten("create", &path, KEPT)(e),
+            _ => TrainError::unwritten("create", &path, KEPT)(e),
         })?;
-        self.pump(&mut reader, |bytes| file.write_all(bytes).map_err(unwritten("write", &path, KEPT)))?;
-        Ok(file.sync_all().map_err(unwritten("sync", &path, KEPT))?)
+        self.pump(&mut reader, |bytes| {
+            file.write_all(bytes).map_err(TrainError::unwritten("write", &path, KEPT))
+        })?;
+        Ok(file.sync_all().map_err(TrainError::unwritten("sync", &path, KEPT))?)
     }
 
     fn pump(&mut self, reader: &mut impl Read, mut write: impl FnMut(&[u8]) -> Result<()>) -> Stepped<()> {
@@ -227,7 +229,7 @@ pub(super) fn unpack(job: &Job, progress: &mut dyn Progress) -> Stepped<Tally> {
     };
     // What an earlier run has left.
     remove()?;
-    fs::create_dir(&aside).map_err(unwritten("create", &aside, KEPT))?;
+    fs::create_dir(&aside).map_err(TrainError::unwritten("create", &aside, KEPT))?;
     progress.begin(&name, Phase::Unpack, None);
     let done = fill(job, &aside, progress).and_then(|tally| {
         let top = aside.join(job.top);

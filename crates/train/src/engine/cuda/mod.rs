@@ -173,13 +173,6 @@ impl Cuda {
     }
 }
 
-/// Size of a label.
-fn size_of_label(network: &Einsum, operands: &[(Tensor, Vec<usize>)], label: char) -> usize {
-    let all = network.inputs.iter().zip(operands);
-    let found = all.flat_map(|(labels, (_, dims))| labels.iter().zip(dims)).find(|(l, _)| **l == label);
-    found.map_or(1, |(_, size)| *size)
-}
-
 /// Rows and channels of activations.
 fn sides(x: &Tensor) -> (usize, usize) {
     let channels = x.dims().last().copied().unwrap_or(1);
@@ -430,9 +423,8 @@ impl Backend for Cuda {
             .iter()
             .map(|t| Ok((self.cast(t, DType::F32)?, t.dims().to_vec())))
             .collect::<Result<_>>()?;
-        let sizes: Vec<usize> =
-            network.output.iter().map(|l| size_of_label(network, &operands, *l)).collect();
-        Ok(pairs::contract(self, network, operands)?.reshape(sizes)?)
+        let (y, shape) = pairs::contract(self, network, operands)?;
+        Ok(y.reshape(shape)?)
     }
 
     fn cross_entropy(&self, logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<(Tensor, Tensor)> {
