@@ -77,6 +77,54 @@ pub enum RunnerError {
         /// Why.
         reason: String,
     },
+    /// Slurm's programs are not installed.
+    #[error(
+        "{program} is not in PATH: this command needs Slurm's programs, on a machine that may submit jobs"
+    )]
+    SlurmMissing {
+        /// The program.
+        program: &'static str,
+    },
+    /// Slurm does not answer.
+    #[error(
+        "{program} gave no answer in {seconds} s; look with \"scontrol ping\" whether Slurm's controller is up, then repeat \
+         the command"
+    )]
+    SlurmSilent {
+        /// The program.
+        program: &'static str,
+        /// How long it had.
+        seconds: u64,
+    },
+    /// Slurm refuses.
+    #[error("{program} failed: {reason}")]
+    SlurmFailed {
+        /// The program.
+        program: &'static str,
+        /// What it says.
+        reason: String,
+    },
+    /// An option that cannot be.
+    #[error("{option} {value}; {mend}")]
+    BadOption {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What would be right.
+        mend: String,
+    },
+    /// A record of submissions that cannot be read.
+    #[error(
+        "{} is not a record of submissions ({reason}); if none of the run's jobs is queued any more, delete it and submit \
+         again", path.display()
+    )]
+    BadRecord {
+        /// The record.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 impl RunnerError {

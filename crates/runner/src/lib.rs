@@ -5,11 +5,13 @@
 //! * [`Table`]: named columns, to and from Parquet.
 //! * [`RunDir`]: manifest, parts, an OS lock (DESIGN: the run directory).
 //! * [`execute`](fn@execute): rayon over tasks, one writer, progress, interruption.
+//! * [`slurm`]: shards as a job array of a cluster.
 
 pub mod error;
 pub mod execute;
 pub mod interrupt;
 pub mod progress;
+pub mod slurm;
 pub mod store;
 pub mod stream;
 pub mod table;
