@@ -19,6 +19,6 @@ pub mod submit;
 
 pub use record::{Record, Submission};
 pub use resources::{Resources, parse_time, time_text};
-pub use script::{Job, quoted};
+pub use script::{Job, command_line, quoted};
 pub use state::{JobState, Queue, query};
-pub use submit::{Layout, Submitted, dry_run, submit};
+pub use submit::{DryRun, Layout, Submitted, submit};

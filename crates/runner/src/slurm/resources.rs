@@ -72,7 +72,7 @@ impl Resources {
             return bad("--time", &time_text(self.time), mend);
         }
         if self.memory == 0 {
-            return bad("--memory", "0", "give MiB above 0");
+            return bad("--mem", "0", "give MiB above 0");
         }
         for option in &self.options {
             let name = option.split('=').next().unwrap_or_default();

@@ -4,6 +4,8 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use serde::Serialize;
+
 use super::client::{QUESTION, SUBMISSION, call};
 use super::record::RECORD_VERSION;
 use super::script::command_line;
@@ -111,20 +113,30 @@ impl Layout {
     }
 }
 
-/// Scripts and commands of a submission, for a reader.
-pub fn dry_run(layout: &Layout, job: &Job, indices: &[u64], resources: &Resources) -> String {
-    let name = job.job_name("TAG");
-    let array = layout.array_command(&name, indices, &[], resources);
-    let merge = layout.merge_command(&name, &["ARRAY_JOB".to_owned()], resources);
-    format!(
-        "# {}\n{}\n# {}\n{}\n# submitted by\n{}\n{}\n",
-        layout.file("array.sh").display(),
-        job.array_script(),
-        layout.file("merge.sh").display(),
-        job.merge_script(),
-        command_line(&array),
-        command_line(&merge)
-    )
+/// What a submission would write and run.
+#[derive(Debug, Clone, Serialize)]
+pub struct DryRun {
+    /// Text of the array's script.
+    pub array_script: String,
+    /// Text of the merge job's script.
+    pub merge_script: String,
+    /// The command that submits the array; in place of TAG the jobs have a tag of their submission.
+    pub array_command: String,
+    /// The command that submits the merge job; ARRAY_JOB is the number of the array.
+    pub merge_command: String,
+}
+
+impl DryRun {
+    /// Of the shards `indices`.
+    pub fn new(layout: &Layout, job: &Job, indices: &[u64], resources: &Resources) -> Self {
+        let name = job.job_name("TAG");
+        Self {
+            array_script: job.array_script(),
+            merge_script: job.merge_script(),
+            array_command: command_line(&layout.array_command(&name, indices, &[], resources)),
+            merge_command: command_line(&layout.merge_command(&name, &["ARRAY_JOB".to_owned()], resources)),
+        }
+    }
 }
 
 impl Record {
