@@ -41,7 +41,7 @@ fn errors_have_one_law_at_small_and_large_n() {
     let errors = |design: &str| {
         let dir = tempfile::tempdir().unwrap();
         let study = Study::new(&text(design), &Overrides::default()).unwrap();
-        study::run(&study, dir.path(), 2).unwrap();
+        study::run(&study, dir.path(), study::RunOptions::default()).unwrap();
         let (rows, _) = study::run::read_rows(&RunDir::open(dir.path()).unwrap()).unwrap();
         let (n, pred) = (rows.ints("n").unwrap().to_vec(), rows.floats("err_pred").unwrap().to_vec());
         let objective = rows.floats("objective").unwrap().to_vec();
@@ -150,7 +150,12 @@ fn risks_hold_at_any_n() {
                 [[check]]\nkind = \"risk\"\n[[check]]\nkind = \"risk\"\nnorm = \"frobenius\"\n";
     convstat::tensor::blas::single_thread().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let report = study::run(&Study::new(text, &Overrides::default()).unwrap(), dir.path(), 2).unwrap();
+    let report = study::run(
+        &Study::new(text, &Overrides::default()).unwrap(),
+        dir.path(),
+        study::RunOptions::default(),
+    )
+    .unwrap();
     assert!(report.checks.len() == 2 && report.checks.iter().all(|c| c.passed), "{:#?}", report.checks);
     let summary = report.summary.unwrap();
     assert!(summary.cells.iter().all(|c| c.not_converged + c.errors + c.optimisation_failures == 0));

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use convstat::prelude::*;
-use convstat::runner::{RunDir, Table};
-use convstat::study::{self, run_checks};
+use convstat::runner::{Column, RunDir, RunnerError, Table};
+use convstat::study::{self, RunOptions, VerifyOptions, run_checks};
 
 const SMALL: &str = r#"
 [study]
@@ -46,6 +46,10 @@ fn plan(text: &str) -> Study {
     Study::new(text, &Overrides::default()).unwrap()
 }
 
+fn on(threads: usize) -> RunOptions {
+    RunOptions { threads, shard: None }
+}
+
 fn rows(path: &Path) -> Table {
     let (rows, damaged) = study::run::read_rows(&RunDir::open(path).unwrap()).unwrap();
     assert!(damaged.is_empty());
@@ -72,7 +76,7 @@ fn threads_do_not_change_a_bit() {
     let dir = tempfile::tempdir().unwrap();
     let study = plan(SMALL);
     for threads in [1, 2] {
-        study::run(&study, &dir.path().join(threads.to_string()), threads).unwrap();
+        study::run(&study, &dir.path().join(threads.to_string()), on(threads)).unwrap();
     }
     let one = canonical(&rows(&dir.path().join("1")));
     assert_eq!(one.len(), 12 * 12);
@@ -85,26 +89,26 @@ fn threads_do_not_change_a_bit() {
 fn resume_runs_what_is_missing_and_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let whole = plan(SMALL);
-    study::run(&whole, &dir.path().join("whole"), 2).unwrap();
+    study::run(&whole, &dir.path().join("whole"), on(2)).unwrap();
     let parts = dir.path().join("parts");
     let few = Study::new(SMALL, &Overrides { replicates: Some(5), set: vec![] }).unwrap();
-    assert_eq!(study::run(&few, &parts, 2).unwrap().execution.done, 12 * 5);
-    let report = study::run(&whole, &parts, 2).unwrap();
+    assert_eq!(study::run(&few, &parts, on(2)).unwrap().execution.done, 12 * 5);
+    let report = study::run(&whole, &parts, on(2)).unwrap();
     assert_eq!((report.present, report.execution.done), (12 * 5, 12 * 7));
-    assert_eq!(study::run(&whole, &parts, 2).unwrap().execution.done, 0);
+    assert_eq!(study::run(&whole, &parts, on(2)).unwrap().execution.done, 0);
     assert_eq!(canonical(&rows(&parts)), canonical(&rows(&dir.path().join("whole"))));
 
     // A changed setting reruns its own cells only.
     let changed = SMALL.replace("pool = [2, 1]", "pool = [3, 1]");
-    assert_eq!(study::run(&plan(&changed), &parts, 2).unwrap().execution.done, 6 * 12);
+    assert_eq!(study::run(&plan(&changed), &parts, on(2)).unwrap().execution.done, 6 * 12);
 
     // A torn part is named and its replicates run again.
     let torn = dir.path().join("torn");
-    study::run(&whole, &torn, 2).unwrap();
+    study::run(&whole, &torn, on(2)).unwrap();
     let part = std::fs::read_dir(torn.join("parts")).unwrap().next().unwrap().unwrap().path();
     let bytes = std::fs::read(&part).unwrap();
     std::fs::write(&part, &bytes[..bytes.len() / 2]).unwrap();
-    let report = study::run(&whole, &torn, 2).unwrap();
+    let report = study::run(&whole, &torn, on(2)).unwrap();
     assert!(report.damaged[0].contains("is damaged") && report.execution.done > 0);
     assert!(part.with_extension("damaged").exists());
     assert_eq!(canonical(&rows(&torn)), canonical(&rows(&dir.path().join("whole"))));
@@ -114,7 +118,7 @@ fn resume_runs_what_is_missing_and_changes_nothing() {
 fn one_replicate_can_be_rerun_alone() {
     let dir = tempfile::tempdir().unwrap();
     let study = plan(SMALL);
-    study::run(&study, dir.path(), 2).unwrap();
+    study::run(&study, dir.path(), on(2)).unwrap();
     let table = rows(dir.path());
     for i in [0, 40, 100] {
         let cell = &table.texts("cell").unwrap()[i];
@@ -128,11 +132,28 @@ fn one_replicate_can_be_rerun_alone() {
 #[test]
 fn a_run_directory_has_one_writer_and_a_version() {
     let dir = tempfile::tempdir().unwrap();
-    let first = RunDir::create(dir.path()).unwrap();
-    let message = RunDir::create(dir.path()).unwrap_err().to_string();
-    assert!(message.contains("another process"), "{message}");
+    let study = plan(SMALL);
+    let about = study.description();
+    let first = RunDir::create(dir.path(), &about).unwrap();
+    let shard = |text: &str| RunDir::create_shard(dir.path(), text.parse().unwrap(), &about);
+    for error in [RunDir::create(dir.path(), &about), shard("1/2")] {
+        let message = error.unwrap_err().to_string();
+        assert!(message.contains("another process"), "{message}");
+    }
     drop(first);
-    RunDir::create(dir.path()).unwrap();
+    // Shards go together; not with the whole, with themselves, with another number of shards or another study.
+    let (one, two) = (shard("1/2").unwrap(), shard("2/2").unwrap());
+    assert!(!one.is_exclusive() && !two.is_exclusive());
+    let message = |e: Result<RunDir, RunnerError>| e.unwrap_err().to_string();
+    assert!(message(RunDir::create(dir.path(), &about)).contains("another process"));
+    assert!(message(shard("2/2")).contains("shard 2/2 is at work already"));
+    assert!(message(shard("2/3")).contains("a run in 2 shards is at work, this one is of 3"));
+    let more = Study::new(SMALL, &Overrides { replicates: Some(13), set: vec![] }).unwrap();
+    let other = RunDir::create_shard(dir.path(), "2/2".parse().unwrap(), &more.description());
+    assert!(message(other).contains("number of replicates (12)"));
+    drop((one, two));
+    RunDir::create(dir.path(), &about).unwrap();
+    assert!(!dir.path().join(".locks").exists(), "a lock leaves nothing");
     std::fs::write(dir.path().join("manifest.json"), "{ \"format_version\": 99, \"new\": 1 }").unwrap();
     let message = RunDir::open(dir.path()).unwrap_err().to_string();
     assert!(message.contains("format version 99"), "{message}");
@@ -175,7 +196,7 @@ kind = "bound"
 fn checks_pass_on_the_theory_and_fail_on_wrong_ones() {
     let dir = tempfile::tempdir().unwrap();
     let study = plan(CHECKED);
-    let report = study::run(&study, dir.path(), 2).unwrap();
+    let report = study::run(&study, dir.path(), on(2)).unwrap();
     let summary = report.summary.unwrap();
     let kinds = ["rate", "risk", "risk", "bound"];
     for (check, kind) in report.checks.iter().zip(kinds) {
@@ -215,7 +236,7 @@ fn one_cell(replicates: u64, settings: &str, samples: &str) -> convstat::study::
          [samples]\n{samples}\n"
     );
     let dir = tempfile::tempdir().unwrap();
-    let report = study::run(&plan(&text), dir.path(), 2).unwrap();
+    let report = study::run(&plan(&text), dir.path(), on(2)).unwrap();
     report.summary.unwrap().cells.pop().unwrap()
 }
 
@@ -308,7 +329,7 @@ fn the_spectrum_of_dependent_rows() {
                 rho = 0.5\n[[setting]]\nname = \"S1\"\ninput = [7, 5, 7]\nkernel = [5, 3, 5]\npool = [3, 3, 3]\n\
                 structure = { kind = \"cnn\", kernels = 1 }\n[samples]\nn = [856]\n";
     let dir = tempfile::tempdir().unwrap();
-    let summary = study::run(&plan(text), dir.path(), 2).unwrap().summary.unwrap();
+    let summary = study::run(&plan(text), dir.path(), on(2)).unwrap().summary.unwrap();
     let c = &summary.cells[0];
     let (reference, its_error) = (318.0 / 1000.0, 0.002);
     assert!((c.pred.0 - reference).abs() <= 3.0 * c.pred.1.hypot(its_error), "{:?}", c.pred);
@@ -321,7 +342,7 @@ fn the_spectrum_of_dependent_rows() {
 fn damaged_and_foreign_parts_are_put_aside() {
     let dir = tempfile::tempdir().unwrap();
     let study = plan(SMALL);
-    study::run(&study, dir.path(), 2).unwrap();
+    study::run(&study, dir.path(), on(2)).unwrap();
     let whole = canonical(&rows(dir.path()));
     let parts = dir.path().join("parts");
     let part = std::fs::read_dir(&parts).unwrap().next().unwrap().unwrap().path();
@@ -333,7 +354,7 @@ fn damaged_and_foreign_parts_are_put_aside() {
         std::fs::write(&part, &bad).unwrap();
         std::fs::copy(dir.path().join("summary.parquet"), parts.join("foreign.parquet")).unwrap();
         std::fs::write(parts.join("0.parquet"), b"nothing").unwrap();
-        let report = study::run(&study, dir.path(), 2).unwrap();
+        let report = study::run(&study, dir.path(), on(2)).unwrap();
         assert_eq!(report.damaged.len(), 3, "{:?}", report.damaged);
         assert!(report.execution.done > 0);
         assert_eq!(canonical(&rows(dir.path())), whole);
@@ -342,7 +363,7 @@ fn damaged_and_foreign_parts_are_put_aside() {
             std::fs::remove_file(entry.path()).unwrap();
         }
         std::fs::write(&part, &good).unwrap();
-        let again = study::run(&study, dir.path(), 2).unwrap();
+        let again = study::run(&study, dir.path(), on(2)).unwrap();
         assert!(again.damaged.is_empty());
         for entry in std::fs::read_dir(&parts).unwrap().flatten().filter(|e| e.path() != part) {
             std::fs::remove_file(entry.path()).unwrap();
@@ -384,4 +405,122 @@ fn no_theory_is_claimed_where_the_structure_misses_the_truth() {
         same.cell,
         one_cell(20, &setting(2).replacen("kernels = 2", "kernels = 1", 1), "n = [5000]").cell
     );
+}
+
+#[test]
+fn shards_are_disjoint_and_their_union_is_the_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let study = plan(SMALL);
+    let whole = dir.path().join("whole");
+    study::run(&study, &whole, on(2)).unwrap();
+    let (together, apart) = (dir.path().join("together"), dir.path().join("apart"));
+    let mut alone = Vec::new();
+    let mut done = 0;
+    for shard in ["3/3", "1/3", "2/3"] {
+        let options = RunOptions { threads: 1, shard: Some(shard.parse().unwrap()) };
+        let report = study::run(&study, &together, options).unwrap();
+        assert!(report.summary.is_none() && report.execution.done.abs_diff(48) <= 1, "{report:?}");
+        done += report.execution.done;
+        alone.push(dir.path().join(shard.replace('/', "-")));
+        study::run(&study, alone.last().unwrap(), options).unwrap();
+        let present = study::run::walk(&RunDir::open(&together).unwrap()).unwrap().present;
+        let missing = study::run::missing_by_shard(&study.plan, &present, 3);
+        assert_eq!(missing.iter().sum::<u64>(), 144 - done as u64);
+        assert_eq!(missing[shard[..1].parse::<usize>().unwrap() - 1], 0);
+    }
+    assert_eq!(done, 144);
+    let merged = study::merge(&[together.clone()], &together, 2).unwrap();
+    assert_eq!(merged.summary.missing_replicates, 0);
+    // From folders of their own, one of them twice: a union.
+    alone.push(alone[0].clone());
+    study::merge(&alone, &apart, 2).unwrap();
+    for run in [&together, &apart] {
+        assert_eq!(canonical(&rows(run)), canonical(&rows(&whole)));
+        assert_eq!(rows(run).rows(), 144);
+        let table = |run: &Path| Table::read(&run.join("summary.parquet")).unwrap();
+        assert_eq!(canonical(&table(run)), canonical(&table(&whole)));
+        assert_eq!(std::fs::read_dir(run.join("parts")).unwrap().count(), 1, "parts are merged");
+    }
+
+    // Another study is no part of a union, and a union without all shards says what is missing.
+    let other = dir.path().join("other");
+    study::run(&plan(&SMALL.replace("seed = 7", "seed = 8")), &other, on(2)).unwrap();
+    let error = study::merge(&[alone[0].clone(), other], &apart, 2).unwrap_err().to_string();
+    assert!(error.contains("its study differs"), "{error}");
+    let two = study::merge(&alone[..2], &dir.path().join("two"), 2).unwrap();
+    assert_eq!(two.summary.missing_replicates, 48);
+}
+
+#[test]
+fn many_small_parts_become_few_and_rows_that_stand_twice_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let study = plan(SMALL);
+    study::run(&study, &dir.path().join("whole"), on(2)).unwrap();
+    let all = rows(&dir.path().join("whole"));
+    let run = dir.path().join("run");
+    let parts = || -> Vec<_> {
+        let entries = std::fs::read_dir(run.join("parts")).unwrap().flatten();
+        entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "parquet")).collect()
+    };
+    // As a crash between writing a merged part and removing what it replaces leaves it.
+    let mut writer = RunDir::create(&run, &study.description()).unwrap();
+    for i in 0..all.rows() {
+        writer.write_part(&all.row(i)).unwrap();
+        assert!(parts().len() <= 64);
+    }
+    writer.write_part(&all.row(3)).unwrap();
+    writer.write_part(&all).unwrap();
+    drop(writer);
+    assert!(parts().len() > 10);
+    assert_eq!(rows(&run).rows(), all.rows(), "each row once, also for a reader");
+    let report = study::run(&study, &run, on(2)).unwrap();
+    assert_eq!((report.present, report.execution.done, parts().len()), (144, 0, 1));
+    let (mut writer, mut table) = (RunDir::take(&run).unwrap(), Table::default());
+    writer.walk(&all, |rows, _| table.append(rows.clone())).unwrap();
+    assert_eq!((canonical(&table), table.rows()), (canonical(&all), all.rows()));
+    // A damaged part is not merged away.
+    let bytes = std::fs::read(&parts()[0]).unwrap();
+    std::fs::write(&parts()[0], &bytes[..100]).unwrap();
+    writer.write_part(&all).unwrap();
+    assert_eq!(writer.walk(&all, |_, _| Ok::<_, RunnerError>(())).unwrap().damaged.len(), 1);
+}
+
+#[test]
+fn verification_finds_a_changed_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let study = plan(SMALL);
+    study::run(&study, dir.path(), on(2)).unwrap();
+    let check = |share, seed| {
+        let options = VerifyOptions { share, seed, threads: 2 };
+        study::verify(&study, &RunDir::open(dir.path()).unwrap(), options)
+    };
+    let found = check(0.01, 1).unwrap();
+    assert_eq!((found.stored, found.repeated, found.identical, found.rounding), (144, 20, 20, 0));
+    assert!(check(0.0, 1).unwrap_err().to_string().contains("above 0"));
+    // One row with the last bit of its error changed, in a part with a digest that is right.
+    let all = rows(dir.path());
+    let changed = Table::new(
+        all.row(5)
+            .columns()
+            .iter()
+            .map(|(name, column)| match column {
+                Column::Float(v) if name == "err_frob" => {
+                    (name.as_str(), Column::Float(vec![f64::from_bits(v[0].to_bits() ^ 1)]))
+                }
+                other => (name.as_str(), other.clone()),
+            })
+            .collect(),
+    );
+    for part in std::fs::read_dir(dir.path().join("parts")).unwrap().flatten() {
+        std::fs::remove_file(part.path()).unwrap();
+    }
+    let mut writer = RunDir::create(dir.path(), &study.description()).unwrap();
+    for i in 0..all.rows() {
+        writer.write_part(&if i == 5 { changed.clone() } else { all.row(i) }).unwrap();
+    }
+    drop(writer);
+    let found = check(1.0, 1).unwrap();
+    assert_eq!((found.repeated, found.identical, found.different.len()), (144, 143, 1));
+    assert_eq!(found.different[0].column, "err_frob");
+    assert_eq!(found.different[0].cell, all.texts("cell").unwrap()[5]);
 }

@@ -48,6 +48,24 @@ pub enum RunnerError {
         /// The run directory.
         path: PathBuf,
     },
+    /// Shards that do not go together.
+    #[error("{}: {what}; wait for it, or choose another --out", path.display())]
+    Shard {
+        /// The run directory.
+        path: PathBuf,
+        /// What is at work there.
+        what: String,
+    },
+    /// Results could not be stored; those before are.
+    #[error(
+        "stopped after {stored} replicates, which are stored: {source}; when that is mended, the same command goes on"
+    )]
+    Stopped {
+        /// Replicates of this command that are stored.
+        stored: usize,
+        /// What went wrong.
+        source: Box<RunnerError>,
+    },
     /// A run directory of a newer program.
     #[error(
         "{} has format version {found}, this program reads up to {known}; use a newer convstat", path.display()
@@ -56,7 +74,7 @@ pub enum RunnerError {
         /// The manifest.
         path: PathBuf,
         /// Its version.
-        found: u32,
+        found: u64,
         /// The newest known here.
         known: u32,
     },

@@ -125,7 +125,10 @@ fn collect<R>(
             let table = tabulate(&rows);
             // Tasks may bring no row, when a signal ended them.
             if table.rows() > 0 {
-                run.write_part(&table)?;
+                run.write_part(&table).map_err(|source| RunnerError::Stopped {
+                    stored: execution.done.saturating_sub(rows.len()),
+                    source: Box::new(source),
+                })?;
             }
             rows.clear();
         }

@@ -3,14 +3,18 @@
 //!
 //! * [`stream`](fn@stream): counter-based random streams; any replicate can be rerun alone.
 //! * [`Table`]: named columns, to and from Parquet.
-//! * [`RunDir`]: manifest, parts, an OS lock (DESIGN: the run directory).
+//! * [`RunDir`]: manifest, parts, OS locks (DESIGN: the run directory); [`Shard`]s write in one beside each other.
 //! * [`execute`](fn@execute): rayon over tasks, one writer, progress, interruption.
 //! * [`slurm`]: shards as a job array of a cluster.
 
 pub mod error;
 pub mod execute;
 pub mod interrupt;
+mod lock;
+pub mod manifest;
+pub mod parts;
 pub mod progress;
+pub mod shard;
 pub mod slurm;
 pub mod store;
 pub mod stream;
@@ -18,8 +22,11 @@ pub mod table;
 
 pub use error::RunnerError;
 pub use execute::{Execution, Outcome, Task, execute, thread_pool};
+pub use manifest::{Description, FORMAT_VERSION, Manifest, Provenance};
+pub use parts::{Present, Walked};
 pub use progress::Progress;
-pub use store::{FORMAT_VERSION, Manifest, Provenance, RunDir};
+pub use shard::{Shard, shard_of};
+pub use store::RunDir;
 pub use stream::{Digest, stream};
 pub use table::{Column, Table};
 

@@ -1,5 +1,6 @@
 //! Tables of named columns, to and from Parquet.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -10,6 +11,7 @@ use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
 use parquet::column::reader::ColumnReader;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
@@ -132,11 +134,11 @@ impl Table {
 
     /// Writes Parquet (Snappy) to `path` and syncs it to disk.
     pub fn write(&self, path: &Path) -> Result<()> {
-        write_synced(path, &self.encode().map_err(|e| bad(path, &e))?)
+        write_synced(path, &self.encode(&[]).map_err(|e| bad(path, e.to_string()))?)
     }
 
-    /// The bytes of a Parquet file.
-    pub(crate) fn encode(&self) -> std::result::Result<Vec<u8>, ParquetError> {
+    /// The bytes of a Parquet file with this metadata.
+    pub(crate) fn encode(&self, metadata: &[(&str, String)]) -> std::result::Result<Vec<u8>, ParquetError> {
         let fields = self
             .columns
             .iter()
@@ -153,8 +155,12 @@ impl Table {
             })
             .collect::<std::result::Result<Vec<_>, _>>()?;
         let schema = Arc::new(Type::group_type_builder("rows").with_fields(fields).build()?);
-        let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
-        let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties)?;
+        let pairs = metadata.iter().map(|(k, v)| KeyValue::new((*k).to_owned(), v.clone())).collect();
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .set_key_value_metadata(Some(pairs))
+            .build();
+        let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties))?;
         let mut group = writer.next_row_group()?;
         for (_, column) in &self.columns {
             let Some(mut out) = group.next_column()? else { break };
@@ -172,22 +178,63 @@ impl Table {
         writer.into_inner()
     }
 
+    /// The rows for which `keep` says so.
+    pub fn filter(&self, keep: &[bool]) -> Self {
+        fn kept<T: Clone>(values: &[T], keep: &[bool]) -> Vec<T> {
+            values.iter().zip(keep).filter(|(_, k)| **k).map(|(v, _)| v.clone()).collect()
+        }
+        let columns = self.columns.iter().map(|(name, column)| {
+            let column = match column {
+                Column::Int(v) => Column::Int(kept(v, keep)),
+                Column::Float(v) => Column::Float(kept(v, keep)),
+                Column::Text(v) => Column::Text(kept(v, keep)),
+            };
+            (name.clone(), column)
+        });
+        Self { columns: columns.collect() }
+    }
+
+    /// The row `i` as a table.
+    pub fn row(&self, i: usize) -> Self {
+        let columns = self.columns.iter().map(|(name, column)| {
+            let column = match column {
+                Column::Int(v) => Column::Int(vec![v[i]]),
+                Column::Float(v) => Column::Float(vec![v[i]]),
+                Column::Text(v) => Column::Text(vec![v[i].clone()]),
+            };
+            (name.clone(), column)
+        });
+        Self { columns: columns.collect() }
+    }
+
+    /// The row `i` as names and texts; the texts of numbers differ if a bit does.
+    pub fn record(&self, i: usize) -> Vec<(&str, String)> {
+        let text = |column: &Column| match column {
+            Column::Int(v) => v[i].to_string(),
+            Column::Float(v) => format!("{:.16e}", v[i]),
+            Column::Text(v) => v[i].clone(),
+        };
+        self.columns.iter().map(|(name, column)| (name.as_str(), text(column))).collect()
+    }
+
     /// Reads Parquet with integer, number and text columns without nulls.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(RunnerError::io("read", path))?;
-        // The reader panics on some damaged files.
-        let read = std::panic::catch_unwind(|| Self::decode(bytes.into()));
-        match read {
-            Ok(table) => table.map_err(|e| bad(path, &e)),
-            Err(_) => Err(RunnerError::BadPart {
-                path: path.to_owned(),
-                reason: "its pages make no sense".to_owned(),
-            }),
-        }
+        Self::from_bytes(bytes).map(|(table, _)| table).map_err(|reason| bad(path, reason))
     }
 
-    fn decode(bytes: Bytes) -> std::result::Result<Self, ParquetError> {
+    /// The table of a Parquet file and its metadata, or what is wrong with it.
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> std::result::Result<(Self, HashMap<String, String>), String> {
+        // The reader panics on some damaged files.
+        let read = std::panic::catch_unwind(|| Self::decode(bytes.into()));
+        read.map_err(|_| "its pages make no sense".to_owned())?.map_err(|e| e.to_string())
+    }
+
+    fn decode(bytes: Bytes) -> std::result::Result<(Self, HashMap<String, String>), ParquetError> {
         let reader = SerializedFileReader::new(bytes)?;
+        let pairs = reader.metadata().file_metadata().key_value_metadata();
+        let pairs = pairs.into_iter().flatten().filter_map(|p| Some((p.key.clone(), p.value.clone()?)));
+        let metadata = pairs.collect();
         let mut table = Self::default();
         for g in 0..reader.num_row_groups() {
             let group = reader.get_row_group(g)?;
@@ -225,7 +272,7 @@ impl Table {
             }
             table.append(Self { columns }).map_err(|e| ParquetError::General(e.to_string()))?;
         }
-        Ok(table)
+        Ok((table, metadata))
     }
 }
 
@@ -236,6 +283,6 @@ pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
     file.sync_all().map_err(RunnerError::io("sync", path))
 }
 
-fn bad(path: &Path, error: &ParquetError) -> RunnerError {
-    RunnerError::BadPart { path: path.to_owned(), reason: error.to_string() }
+fn bad(path: &Path, reason: String) -> RunnerError {
+    RunnerError::BadPart { path: path.to_owned(), reason }
 }

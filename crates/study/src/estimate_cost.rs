@@ -3,7 +3,7 @@
 use convstat_estimate::fit_entries;
 
 use crate::Result;
-use crate::plan::{Plan, SettingContext};
+use crate::plan::{Cell, Plan, SettingContext};
 use crate::replicate::{is_windowed, run_replicate};
 
 /// Bytes a replicate takes in the store, measured on Snappy-compressed parts.
@@ -40,22 +40,23 @@ pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
         disk: plan.cells.len() as f64 * replicates as f64 * BYTES_A_ROW,
         relative_mcse: (f64::INFINITY, 0.0),
     };
-    for (s, setting) in plan.settings.iter().enumerate() {
+    // Cells stand in the order setting, design, estimator, n.
+    let mut series =
+        plan.cells.chunk_by(|a, b| (a.setting, a.design, a.estimator) == (b.setting, b.design, b.estimator));
+    for setting in &plan.settings {
         let df = setting.structure.df()?;
         let mcse = 1.0 / (2.0 * df as f64 * replicates as f64).sqrt();
         cost.relative_mcse = (cost.relative_mcse.0.min(mcse), cost.relative_mcse.1.max(mcse));
-        let largest = plan.cells.iter().filter(|c| c.setting == s).map(|c| c.n).max().unwrap_or(1);
-        cost.memory_a_thread = cost.memory_a_thread.max(memory(setting, largest));
-        for d in 0..plan.file.design.len() {
-            for (e, estimator) in plan.file.estimator.iter().enumerate() {
-                let cells: Vec<_> =
-                    plan.cells.iter().filter(|c| (c.setting, c.design, c.estimator) == (s, d, e)).collect();
+        for _ in &plan.file.design {
+            for estimator in &plan.file.estimator {
+                let cells: Vec<_> = series.next().into_iter().flatten().collect();
                 cost.fits += cells.len() as u64 * replicates * estimator.starts.len() as u64;
                 let (Some(low), Some(high)) =
                     (cells.iter().min_by_key(|c| c.n), cells.iter().max_by_key(|c| c.n))
                 else {
                     continue;
                 };
+                cost.memory_a_thread = cost.memory_a_thread.max(memory(setting, high.n));
                 let seconds = |c| run_replicate(plan, c, 0).seconds;
                 let (t0, t1) = (seconds(low), seconds(high));
                 let rate = if high.n > low.n { (t1 - t0) / (high.n - low.n) as f64 } else { 0.0 };
@@ -65,6 +66,30 @@ pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
         }
     }
     Ok(cost)
+}
+
+/// Floating-point operations of a replicate, roughly: to divide work, the same on every machine.
+pub(crate) fn operations(plan: &Plan, cell: &Cell) -> f64 {
+    /// Operations of a random number.
+    const DRAW: f64 = 20.0;
+    /// Iterations of a start.
+    const ITERATIONS: f64 = 20.0;
+    let (setting, estimator) = (plan.setting(cell), plan.estimator(cell));
+    let (d, m) = (setting.structure.features() as f64, setting.structure.outputs() as f64);
+    let (n, p) = (cell.n as f64, setting.structure.naive_parameters() as f64);
+    let rows = n.min(d + m);
+    let data = if plan.file.design[cell.design].design().is_exact_law() {
+        DRAW * rows * d + rows * d * d
+    } else {
+        n * (DRAW * (setting.geometry.inputs() as f64 + m) + d * (d + 2.0 * m)) + d * d * d / 3.0
+    };
+    let fit = if estimator.solver.is_structured() {
+        let iteration = rows * m * (2.0 * d + p * p) + p * p * p / 3.0;
+        estimator.starts.len() as f64 * ITERATIONS * iteration
+    } else {
+        rows * d * d
+    };
+    data + fit
 }
 
 /// Bytes that one replicate holds at its peak: its inputs and blocks, and the larger of its compression (the Gram matrix, a

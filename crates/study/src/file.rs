@@ -1,5 +1,7 @@
 //! The study file.
 
+use std::collections::HashSet;
+
 use convstat_cnn::{GeometrySpec, LayerSpec, StructureSpec, spec::suggestion};
 use convstat_estimate::{SolverKind, Start};
 use serde::{Deserialize, Serialize};
@@ -385,9 +387,8 @@ impl StudyFile {
             ("estimator", self.estimator.iter().map(|e| e.label().to_owned()).collect()),
             ("samples.n", self.samples.n.iter().flatten().map(ToString::to_string).collect()),
         ] {
-            if let Some(twice) =
-                names.iter().enumerate().find_map(|(i, n)| names[..i].contains(n).then_some(n))
-            {
+            let mut seen = HashSet::new();
+            if let Some(twice) = names.iter().find(|n| !seen.insert(*n)) {
                 return Err(StudyError::bad(list, twice, "it stands twice; give each its own name"));
             }
         }

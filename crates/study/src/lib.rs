@@ -6,6 +6,7 @@
 //! * [`StudyFile`]: the TOML file in ADEMP order (Morris, White & Crowther 2019).
 //! * [`designs`]: laws of the inputs, one file each.
 //! * [`run`](fn@run): runs or resumes a study; [`rerun`] repeats one replicate.
+//! * [`merge`](fn@merge) unites shards; [`verify`](fn@verify) repeats a random share of a run.
 //! * [`checks`]: unit tests of error bounds, one file each.
 
 // Not forbid: ndarray's slicing macro allows it for itself.
@@ -23,6 +24,7 @@ pub mod run;
 pub mod sample_size;
 pub mod summary;
 pub mod theory;
+pub mod verify;
 
 pub use checks::{CheckOutcome, run_checks};
 pub use error::StudyError;
@@ -30,9 +32,10 @@ pub use file::StudyFile;
 pub use plan::{Cell, Plan};
 pub use replicate::run_replicate;
 pub use row::Row;
-pub use run::{Overrides, RunReport, Study, rerun, run};
+pub use run::{Merged, Overrides, RunOptions, RunReport, Study, merge, rerun, run};
 pub use sample_size::{EmpiricalSampleSize, Quantity, sample_size};
 pub use summary::{CellSummary, Summary};
+pub use verify::{Verification, VerifyOptions, verify};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, StudyError>;

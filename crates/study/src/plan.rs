@@ -5,13 +5,14 @@ use std::sync::OnceLock;
 
 use convstat_cnn::{Factors, Geometry, Structure, Windows};
 use convstat_estimate::{FitOptions, Rows, Sample, Start, fit};
-use convstat_runner::{Digest, stream};
+use convstat_runner::{Digest, shard_of, stream};
 use convstat_tensor::algebra::{entries, shaped};
 use convstat_tensor::linalg::{psd_root, qr_r};
 use convstat_theory::{Identification, TangentRisk};
 use ndarray::Array2;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::estimate_cost::operations;
 use crate::file::{Estimator, Setting, StudyFile, TruthDraw};
 use crate::{Result, StudyError};
 
@@ -32,9 +33,6 @@ const PROJECTION_STARTS: usize = 40;
 pub struct Cell {
     /// Identity: a digest of everything that decides its rows.
     pub id: String,
-    /// Key of its data: cells that differ only in the estimator, and settings that share a truth and a
-    /// geometry, see the same data.
-    pub data_key: String,
     /// Index of the setting.
     pub setting: usize,
     /// Index of the design.
@@ -93,6 +91,8 @@ pub struct Plan {
     pub settings: Vec<SettingContext>,
     /// Its cells, in the order setting, design, estimator, n.
     pub cells: Vec<Cell>,
+    /// Place of each cell in the order of falling cost.
+    cost_order: OnceLock<Vec<u64>>,
 }
 
 impl Plan {
@@ -125,7 +125,7 @@ impl Plan {
             );
             return Err(StudyError::bad("study.replicates", file.study.replicates, &mend));
         }
-        Ok(Self { file, settings, cells })
+        Ok(Self { file, settings, cells, cost_order: OnceLock::new() })
     }
 
     /// Replicates a cell.
@@ -141,6 +141,25 @@ impl Plan {
     /// The estimator of a cell.
     pub fn estimator(&self, cell: &Cell) -> &Estimator {
         &self.file.estimator[cell.estimator]
+    }
+
+    /// Key of a cell's data: cells that differ only in the estimator, and settings that share a truth and a geometry, see the
+    /// same data.
+    pub fn data_key(&self, cell: &Cell) -> String {
+        data_key(&self.file, self.setting(cell), cell.setting, cell.design, cell.n)
+    }
+
+    /// The shard of `of`, from 1, that holds a replicate of the cell with this index.
+    pub fn shard_of(&self, cell: usize, replicate: u64, of: u64) -> u64 {
+        let places = self.cost_order.get_or_init(|| {
+            let costs: Vec<f64> = self.cells.iter().map(|c| operations(self, c)).collect();
+            let mut order: Vec<usize> = (0..costs.len()).collect();
+            order.sort_by(|&a, &b| costs[b].total_cmp(&costs[a]));
+            let mut places = vec![0; order.len()];
+            order.iter().enumerate().for_each(|(place, &cell)| places[cell] = place as u64);
+            places
+        });
+        shard_of(places[cell] * self.replicates() + replicate, of)
     }
 
     /// The cell with this identity (or the start of it), or with this number in the plan.
@@ -274,6 +293,19 @@ fn canonical(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+/// Key of the data of a setting, a design and a number of observations.
+fn data_key(file: &StudyFile, context: &SettingContext, setting: usize, design: usize, n: u64) -> String {
+    format!(
+        "{}|{}|{}|{}|{}|{}|{n}",
+        canonical(&file.setting[setting].geometry()),
+        context.structure.outputs(),
+        context.truth_key,
+        canonical(&file.design[design]),
+        canonical(&file.noise),
+        canonical(&file.truth),
+    )
+}
+
 fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
     let mut cells = Vec::new();
     for (s, context) in settings.iter().enumerate() {
@@ -293,15 +325,7 @@ fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
                         );
                         return Err(StudyError::bad("samples.n", n, &mend));
                     }
-                    let data_key = format!(
-                        "{}|{}|{}|{}|{}|{}|{n}",
-                        canonical(&setting.geometry()),
-                        context.structure.outputs(),
-                        context.truth_key,
-                        canonical(design),
-                        canonical(&file.noise),
-                        canonical(&file.truth),
-                    );
+                    let data_key = data_key(file, context, s, d, n);
                     let identity = format!(
                         "v1|{}|{}|{data_key}|{}|{}",
                         file.study.seed,
@@ -311,7 +335,6 @@ fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
                     );
                     cells.push(Cell {
                         id: Digest::of(&identity).short(),
-                        data_key,
                         setting: s,
                         design: d,
                         estimator: e,

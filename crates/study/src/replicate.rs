@@ -59,7 +59,7 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row) -> Result<()> {
     let setting = plan.setting(cell);
     let truth = setting.truth(plan.file.study.seed, replicate)?;
     row.df = truth.risk.df;
-    let sample = draw_sample(plan, cell, replicate, &truth)?;
+    let sample = draw_sample(plan, cell, &plan.data_key(cell), replicate, &truth)?;
     let fit = fit_sample(plan, cell, replicate, &*sample, &truth)?;
     let delta = &fit.w - &truth.w;
     row.err_frob = delta.iter().map(|v| v * v).sum::<f64>().sqrt();
@@ -75,26 +75,28 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row) -> Result<()> {
 /// Features above which a sample may be kept as inputs, and its features made block by block.
 const MANY_FEATURES: usize = 8192;
 
-/// The sample of a replicate: compressed, or as inputs where those are smaller than the compression.
+/// The sample of a replicate, from the streams of `key`: compressed, or as inputs where those are smaller than the
+/// compression.
 pub fn draw_sample(
     plan: &Plan,
     cell: &Cell,
+    key: &str,
     replicate: u64,
     truth: &TrueCoefficient,
 ) -> Result<Box<dyn Rows>> {
     let setting = plan.setting(cell);
     let sigma = plan.file.noise.sigma;
     if plan.file.design[cell.design].design().is_exact_law() {
-        let (mut rng, mut noise_rng) = streams(plan, cell, replicate);
+        let (mut rng, mut noise_rng) = streams(plan, key, replicate);
         let (root, w) = (setting.root()?, &truth.w);
         return Ok(Box::new(draw_compressed(root, w, sigma, cell.n, &mut rng, &mut noise_rng)));
     }
     if is_windowed(setting, cell.n) {
-        return Ok(Box::new(draw_windowed(plan, cell, replicate, truth)?));
+        return Ok(Box::new(draw_windowed(plan, cell, key, replicate, truth)?));
     }
     let (features, outputs) = (setting.geometry.features(), setting.structure.outputs());
     let sample = compress(features, outputs, cell.n as f64, |sink| {
-        draw_blocks(plan, cell, replicate, truth, |_, block| {
+        draw_blocks(plan, cell, key, replicate, truth, |_, block| {
             let (z, y) = block.view().split_at(Axis(0), features);
             sink.add(&z.t(), &y.t())
         })
@@ -108,14 +110,15 @@ pub fn is_windowed(setting: &SettingContext, n: u64) -> bool {
     d > MANY_FEATURES && n as f64 * (setting.geometry.inputs() as f64) < 3.0 * (d as f64).powi(2)
 }
 
-fn streams(plan: &Plan, cell: &Cell, replicate: u64) -> (ChaCha8Rng, ChaCha8Rng) {
-    let stream = |purpose| stream(plan.file.study.seed, purpose, &cell.data_key, replicate);
+fn streams(plan: &Plan, key: &str, replicate: u64) -> (ChaCha8Rng, ChaCha8Rng) {
+    let stream = |purpose| stream(plan.file.study.seed, purpose, key, replicate);
     (stream("inputs"), stream("noise"))
 }
 
 fn draw_windowed(
     plan: &Plan,
     cell: &Cell,
+    key: &str,
     replicate: u64,
     truth: &TrueCoefficient,
 ) -> Result<WindowedSample> {
@@ -126,7 +129,7 @@ fn draw_windowed(
     memory::check("the inputs of a replicate", &[n, inputs])?;
     let (mut x, mut y) = (Array2::zeros((n, inputs)), Array2::zeros((n, outputs)));
     let mut first = 0;
-    draw_blocks(plan, cell, replicate, truth, |inputs, block| {
+    draw_blocks(plan, cell, key, replicate, truth, |inputs, block| {
         let rows = s![first..first + inputs.ncols(), ..];
         x.slice_mut(rows).assign(&inputs.t());
         y.slice_mut(rows).assign(&block.slice(s![features.., ..]).t());
@@ -140,6 +143,7 @@ fn draw_windowed(
 fn draw_blocks(
     plan: &Plan,
     cell: &Cell,
+    key: &str,
     replicate: u64,
     truth: &TrueCoefficient,
     mut take: impl FnMut(&Array2<f64>, &Array2<f64>) -> std::result::Result<(), EstimateError>,
@@ -152,7 +156,7 @@ fn draw_blocks(
     let mut x = Array2::zeros((inputs, full));
     let mut block = Array2::zeros((features + outputs, full));
     let mut scratch = Scratch::default();
-    let (mut rng, mut noise_rng) = streams(plan, cell, replicate);
+    let (mut rng, mut noise_rng) = streams(plan, key, replicate);
     let mut sampler = plan.file.design[cell.design].design().sampler(inputs);
     let mut left = cell.n;
     while left > 0 {

@@ -1,10 +1,10 @@
 //! Runs, resumes and reruns studies.
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use convstat_runner::{
-    Execution, Outcome, RunDir, RunnerError, Table, Task, execute, interrupt, thread_pool,
+    Description, Execution, Outcome, Present, RunDir, RunnerError, Shard, Table, Task, Walked, execute,
+    interrupt, thread_pool,
 };
 use convstat_tensor::blas;
 
@@ -12,7 +12,7 @@ use crate::checks::{CheckOutcome, run_checks};
 use crate::plan::Plan;
 use crate::replicate::run_replicate;
 use crate::row::{Row, tabulate};
-use crate::summary::Summary;
+use crate::summary::{Groups, Summary};
 use crate::{Result, StudyError, StudyFile};
 
 /// What the command line changes in a study file.
@@ -27,7 +27,7 @@ pub struct Overrides {
 /// A study file as it will run.
 #[derive(Debug)]
 pub struct Study {
-    /// Its text, overrides included.
+    /// Its text, keys that were set included; the number of replicates may be another.
     pub text: String,
     /// Its plan.
     pub plan: Plan,
@@ -42,11 +42,13 @@ impl Study {
         // Before overrides, so that places in messages are those of the file.
         let mut file = StudyFile::parse(text)?;
         let mut text = text.to_owned();
-        let mut set = overrides.set.clone();
-        set.extend(overrides.replicates.map(|r| format!("study.replicates={r}")));
-        if !set.is_empty() {
-            text = apply(&text, &set)?;
+        if !overrides.set.is_empty() {
+            text = apply(&text, &overrides.set)?;
             file = StudyFile::parse(&text)?;
+        }
+        if let Some(replicates) = overrides.replicates {
+            file.study.replicates = replicates;
+            file.check()?;
         }
         Ok(Self { plan: Plan::new(file)?, text })
     }
@@ -83,67 +85,113 @@ fn apply(text: &str, set: &[String]) -> Result<String> {
     toml::to_string(&table).map_err(|e| StudyError::bad("--set", set.join(" "), &e.to_string()))
 }
 
+/// How a study runs; nothing here changes a result.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RunOptions {
+    /// Threads; 0: one a processor.
+    pub threads: usize,
+    /// The share to run, if not all.
+    pub shard: Option<Shard>,
+}
+
 /// What a run brought.
 #[derive(Debug)]
 pub struct RunReport {
     /// How the execution ended.
     pub execution: Execution,
-    /// Replicates that were there already.
+    /// Replicates of its share that were there already.
     pub present: usize,
     /// Parts that could not be read; their replicates ran again.
     pub damaged: Vec<String>,
-    /// The summary, if the run is complete.
+    /// The summary, if all replicates are there; not of a shard.
     pub summary: Option<Summary>,
-    /// Checks, if the run is complete.
+    /// Checks of the summary.
     pub checks: Vec<CheckOutcome>,
 }
 
-/// Runs what is missing of a study in `out`, then summarises and checks it.
-pub fn run(study: &Study, out: &Path, threads: usize) -> Result<RunReport> {
+impl Study {
+    /// What the manifest of its run says.
+    pub fn description(&self) -> Description<'_> {
+        let header = &self.plan.file.study;
+        Description {
+            name: &header.name,
+            text: &self.text,
+            seed: header.seed,
+            replicates: self.plan.replicates(),
+            data: None,
+            blas: blas::description(),
+        }
+    }
+}
+
+/// Runs what is missing of a study in `out`, then summarises and checks it; a shard runs what is missing of its share, and
+/// leaves summary and checks to [`merge`].
+///
+/// # Errors
+/// A run directory that cannot be used or written; what is stored stays.
+pub fn run(study: &Study, out: &Path, options: RunOptions) -> Result<RunReport> {
     blas::single_thread()?;
-    let mut run = RunDir::create(out)?;
-    let header = &study.plan.file.study;
-    run.describe(&header.name, &study.text, header.seed, study.plan.replicates(), None, blas::description())?;
-    let (rows, damaged) = read_rows(&run)?;
-    let tasks = missing(&study.plan, &rows)?;
-    let present = study.plan.cells.len() * study.plan.replicates() as usize - tasks.len();
+    let mut run = match options.shard {
+        None => RunDir::create(out, &study.description())?,
+        Some(shard) => RunDir::create_shard(out, shard, &study.description())?,
+    };
+    let plan = &study.plan;
+    let walked = walk(&run)?;
+    let mut present = 0;
+    let mut tasks = Vec::new();
+    // Replicate by replicate, so that cells fill evenly.
+    for replicate in 0..plan.replicates() {
+        for (cell, c) in plan.cells.iter().enumerate() {
+            if options.shard.is_some_and(|s| plan.shard_of(cell, replicate, s.of()) != s.index()) {
+                continue;
+            }
+            if walked.present.contains(&c.id, replicate) {
+                present += 1;
+            } else {
+                tasks.push(Task { cell, replicate });
+            }
+        }
+    }
+    let damaged = walked.damaged.iter().map(ToString::to_string).collect();
+    drop(walked);
     let execution = if tasks.is_empty() {
         Execution { done: 0, failures: 0, interrupted: false }
     } else {
-        let plan = &study.plan;
         let work = |task: Task| {
             let row = run_replicate(plan, &plan.cells[task.cell], task.replicate);
             Outcome { failed: row.termination.starts_with("error"), row, done: true }
         };
-        execute(&mut run, &plan.file.study.name, &tasks, threads, work, tabulate)?
+        let name = match options.shard {
+            None => plan.file.study.name.clone(),
+            Some(shard) => format!("{}, shard {shard}", plan.file.study.name),
+        };
+        execute(&mut run, &name, &tasks, options.threads, work, tabulate)?
     };
-    let mut report = RunReport {
-        execution,
-        present,
-        damaged: damaged.iter().map(ToString::to_string).collect(),
-        summary: None,
-        checks: Vec::new(),
-    };
+    let mut report = RunReport { execution, present, damaged, summary: None, checks: Vec::new() };
     if !execution.interrupted {
         interrupt::all_stored();
-        let (summary, checks) = thread_pool(threads)?.install(|| summarise(study, &run))?;
-        (report.summary, report.checks) = (Some(summary), checks);
+        if options.shard.is_none() {
+            let (summary, checks) = thread_pool(options.threads)?.install(|| summarise(study, &mut run))?;
+            (report.summary, report.checks) = (Some(summary), checks);
+        }
     }
     Ok(report)
 }
 
-/// Tasks of the plan that have no row, replicate by replicate, so that cells fill evenly.
-fn missing(plan: &Plan, rows: &Table) -> Result<Vec<Task>> {
-    let present: HashSet<(String, i64)> = RunDir::present(rows)?;
-    let mut tasks = Vec::new();
-    for replicate in 0..plan.replicates() {
-        for (i, cell) in plan.cells.iter().enumerate() {
-            if !present.contains(&(cell.id.clone(), replicate as i64)) {
-                tasks.push(Task { cell: i, replicate });
-            }
+/// What is there of a run.
+pub fn walk(run: &RunDir) -> Result<Walked> {
+    run.walk(&tabulate(&[]), |_, _| Ok(()))
+}
+
+/// Replicates that are missing, by shard of `of`.
+pub fn missing_by_shard(plan: &Plan, present: &Present, of: u64) -> Vec<u64> {
+    let mut missing = vec![0; of as usize];
+    for (cell, c) in plan.cells.iter().enumerate() {
+        for replicate in (0..plan.replicates()).filter(|&r| !present.contains(&c.id, r)) {
+            missing[plan.shard_of(cell, replicate, of) as usize - 1] += 1;
         }
     }
-    Ok(tasks)
+    missing
 }
 
 /// The rows of a run, and the parts that could not be read.
@@ -151,18 +199,21 @@ pub fn read_rows(run: &RunDir) -> Result<(Table, Vec<RunnerError>)> {
     Ok(run.read_parts(&tabulate(&[]))?)
 }
 
-/// Summarises a run and runs its checks; the holder of the run's lock writes summary.parquet and checks.json, a
+/// Summarises a run and runs its checks; its only writer writes summary.parquet and checks.json and merges small parts, a
 /// reader writes nothing.
-pub fn summarise(study: &Study, run: &RunDir) -> Result<(Summary, Vec<CheckOutcome>)> {
+pub fn summarise(study: &Study, run: &mut RunDir) -> Result<(Summary, Vec<CheckOutcome>)> {
     blas::single_thread()?;
-    let (rows, _) = read_rows(run)?;
+    let like = tabulate(&[]);
+    let mut groups = Groups::new(&study.plan);
+    let walked = run.walk(&like, |rows, _| groups.add(rows))?;
     let path = run.path().join("summary.parquet");
     let earlier = Table::read(&path).ok();
-    let summary = Summary::new(&study.plan, &rows, earlier.as_ref())?;
+    let summary = Summary::new(groups, earlier.as_ref())?;
     let checks = run_checks(&study.plan.file, &summary)?;
-    if !run.is_writable() {
+    if !run.is_exclusive() {
         return Ok((summary, checks));
     }
+    run.compact(&walked, &like)?;
     let temporary = run.path().join("summary.tmp");
     summary.to_table(&study.plan).write(&temporary)?;
     std::fs::rename(&temporary, &path).map_err(RunnerError::io("write", &path))?;
@@ -170,6 +221,53 @@ pub fn summarise(study: &Study, run: &RunDir) -> Result<(Summary, Vec<CheckOutco
     let json = json.map_err(RunnerError::io("write", &path))?;
     run.write_file("checks.json", (json + "\n").as_bytes())?;
     Ok((summary, checks))
+}
+
+/// A merged run.
+#[derive(Debug)]
+pub struct Merged {
+    /// The study.
+    pub study: Study,
+    /// Its summary.
+    pub summary: Summary,
+    /// Its checks.
+    pub checks: Vec<CheckOutcome>,
+    /// Parts that could not be read.
+    pub damaged: Vec<String>,
+}
+
+/// Unites the rows of runs of one study in `out` (which may be the only run), merges small parts, summarises and checks.
+///
+/// # Errors
+/// Runs of different studies, or one that cannot be read or written.
+pub fn merge(runs: &[PathBuf], out: &Path, threads: usize) -> Result<Merged> {
+    blas::single_thread()?;
+    let Some(first) = runs.first() else { return Err(StudyError::bad("run", "none", "give at least one")) };
+    let first = RunDir::open(first)?;
+    let manifest = first.manifest()?;
+    let mut study = Study::of_run(&first)?;
+    for path in runs {
+        let other = RunDir::open(path)?.manifest()?;
+        if (&other.study_sha256, other.seed) != (&manifest.study_sha256, manifest.seed) {
+            let mend =
+                format!("its study differs from that of {}; give runs of one study", first.path().display());
+            return Err(StudyError::bad("run", path.display(), &mend));
+        }
+        if other.replicates > study.plan.replicates() {
+            study = Study::of_run(&RunDir::open(path)?)?;
+        }
+    }
+    let mut run = RunDir::create(out, &study.description())?;
+    let like = tabulate(&[]);
+    let mut walked = walk(&run)?;
+    let mut damaged: Vec<String> = walked.damaged.iter().map(ToString::to_string).collect();
+    let same = |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    for path in runs.iter().filter(|p| !same(p, out)) {
+        let unread = run.absorb(&RunDir::open(path)?, &mut walked.present, &like)?;
+        damaged.extend(unread.iter().map(ToString::to_string));
+    }
+    let (summary, checks) = thread_pool(threads)?.install(|| summarise(&study, &mut run))?;
+    Ok(Merged { study, summary, checks, damaged })
 }
 
 /// Repeats one replicate of a cell.

@@ -88,34 +88,91 @@ pub fn root_mean(squares: &[f64]) -> (f64, f64) {
     (root, error)
 }
 
-#[derive(Default)]
+/// Rows of a run by cell, gathered part by part.
+#[derive(Debug)]
+pub struct Groups<'a> {
+    plan: &'a Plan,
+    cells: HashMap<&'a str, usize>,
+    rows: Vec<Rows>,
+}
+
+#[derive(Debug, Clone, Default)]
 struct Rows {
-    pred: Vec<f64>,
-    frob: Vec<f64>,
-    replicates: Vec<u64>,
+    /// Replicate, prediction error and estimation error of those that count.
+    errors: Vec<(u64, f64, f64)>,
+    /// Replicates that ended in an error.
+    failed: Vec<u64>,
     df: f64,
-    errors: usize,
     not_converged: usize,
     optimisation_failures: usize,
+}
+
+impl Rows {
+    fn count(&self) -> usize {
+        self.errors.len() + self.failed.len()
+    }
+
+    fn replicates(&self) -> Vec<u64> {
+        let mut all: Vec<u64> = self.errors.iter().map(|e| e.0).chain(self.failed.iter().copied()).collect();
+        all.sort_unstable();
+        all
+    }
+}
+
+impl<'a> Groups<'a> {
+    /// No rows yet.
+    pub fn new(plan: &'a Plan) -> Self {
+        let cells = plan.cells.iter().enumerate().map(|(i, c)| (c.id.as_str(), i)).collect();
+        Self { plan, cells, rows: vec![Rows::default(); plan.cells.len()] }
+    }
+
+    /// Adds the rows of a part that are of the plan. No replicate may come twice.
+    ///
+    /// # Errors
+    /// A column is missing.
+    pub fn add(&mut self, table: &Table) -> Result<()> {
+        let (cells, replicates) = (table.texts("cell")?, table.ints("replicate")?);
+        let (pred, frob, df) = (table.floats("err_pred")?, table.floats("err_frob")?, table.ints("df")?);
+        let (gap, objective) = (table.floats("oracle_gap")?, table.floats("objective")?);
+        let (termination, sizes) = (table.texts("termination")?, table.ints("n")?);
+        for i in 0..table.rows() {
+            let Some(&cell) = self.cells.get(cells[i].as_str()) else { continue };
+            let replicate = replicates[i] as u64;
+            if replicate >= self.plan.replicates() {
+                continue;
+            }
+            let rows = &mut self.rows[cell];
+            if termination[i].starts_with("error") {
+                rows.failed.push(replicate);
+                continue;
+            }
+            rows.errors.push((replicate, pred[i], frob[i]));
+            rows.df += df[i] as f64;
+            rows.not_converged += usize::from(termination[i] != "converged" && termination[i] != "direct");
+            let missed = gap[i].is_finite() && is_optimisation_failure(gap[i], objective[i], sizes[i] as f64);
+            rows.optimisation_failures += usize::from(missed);
+        }
+        Ok(())
+    }
 }
 
 impl Summary {
     /// Summarises the rows of a run. `earlier` is a summary of the same run whose theory is kept
     /// where it still applies.
-    pub fn new(plan: &Plan, rows: &Table, earlier: Option<&Table>) -> Result<Self> {
-        let by_cell = group(plan, rows)?;
+    pub fn new(groups: Groups, earlier: Option<&Table>) -> Result<Self> {
+        let plan = groups.plan;
         let known = earlier.map_or_else(HashMap::new, |t| read_theory(t).unwrap_or_default());
         let mut dimensions = vec![None; plan.settings.len()];
         let mut summary = Self { confidence: plan.file.theory.confidence, ..Self::default() };
-        for cell in &plan.cells {
-            let planned = plan.replicates() as usize;
-            let Some(rows) = by_cell.get(cell.id.as_str()) else {
+        for (cell, mut rows) in plan.cells.iter().zip(groups.rows) {
+            let missing = (plan.replicates() as usize).saturating_sub(rows.count());
+            summary.missing_replicates += missing;
+            if rows.count() == 0 {
                 summary.missing_cells += 1;
-                summary.missing_replicates += planned;
                 continue;
-            };
-            summary.missing_replicates += planned.saturating_sub(rows.replicates.len());
-            let key = theory_key(plan, cell, rows.replicates.len());
+            }
+            rows.errors.sort_unstable_by_key(|e| e.0);
+            let key = theory_key(plan, cell, rows.count());
             let theory = if let Some(t) = known.get(&key) {
                 *t
             } else {
@@ -123,9 +180,9 @@ impl Summary {
                 if plan.file.theory.bounds && structured && dimensions[cell.setting].is_none() {
                     dimensions[cell.setting] = Some(setting_dimension(plan, plan.setting(cell))?);
                 }
-                cell_theory(plan, cell, &rows.replicates, dimensions[cell.setting])?
+                cell_theory(plan, cell, &rows.replicates(), dimensions[cell.setting])?
             };
-            summary.cells.push(cell_summary(plan, cell, rows, theory));
+            summary.cells.push(cell_summary(plan, cell, &rows, theory));
         }
         Ok(summary)
     }
@@ -136,8 +193,9 @@ impl Summary {
         let text = |f: &dyn Fn(&CellSummary) -> String| Column::Text(c.iter().map(f).collect());
         let int = |f: &dyn Fn(&CellSummary) -> usize| Column::Int(c.iter().map(|s| f(s) as i64).collect());
         let float = |f: &dyn Fn(&CellSummary) -> f64| Column::Float(c.iter().map(f).collect());
+        let by_id: HashMap<&str, &Cell> = plan.cells.iter().map(|c| (c.id.as_str(), c)).collect();
         let key = |s: &CellSummary| {
-            let cell = plan.cells.iter().find(|c| c.id == s.cell);
+            let cell = by_id.get(s.cell.as_str());
             cell.map_or_else(String::new, |c| theory_key(plan, c, s.replicates() + s.errors))
         };
         Table::new(vec![
@@ -179,6 +237,8 @@ impl Summary {
 
 fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> CellSummary {
     let setting = plan.setting(cell);
+    let errors_pred: Vec<f64> = rows.errors.iter().map(|e| e.1).collect();
+    let errors_frob: Vec<f64> = rows.errors.iter().map(|e| e.2).collect();
     let squares = |v: &[f64]| root_mean(&v.iter().map(|e| e * e).collect::<Vec<_>>());
     CellSummary {
         cell: cell.id.clone(),
@@ -188,54 +248,19 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
         solver: plan.estimator(cell).label().to_owned(),
         n: cell.n,
         d_m: setting.structure.d_m(),
-        df: (rows.df / rows.pred.len().max(1) as f64).round() as usize,
+        df: (rows.df / errors_pred.len().max(1) as f64).round() as usize,
         naive: setting.structure.naive_parameters(),
         kernels: setting.structure.counts().kernels,
         rank: setting.structure.counts().rank,
-        pred: squares(&rows.pred),
-        frob: squares(&rows.frob),
-        errors_pred: rows.pred.clone(),
-        errors_frob: rows.frob.clone(),
-        errors: rows.errors,
+        pred: squares(&errors_pred),
+        frob: squares(&errors_frob),
+        errors_pred,
+        errors_frob,
+        errors: rows.failed.len(),
         not_converged: rows.not_converged,
         optimisation_failures: rows.optimisation_failures,
         theory,
     }
-}
-
-/// Rows by cell, in the order of the replicates, each replicate once and only those of the plan.
-fn group<'a>(plan: &'a Plan, table: &Table) -> Result<HashMap<&'a str, Rows>> {
-    let mut by_cell: HashMap<&str, Rows> = HashMap::new();
-    if table.rows() == 0 {
-        return Ok(by_cell);
-    }
-    let ids: HashMap<&str, &str> = plan.cells.iter().map(|c| (c.id.as_str(), c.id.as_str())).collect();
-    let (cells, replicates) = (table.texts("cell")?, table.ints("replicate")?);
-    let (pred, frob, df) = (table.floats("err_pred")?, table.floats("err_frob")?, table.ints("df")?);
-    let (gap, objective) = (table.floats("oracle_gap")?, table.floats("objective")?);
-    let (termination, sizes) = (table.texts("termination")?, table.ints("n")?);
-    let mut order: Vec<usize> = (0..table.rows()).collect();
-    order.sort_by(|&a, &b| (&cells[a], replicates[a]).cmp(&(&cells[b], replicates[b])));
-    order.dedup_by(|a, b| cells[*a] == cells[*b] && replicates[*a] == replicates[*b]);
-    for i in order {
-        let Some(&id) = ids.get(cells[i].as_str()) else { continue };
-        if replicates[i] as u64 >= plan.replicates() {
-            continue;
-        }
-        let rows = by_cell.entry(id).or_default();
-        rows.replicates.push(replicates[i] as u64);
-        if termination[i].starts_with("error") {
-            rows.errors += 1;
-            continue;
-        }
-        rows.pred.push(pred[i]);
-        rows.frob.push(frob[i]);
-        rows.df += df[i] as f64;
-        rows.not_converged += usize::from(termination[i] != "converged" && termination[i] != "direct");
-        let missed = gap[i].is_finite() && is_optimisation_failure(gap[i], objective[i], sizes[i] as f64);
-        rows.optimisation_failures += usize::from(missed);
-    }
-    Ok(by_cell)
 }
 
 /// Changes when the formulas of the theory columns do.

@@ -155,13 +155,12 @@ fn first_order(plan: &Plan, setting: &SettingContext, replicates: &[u64]) -> Res
 /// (Frobenius, prediction) norm. The designs are not those of the replicates.
 fn drawn_designs(plan: &Plan, cell: &Cell) -> Result<Option<((f64, f64), (f64, f64))>> {
     let setting = plan.setting(cell);
-    let mut other = cell.clone();
-    other.data_key = format!("theory {}", cell.data_key);
+    let key = format!("theory {}", plan.data_key(cell));
     let draws: Vec<Option<(f64, f64)>> = (0..plan.file.theory.designs as u64)
         .into_par_iter()
         .map(|r| {
             let truth = setting.truth(plan.file.study.seed, r)?;
-            let sample = draw_sample(plan, &other, r, &truth)?;
+            let sample = draw_sample(plan, cell, &key, r, &truth)?;
             // Without features in memory there is no average.
             let Some(sample) = sample.in_memory() else { return Ok(None) };
             Ok::<_, StudyError>(truth.risk.given_design(plan.file.noise.sigma, &sample.z)?)

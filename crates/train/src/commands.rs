@@ -10,7 +10,8 @@ use std::process::ExitCode;
 use candle_core::DType;
 use clap::{Args, Subcommand};
 use convstat_report::Format;
-use convstat_train::ablation::{AblationFile, MOST_SEEDS, MetricsFolder, Plan, draw, run};
+use convstat_runner::{RunnerError, Shard};
+use convstat_train::ablation::{AblationFile, MOST_SEEDS, MetricsFolder, Plan, RunOptions, draw, run};
 use convstat_train::engine::DeviceSpec;
 use convstat_train::network::Network;
 use convstat_train::score::Score;
@@ -48,6 +49,10 @@ pub struct Ablate {
     /// Threads [default: one a processor]; on a GPU: networks side by side [default: 4]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
+    /// Train this share of the networks only; shards may run at the same time in one folder, each on its GPU or machine, and
+    /// the command without --shard then unites them
+    #[arg(long, value_name = "I/M")]
+    shard: Option<Shard>,
     #[command(flatten)]
     device: DeviceArgs,
     /// Print the summary as JSON alone
@@ -182,12 +187,28 @@ fn ablate(args: &Ablate) -> Result<ExitCode> {
         data.name,
         out.display()
     );
-    let report = run(&plan, &text, &data, &out, args.threads, device)?;
+    let options = RunOptions { threads: args.threads, shard: args.shard, device };
+    let report = match run(&plan, &text, &data, &out, options) {
+        // What is stored stays, and the same command goes on.
+        Err(TrainError::Runner(stopped @ RunnerError::Stopped { .. })) => {
+            eprintln!("error: {stopped}");
+            return Ok(ExitCode::from(3));
+        }
+        other => other?,
+    };
     for part in &report.damaged {
         eprintln!("warning: {part}; its networks were trained again");
     }
     if let Some(reason) = &report.diverged {
         eprintln!("warning: networks failed, the first one thus: {reason}");
+    }
+    if let Some(shard) = args.shard {
+        if report.execution.interrupted {
+            eprintln!("partly done: the same command goes on from here");
+            return Ok(ExitCode::from(3));
+        }
+        eprintln!("shard {shard} is done; when all are, the command without --shard unites them");
+        return Ok(ExitCode::SUCCESS);
     }
     let table = report.summary.table();
     let path = out.join("summary.parquet");

@@ -34,9 +34,9 @@ impl Figures {
         let mut partly = false;
         let mut drawn: Vec<String> = Vec::new();
         for path in &self.runs {
-            let run = RunDir::open(path)?;
+            let mut run = RunDir::open(path)?;
             let study = Study::of_run(&run)?;
-            let (summary, _) = summarise(&study, &run)?;
+            let (summary, _) = summarise(&study, &mut run)?;
             if summary.missing_replicates > 0 {
                 eprintln!("{}: {} replicates are missing", path.display(), summary.missing_replicates);
                 partly = true;

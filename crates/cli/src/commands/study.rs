@@ -1,15 +1,20 @@
 //! `convstat study …`
 
+mod merge;
+mod verify;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use convstat::prelude::*;
 use convstat::report::{check_lines, summary_table, table::align};
-use convstat::runner::{RunDir, interrupt};
+use convstat::runner::{RunDir, RunnerError, Shard, interrupt};
 use convstat::study::{
-    self,
+    self, CheckOutcome, RunOptions, StudyError,
     estimate_cost::estimate_cost,
-    run::{read_rows, summarise},
+    row::tabulate,
+    run::{summarise, walk},
+    verify::first_difference,
 };
 
 use super::read_text;
@@ -23,7 +28,8 @@ pub enum StudyCommand {
     #[command(after_help = "Examples:
   convstat study run experiments/cnn-rate.toml
   convstat study run experiments/cnn-rate.toml --replicates 400      adds the missing replicates only
-  convstat study run experiments/cnn-rate.toml --set study.seed=7 --out runs/other-seed")]
+  convstat study run experiments/cnn-rate.toml --set study.seed=7 --out runs/other-seed
+  convstat study run experiments/cnn-rate.toml --shard 3/8           a share; study merge unites them")]
     Run(Run),
     /// Cells, fits, estimated time, memory and disk, expected MCSE
     Plan(PlanCommand),
@@ -31,6 +37,15 @@ pub enum StudyCommand {
     Status(OfRun),
     /// Run the checks of a study again on what its run has
     Check(Check),
+    /// Unite the shards of a study, summarise and check it
+    #[command(after_help = "Examples:
+  convstat study merge runs/cnn-rate                       shards that wrote in one folder
+  convstat study merge node1/cnn-rate node2/cnn-rate --out runs/cnn-rate")]
+    Merge(merge::Merge),
+    /// Repeat a random share of a run's replicates and compare them with what is stored
+    #[command(after_help = "Example:
+  convstat study verify runs/cnn-rate --share 0.05")]
+    Verify(verify::Verify),
     /// Repeat one replicate of a run and compare it with the stored row
     #[command(after_help = "Example:
   convstat study rerun runs/cnn-rate --cell 3 --replicate 17")]
@@ -69,6 +84,9 @@ pub struct Run {
     /// Threads (default: one a processor)
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
+    /// Run this share of the replicates only; shards may run at the same time in one folder
+    #[arg(long, value_name = "I/M")]
+    shard: Option<Shard>,
     /// Print the summary and the checks as JSON
     #[arg(long)]
     json: bool,
@@ -134,6 +152,8 @@ impl StudyCommand {
             Self::Plan(c) => c.run(),
             Self::Status(c) => c.status(),
             Self::Check(c) => c.run(),
+            Self::Merge(c) => c.run(),
+            Self::Verify(c) => c.run(),
             Self::Rerun(c) => c.run(),
         }
     }
@@ -158,6 +178,11 @@ fn quoted(argument: &str) -> String {
     format!("'{}'", argument.replace('\'', "'\\''"))
 }
 
+/// The command line as a shell reads it.
+fn this_command() -> String {
+    std::env::args().map(|a| quoted(&a)).collect::<Vec<_>>().join(" ")
+}
+
 fn threads(asked: usize) -> usize {
     if asked > 0 { asked } else { std::thread::available_parallelism().map_or(1, usize::from) }
 }
@@ -175,7 +200,15 @@ impl Run {
             threads(self.threads),
             out.display()
         );
-        let report = study::run(&study, &out, self.threads)?;
+        let options = RunOptions { threads: self.threads, shard: self.shard };
+        let report = match study::run(&study, &out, options) {
+            // What is stored stays, and the same command goes on.
+            Err(StudyError::Runner(stopped @ RunnerError::Stopped { .. })) => {
+                eprintln!("error: {stopped}: {}", this_command());
+                return Ok(Status::Partly);
+            }
+            other => other?,
+        };
         for part in &report.damaged {
             eprintln!("warning: {part}; its replicates were run again");
         }
@@ -183,30 +216,57 @@ impl Run {
         if report.present > 0 {
             eprintln!("{} replicates were there already", report.present);
         }
-        let Some(summary) = &report.summary else {
-            let command: Vec<String> = std::env::args().map(|a| quoted(&a)).collect();
+        if report.execution.interrupted {
             eprintln!(
                 "stopped after {} replicates, all stored; the same command resumes: {}",
                 report.execution.done,
-                command.join(" ")
+                this_command()
             );
             return Ok(Status::Partly);
-        };
-        let passed = report.checks.iter().all(|c| c.passed);
-        if self.json {
-            print_json(&serde_json::json!({
-                "run": out, "study": study.plan.file.study.name, "summary": rows(summary, &study), "checks": report.checks,
-            }))?;
-        } else {
-            print(&summary_table(summary))?;
-            print(&format!(
-                "\npred: root mean squared prediction error; frob: the same of the estimation error; risk: exact; \
-                 fail: errors + not converged + missed optima\n\n{}",
-                check_lines(&report.checks, false)
-            ))?;
         }
-        Ok(if passed { Status::Done } else { Status::CheckFailed })
+        let Some(summary) = &report.summary else {
+            eprintln!(
+                "{} replicates done; when all shards are: convstat study merge {}",
+                report.execution.done,
+                quoted(&out.to_string_lossy())
+            );
+            if self.json {
+                print_json(&serde_json::json!({
+                    "run": out, "study": study.plan.file.study.name, "done": report.execution.done,
+                    "present": report.present,
+                }))?;
+            }
+            return Ok(Status::Done);
+        };
+        print_summary(&out, &study, summary, &report.checks, self.json)
     }
+}
+
+/// Prints a summary and its checks.
+fn print_summary(
+    run: &Path,
+    study: &Study,
+    summary: &Summary,
+    checks: &[CheckOutcome],
+    json: bool,
+) -> Result<Status, Failure> {
+    if json {
+        print_json(&serde_json::json!({
+            "run": run, "study": study.plan.file.study.name, "summary": rows(summary, study), "checks": checks,
+            "missing_replicates": summary.missing_replicates,
+        }))?;
+    } else {
+        print(&summary_table(summary))?;
+        print(&format!(
+            "\npred: root mean squared prediction error; frob: the same of the estimation error; risk: exact; \
+             fail: errors + not converged + missed optima\n\n{}",
+            check_lines(checks, false)
+        ))?;
+    }
+    if summary.missing_replicates > 0 {
+        return Ok(Status::Partly);
+    }
+    Ok(if checks.iter().all(|c| c.passed) { Status::Done } else { Status::CheckFailed })
 }
 
 /// The summary's table as JSON objects.
@@ -275,16 +335,15 @@ impl OfRun {
     fn status(&self) -> Result<Status, Failure> {
         let run = RunDir::open(&self.run)?;
         let study = Study::of_run(&run)?;
-        let (rows, damaged) = read_rows(&run)?;
-        let present = RunDir::present(&rows)?;
+        let walked = walk(&run)?;
         let planned = study.plan.replicates();
-        let done: Vec<u64> = study
+        let done = study
             .plan
             .cells
             .iter()
-            .map(|c| (0..planned).filter(|&r| present.contains(&(c.id.clone(), r as i64))).count() as u64)
-            .collect();
-        let total: u64 = done.iter().sum();
+            .map(|c| (0..planned).filter(|&r| walked.present.contains(&c.id, r)).count() as u64);
+        let damaged = &walked.damaged;
+        let total: u64 = done.sum();
         let wanted = planned * study.plan.cells.len() as u64;
         let manifest = run.manifest()?;
         if self.json {
@@ -298,7 +357,7 @@ impl OfRun {
                 "study {}: {total} of {wanted} replicates done\nstarted {} by convstat {} (commit {}), {}, {}\n",
                 manifest.name, p.started, p.version, p.commit, p.processor, p.blas
             ))?;
-            for e in &damaged {
+            for e in damaged {
                 print(&format!("warning: {e}; its replicates will run again\n"))?;
             }
         }
@@ -308,14 +367,14 @@ impl OfRun {
 
 impl Check {
     fn run(&self) -> Result<Status, Failure> {
-        let run = RunDir::open(&self.run)?;
+        let mut run = RunDir::open(&self.run)?;
         let mut study = Study::of_run(&run)?;
         if let Some(path) = &self.file {
             let text = read_text(path)?;
             let other = StudyFile::parse(&text).map_err(|e| Failure::in_file(e, path, &text))?;
             study.plan.file.check = other.check;
         }
-        let (summary, checks) = summarise(&study, &run)?;
+        let (summary, checks) = summarise(&study, &mut run)?;
         if self.json {
             print_json(&checks)?;
         } else {
@@ -342,22 +401,24 @@ impl Rerun {
         let run = RunDir::open(&self.run)?;
         let study = Study::of_run(&run)?;
         let row = study::rerun(&study, &self.cell, self.replicate)?;
-        let (rows, _) = read_rows(&run)?;
-        let stored = (0..rows.rows())
-            .find(|&i| {
-                let same = |name: &str, value: &str| rows.texts(name).is_ok_and(|c| c[i] == value);
-                same("cell", &row.cell) && rows.ints("replicate").is_ok_and(|c| c[i] as u64 == self.replicate)
-            })
-            .map(|i| (rows.floats("err_frob").map(|c| c[i]), rows.floats("objective").map(|c| c[i])));
-        let verdict = match stored {
-            Some((Ok(e), Ok(o)))
-                if e.to_bits() == row.err_frob.to_bits() && o.to_bits() == row.objective.to_bits() =>
-            {
-                "identical to the stored row"
+        let found = tabulate(std::slice::from_ref(&row));
+        let mut verdict = "not stored yet".to_owned();
+        run.walk(&tabulate(&[]), |rows, _| {
+            let (cells, replicates) = (rows.texts("cell")?, rows.ints("replicate")?);
+            let is_it = |&i: &usize| cells[i] == row.cell && replicates[i] as u64 == self.replicate;
+            if let Some(i) = (0..rows.rows()).find(is_it) {
+                verdict = match first_difference((rows, i), (&found, 0)) {
+                    None => "identical to the stored row".to_owned(),
+                    Some(d) => {
+                        format!(
+                            "DIFFERENT from the stored row: {} {} there, {} now",
+                            d.column, d.stored, d.found
+                        )
+                    }
+                };
             }
-            Some(_) => "DIFFERENT from the stored row",
-            None => "not stored yet",
-        };
+            Ok::<_, RunnerError>(())
+        })?;
         if self.json {
             print_json(&serde_json::json!({
                 "cell": row.cell, "setting": row.setting, "design": row.design, "solver": row.solver, "n": row.n,

@@ -7,5 +7,5 @@ mod summary;
 
 pub use figure::draw;
 pub use plan::{AblationFile, Cell, Fixed, MOST_SEEDS, Plan};
-pub use run::{MetricsFolder, RunReport, run, seed_of};
+pub use run::{MetricsFolder, RunOptions, RunReport, run, seed_of};
 pub use summary::{CellSummary, Summary};

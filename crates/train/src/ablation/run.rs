@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use candle_core::DType;
-use convstat_runner::{Column, Execution, Outcome, RunDir, Table, Task, execute, thread_pool};
+use convstat_runner::{
+    Column, Description, Execution, Outcome, Present, RunDir, RunnerError, Shard, Table, Task, execute,
+    thread_pool,
+};
 use convstat_tensor::blas;
 
 use super::plan::{Cell, Plan};
@@ -75,12 +78,6 @@ pub struct RunReport {
     pub summary: Summary,
 }
 
-/// All rows of a run, and the parts that cannot be read.
-fn read(run: &RunDir) -> Result<(Table, Vec<String>)> {
-    let (table, damaged) = run.read_parts(&tabulate(&[]))?;
-    Ok((table, damaged.iter().map(ToString::to_string).collect()))
-}
-
 /// Seed of a replicate, shared by all cells, which then see the same batches.
 pub fn seed_of(seed: u64, replicate: u64) -> u64 {
     seed.wrapping_mul(1_000_003).wrapping_add(replicate)
@@ -89,43 +86,54 @@ pub fn seed_of(seed: u64, replicate: u64) -> u64 {
 /// Networks side by side on a GPU, where nothing else is asked for: small networks leave most of it idle.
 const BESIDE: usize = 4;
 
-/// Trains what is missing in `out` with `threads` threads (0: one a processor; on a GPU: networks side by side, 0: four),
-/// then summarises.
+/// How an ablation runs.
+#[derive(Debug, Clone, Copy)]
+pub struct RunOptions {
+    /// Threads (0: one a processor); on a GPU: networks side by side (0: four).
+    pub threads: usize,
+    /// The share to train, if not all.
+    pub shard: Option<Shard>,
+    /// Where it computes.
+    pub device: DeviceSpec,
+}
+
+/// Trains what is missing in `out`, or what is missing of a shard there, then summarises what there is.
 ///
 /// # Errors
 /// A run directory that cannot be used, values that do not fit the data; networks that diverge are rows that say so.
-pub fn run(
-    plan: &Plan,
-    text: &str,
-    data: &Dataset,
-    out: &Path,
-    threads: usize,
-    device: DeviceSpec,
-) -> Result<RunReport> {
+pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, options: RunOptions) -> Result<RunReport> {
     blas::single_thread()?;
+    let RunOptions { threads, shard, device } = options;
     // Before anything is written: values have to fit the data, the device has to be there.
     let file = &plan.file;
     Loader::new(data.train.clone(), data.normalisation(), file.training.batch, file.data.augment.clone(), 0)?;
-    let about = match device.gpu {
+    let blas = match device.gpu {
         Some(_) => device.open()?.name(),
         None => blas::description(),
     };
-    let mut run = RunDir::create(out)?;
     let header = &plan.file.ablation;
-    if let Some(other) = run.manifest_if_any()?.filter(|m| m.name != header.name) {
+    let (seed, replicates, data_digest) = (header.seed, header.seeds, Some(data.digest()));
+    let about = Description { name: &header.name, text, seed, replicates, data: data_digest, blas };
+    if let Some(other) = RunDir::manifest_at(out)?.filter(|m| m.name != header.name) {
         let mend = format!("it holds the run \"{}\"; give another folder", other.name);
         return Err(TrainError::bad("--out", out.display(), mend));
     }
-    run.describe(&header.name, text, header.seed, header.seeds, Some(data.digest()), about)?;
-    let (rows, damaged) = read(&run)?;
-    let present = RunDir::present(&rows)?;
-    let key = |t: &Task| (plan.cells[t.cell].id.clone(), t.replicate as i64);
-    let tasks: Vec<Task> = (0..header.seeds)
+    let mut run = match shard {
+        None => RunDir::create(out, &about)?,
+        Some(shard) => RunDir::create_shard(out, shard, &about)?,
+    };
+    let like = tabulate(&[]);
+    let walked = run.walk(&like, |_, _| Ok::<_, RunnerError>(()))?;
+    let mut all: Vec<Task> = (0..header.seeds)
         .flat_map(|replicate| (0..plan.cells.len()).map(move |cell| Task { cell, replicate }))
-        .filter(|t| !present.contains(&key(t)))
         .collect();
-    let all = plan.cells.len() * header.seeds as usize;
-    let present = all - tasks.len();
+    // The slowest first, so that no thread waits for one at the end; and dealt to shards in this order.
+    all.sort_by_key(|t| (std::cmp::Reverse(plan.cells[t.cell].counts.macs), t.cell, t.replicate));
+    let share = all.into_iter().zip(0..).filter(|(_, rank)| shard.is_none_or(|s| s.holds(*rank)));
+    let share: Vec<Task> = share.map(|(task, _)| task).collect();
+    let is_there = |p: &Present, t: &Task| p.contains(&plan.cells[t.cell].id, t.replicate);
+    let tasks: Vec<Task> = share.iter().copied().filter(|t| !is_there(&walked.present, t)).collect();
+    let present = share.len() - tasks.len();
     let threads = match (device.gpu, threads) {
         (Some(_), 0) => BESIDE,
         _ => thread_pool(threads)?.current_num_threads(),
@@ -135,10 +143,7 @@ pub fn run(
     let inner = (threads / beside).max(1);
     let error = Mutex::new(None);
     let mut execution = Execution { done: 0, failures: 0, interrupted: false };
-    let mut tasks = tasks;
     if !tasks.is_empty() {
-        // The slowest first, so that no thread waits for one at the end.
-        tasks.sort_by_key(|t| (std::cmp::Reverse(plan.cells[t.cell].counts.macs), t.replicate));
         let folder = out.to_owned();
         let work = |task: Task| {
             let nothing = Outcome { failed: false, row: None, done: false };
@@ -168,12 +173,16 @@ pub fn run(
     if let Some(e) = error.into_inner().ok().flatten() {
         return Err(e);
     }
-    let (rows, _) = read(&run)?;
-    let stored = RunDir::present(&rows)?;
-    execution.interrupted |= tasks.iter().any(|t| !stored.contains(&key(t)));
+    let mut rows = Table::default();
+    let stored = run.walk(&like, |part, _| rows.append(part.clone()))?;
+    execution.interrupted |= tasks.iter().any(|t| !is_there(&stored.present, t));
+    if run.is_exclusive() {
+        run.compact(&stored, &like)?;
+    }
     let summary = Summary::new(plan, &rows)?;
     let failed = if rows.rows() == 0 { &[][..] } else { rows.texts("termination")? };
     let diverged = failed.iter().find_map(|t| t.strip_prefix(ERROR)).map(ToOwned::to_owned);
+    let damaged = walked.damaged.iter().map(ToString::to_string).collect();
     Ok(RunReport { execution, present, damaged, diverged, summary })
 }
 

@@ -1,0 +1,199 @@
+//! Repeats a random share of a run's replicates and compares them with what is stored.
+
+use std::collections::{BinaryHeap, HashMap};
+
+use convstat_runner::{Digest, Provenance, RunDir, Table, thread_pool};
+use convstat_tensor::blas;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::plan::Plan;
+use crate::replicate::run_replicate;
+use crate::row::tabulate;
+use crate::run::Study;
+use crate::{Result, StudyError};
+
+/// Largest difference of a column, relative to its value, that another BLAS kernel, processor or program version may make:
+/// fits end where the decrease left is 1e-8 of the residual variance, so estimates of two roundings differ by up to about
+/// the root of that.
+pub const ROUNDING: f64 = 1e-4;
+
+/// Fewest replicates that a verification repeats.
+const LEAST: u64 = 20;
+
+/// What to repeat.
+#[derive(Debug, Clone, Copy)]
+pub struct VerifyOptions {
+    /// Share of the replicates, above 0 and at most 1.
+    pub share: f64,
+    /// Which ones are drawn.
+    pub seed: u64,
+    /// Threads; 0: one a processor.
+    pub threads: usize,
+}
+
+/// A stored value that repetition did not give.
+#[derive(Debug, Clone, Serialize)]
+pub struct Difference {
+    /// Cell.
+    pub cell: String,
+    /// Replicate.
+    pub replicate: u64,
+    /// Column.
+    pub column: String,
+    /// Value in the store.
+    pub stored: String,
+    /// Value found now.
+    pub found: String,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Verification {
+    /// Replicates stored.
+    pub stored: u64,
+    /// Replicates repeated.
+    pub repeated: usize,
+    /// With the same bits in every column but `seconds`.
+    pub identical: usize,
+    /// Of another program version, BLAS kernel or processor, and the same up to [`ROUNDING`].
+    pub rounding: usize,
+    /// Largest relative difference of an error or objective among those.
+    pub largest: f64,
+    /// The others.
+    pub different: Vec<Difference>,
+}
+
+/// A row of the store, drawn by its place in a random order.
+struct Drawn {
+    key: Digest,
+    cell: usize,
+    replicate: u64,
+    row: Table,
+    origin: Option<Provenance>,
+}
+
+impl PartialEq for Drawn {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Drawn {}
+
+impl PartialOrd for Drawn {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Drawn {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+/// Repeats a share of the stored replicates of a run (at least [`LEAST`] where there are as many) and compares every column
+/// but `seconds`: bit for bit where the same program, BLAS kernel and kind of processor computed them, else up to
+/// [`ROUNDING`].
+///
+/// # Errors
+/// A share outside (0, 1], nothing stored, a run that cannot be read.
+pub fn verify(study: &Study, run: &RunDir, options: VerifyOptions) -> Result<Verification> {
+    blas::single_thread()?;
+    if !(options.share > 0.0 && options.share <= 1.0) {
+        return Err(StudyError::bad("--share", options.share, "it has to be above 0 and at most 1"));
+    }
+    let plan = &study.plan;
+    let planned = plan.cells.len() as u64 * plan.replicates();
+    let most = ((planned as f64 * options.share).ceil() as u64).max(LEAST) as usize;
+    let cells: HashMap<&str, usize> =
+        plan.cells.iter().enumerate().map(|(i, c)| (c.id.as_str(), i)).collect();
+    // The first in a random order, so that memory does not grow with the run.
+    let mut drawn: BinaryHeap<Drawn> = BinaryHeap::new();
+    let mut found = Verification::default();
+    run.walk(&tabulate(&[]), |table, origin| {
+        let (ids, replicates) = (table.texts("cell")?, table.ints("replicate")?);
+        for i in 0..table.rows() {
+            let replicate = replicates[i] as u64;
+            let Some(&cell) = cells.get(ids[i].as_str()).filter(|_| replicate < plan.replicates()) else {
+                continue;
+            };
+            found.stored += 1;
+            let key = Digest::of(&format!("{} {} {replicate}", options.seed, ids[i]));
+            if drawn.len() < most || drawn.peek().is_some_and(|d| key < d.key) {
+                drawn.push(Drawn { key, cell, replicate, row: table.row(i), origin: origin.cloned() });
+                if drawn.len() > most {
+                    drawn.pop();
+                }
+            }
+        }
+        Ok::<_, StudyError>(())
+    })?;
+    if drawn.is_empty() {
+        return Err(StudyError::bad("run", run.path().display(), "it holds no replicates of its study yet"));
+    }
+    let here = Provenance::here(&blas::description());
+    let verdicts: Vec<Verdict> = thread_pool(options.threads)?
+        .install(|| drawn.into_vec().into_par_iter().map(|d| compare(plan, &d, &here)).collect());
+    found.repeated = verdicts.len();
+    for verdict in verdicts {
+        match verdict {
+            Verdict::Identical => found.identical += 1,
+            Verdict::Rounding(distance) => {
+                found.rounding += 1;
+                found.largest = found.largest.max(distance);
+            }
+            Verdict::Different(difference) => found.different.push(difference),
+        }
+    }
+    Ok(found)
+}
+
+/// The first column but `seconds` in which a stored row (table and index) differs from the one found now.
+pub fn first_difference(stored: (&Table, usize), found: (&Table, usize)) -> Option<Difference> {
+    let (a, b) = (stored.0.record(stored.1), found.0.record(found.1));
+    let text = |name: &str| a.iter().find(|c| c.0 == name).map_or_else(String::new, |c| c.1.clone());
+    let differs = |(a, b): &(&(&str, String), &(&str, String))| a.0 != "seconds" && a != b;
+    let (stored, found) = a.iter().zip(&b).find(differs)?;
+    Some(Difference {
+        cell: text("cell"),
+        replicate: text("replicate").parse().unwrap_or(0),
+        column: stored.0.to_owned(),
+        stored: stored.1.clone(),
+        found: found.1.clone(),
+    })
+}
+
+enum Verdict {
+    Identical,
+    Rounding(f64),
+    Different(Difference),
+}
+
+fn compare(plan: &Plan, drawn: &Drawn, here: &Provenance) -> Verdict {
+    let again = tabulate(&[run_replicate(plan, &plan.cells[drawn.cell], drawn.replicate)]);
+    let Some(difference) = first_difference((&drawn.row, 0), (&again, 0)) else { return Verdict::Identical };
+    if drawn.origin.as_ref().is_none_or(|o| o.has_same_arithmetic(here)) {
+        return Verdict::Different(difference);
+    }
+    let mut largest = 0.0f64;
+    for column in ["err_frob", "err_pred", "objective"] {
+        let (Ok([a]), Ok([b])) = (drawn.row.floats(column), again.floats(column)) else {
+            return Verdict::Different(difference);
+        };
+        // A NaN on one side alone is a difference.
+        let distance =
+            if a.is_nan() && b.is_nan() || a == b { 0.0 } else { (a - b).abs() / a.abs().max(b.abs()) };
+        if !(distance <= ROUNDING) {
+            return Verdict::Different(Difference {
+                column: column.to_owned(),
+                stored: format!("{a:.16e}"),
+                found: format!("{b:.16e}"),
+                ..difference
+            });
+        }
+        largest = largest.max(distance);
+    }
+    Verdict::Rounding(largest)
+}
