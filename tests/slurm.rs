@@ -17,7 +17,7 @@ const STUDY: &str = r#"
 [study]
 name = "on a cluster"
 seed = 20201122
-replicates = 1000
+replicates = 250
 
 [[setting]]
 name = "A"
@@ -115,7 +115,9 @@ fn a_job_array_with_killed_tasks_gives_the_local_result() {
     assert!(!run.exists());
     assert_eq!(dry["would_submit"], serde_json::json!([1, 2, 3, 4]));
     let command = dry["dry_run"]["array_command"].as_str().unwrap();
-    for part in ["--array=1-4", "--requeue", "--open-mode=append", "--time=00:10:00", "--mem=512M", "100%% of"] {
+    for part in
+        ["--array=1-4", "--requeue", "--open-mode=append", "--time=00:10:00", "--mem=512M", "100%% of"]
+    {
         assert!(command.contains(part), "no {part} in {command}");
     }
 
@@ -145,22 +147,37 @@ fn a_job_array_with_killed_tasks_gives_the_local_result() {
     let output = convstat(&cluster, folder, &with(&["--shards", "3"]));
     assert_eq!(output.status.code(), Some(2));
     let said = message(&output);
-    assert!(said.contains("--shards 3: shards") && said.contains("of 4 are still queued or running"), "{said}");
-    let output = convstat(&cluster, folder, &with(&["--shards", "4", "--replicates", "1001"]));
-    assert!(message(&output).contains("queued or running with another study text"), "{}", message(&output));
+    assert!(
+        said.contains("--shards 3: shards") && said.contains("of 4 are still queued or running"),
+        "{said}"
+    );
+    let output = convstat(&cluster, folder, &with(&["--shards", "4", "--replicates", "251"]));
+    assert!(
+        message(&output).contains("queued or running with another study text or number"),
+        "{}",
+        message(&output)
+    );
 
-    // The stopped task went back to the queue by itself; Slurm would let it wait two minutes.
+    // The stopped task went back to the queue by itself; Slurm would let it wait two minutes, and needs a moment to forget
+    // the credential of its first start.
     let task = format!("{array}_3");
     let waits = || (shard(3)["state"] == "PENDING").then_some(());
     wait("shard 3 to go back to the queue", 30, waits);
-    let hurried = cluster.call("scontrol", &["update", &format!("jobid={task}"), "StartTime=now"]);
+    let hurried = cluster.call("scontrol", &["update", &format!("jobid={task}"), "StartTime=now+4"]);
     assert!(hurried.status.success(), "{hurried:?}");
 
     // The killed task has failed, and alone is submitted again.
     let failed = wait("shard 2 to fail", 30, || Some(shard(2)).filter(|s| s["state"] == "FAILED"));
-    assert_eq!((&failed["exit_code"], &failed["source"]), (&Value::from(137), &Value::from("squeue")), "{failed}");
+    assert_eq!(
+        (&failed["exit_code"], &failed["source"]),
+        (&Value::from(137), &Value::from("squeue")),
+        "{failed}"
+    );
     assert!(failed["last_line"].as_str().unwrap().contains("Killed"), "{failed}");
-    assert!(failed["done"].as_u64() > Some(0) && failed["done"].as_u64() < failed["planned"].as_u64(), "{failed}");
+    assert!(
+        failed["done"].as_u64() > Some(0) && failed["done"].as_u64() < failed["planned"].as_u64(),
+        "{failed}"
+    );
     let text = convstat(&cluster, folder, &["study", "status", name]);
     assert_eq!(text.status.code(), Some(3));
     let text = String::from_utf8(text.stdout).unwrap();
@@ -170,12 +187,13 @@ fn a_job_array_with_killed_tasks_gives_the_local_result() {
     let program = env!("CARGO_BIN_EXE_convstat");
     let script = format!("convstat() {{ '{program}' \"$@\"; }}; {advice} --json");
     let again = json(&cluster.command("bash").args(["-c", &script]).output().unwrap());
-    assert_eq!(again["submitted"], serde_json::json!([2]), "{again}");
+    assert_eq!(again["submitted"], serde_json::json!([2]), "{again} {text}");
     let output = convstat(&cluster, folder, &with(&["--shards", "4"]));
     assert_eq!(json(&output)["submitted"], serde_json::json!([]));
 
     // The first merge job is replaced by one that follows both arrays.
-    let done = wait("the merge job", 90, || Some(status()).filter(|s| s["slurm"]["merge"]["state"] == "COMPLETED"));
+    let done =
+        wait("the merge job", 90, || Some(status()).filter(|s| s["slurm"]["merge"]["state"] == "COMPLETED"));
     assert_eq!(done["done"], done["planned"]);
     assert_eq!(done["slurm"]["merge"]["job"], again["merge_job"]);
     assert!(done["slurm"]["next"].as_str().unwrap().starts_with("nothing"), "{done}");
@@ -218,7 +236,11 @@ fn without_slurm_the_submission_says_so_and_the_dry_run_works() {
     let convstat = |more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_convstat"));
         command.current_dir(place.path()).env("PATH", "/nonexistent").env("NO_COLOR", "1");
-        command.args(["study", "submit", "study.toml", "--shards", "2", "--out", "run"]).args(more).output().unwrap()
+        command
+            .args(["study", "submit", "study.toml", "--shards", "2", "--out", "run"])
+            .args(more)
+            .output()
+            .unwrap()
     };
     let output = convstat(&["--engine", "slurm"]);
     assert_eq!(output.status.code(), Some(2));

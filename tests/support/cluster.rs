@@ -63,7 +63,8 @@ impl Cluster {
     }
 
     fn daemon(&mut self, program: &'static str, arguments: &[String]) {
-        let log = |kind: &str| fs::File::create(self.folder.path().join(format!("{program}.{kind}"))).unwrap();
+        let log =
+            |kind: &str| fs::File::create(self.folder.path().join(format!("{program}.{kind}"))).unwrap();
         let child = Command::new(find(program).unwrap())
             .args(arguments)
             .env("SLURM_CONF", self.configuration())

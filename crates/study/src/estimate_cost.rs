@@ -20,6 +20,8 @@ pub struct Cost {
     pub fits: u64,
     /// Processor seconds; divide by the threads.
     pub cpu_seconds: f64,
+    /// Seconds of the longest replicate.
+    pub longest_replicate: f64,
     /// Bytes of memory a thread.
     pub memory_a_thread: f64,
     /// Bytes on disk.
@@ -36,6 +38,7 @@ pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
         replicates: plan.cells.len() as u64 * replicates,
         fits: 0,
         cpu_seconds: 0.0,
+        longest_replicate: 0.0,
         memory_a_thread: 0.0,
         disk: plan.cells.len() as f64 * replicates as f64 * BYTES_A_ROW,
         relative_mcse: (f64::INFINITY, 0.0),
@@ -59,6 +62,7 @@ pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
                 cost.memory_a_thread = cost.memory_a_thread.max(memory(setting, high.n));
                 let seconds = |c| run_replicate(plan, c, 0).seconds;
                 let (t0, t1) = (seconds(low), seconds(high));
+                cost.longest_replicate = cost.longest_replicate.max(t0).max(t1);
                 let rate = if high.n > low.n { (t1 - t0) / (high.n - low.n) as f64 } else { 0.0 };
                 let total: f64 = cells.iter().map(|c| t0 + rate.max(0.0) * (c.n - low.n) as f64).sum();
                 cost.cpu_seconds += total * replicates as f64;

@@ -124,6 +124,15 @@ impl Study {
     }
 }
 
+/// Prepares `out` for processes that are to run shards of a study: its manifest is written, and its lock given back.
+///
+/// # Errors
+/// A run directory that cannot be used or written, or that another process works in.
+pub fn prepare(study: &Study, out: &Path) -> Result<()> {
+    RunDir::create(out, &study.description())?;
+    Ok(())
+}
+
 /// Runs what is missing of a study in `out`, then summarises and checks it; a shard runs what is missing of its share, and
 /// leaves summary and checks to [`merge`].
 ///

@@ -1,6 +1,8 @@
 //! `convstat study …`
 
 mod merge;
+mod slurm_status;
+mod submit;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -8,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use convstat::prelude::*;
 use convstat::report::{check_lines, summary_table, table::align};
-use convstat::runner::{RunDir, RunnerError, Shard, interrupt};
+use convstat::runner::{RunDir, RunnerError, Shard, interrupt, slurm::quoted};
 use convstat::study::{
     self, CheckOutcome, RunOptions, StudyError,
     estimate_cost::estimate_cost,
@@ -17,6 +19,7 @@ use convstat::study::{
     verify::first_difference,
 };
 
+use self::slurm_status::SlurmStatus;
 use super::read_text;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
@@ -33,7 +36,19 @@ pub enum StudyCommand {
     Run(Run),
     /// Cells, fits, estimated time, memory and disk, expected MCSE
     Plan(PlanCommand),
-    /// What a run has and what is missing
+    /// Run a study on a cluster: a job array of shards, and a job that merges them
+    #[command(after_help = "\
+The study text is fixed at submission, overrides included: later edits of FILE change no task. Tasks that reach their time
+limit or are preempted stop, keep what is done and go back to the queue. The same command again submits only the shards that
+miss replicates and are neither queued nor running.
+
+Examples:
+  convstat study submit experiments/cnn-rate.toml --engine slurm --shards 100
+  convstat study submit experiments/cnn-rate.toml --engine slurm --shards 20 --partition long --time 12:00:00 --threads 8
+  convstat study submit experiments/cnn-rate.toml --engine slurm --shards 20 --sbatch=--qos=low --dry-run
+  convstat study status runs/cnn-rate")]
+    Submit(submit::Submit),
+    /// What a run has and what is missing; of a submitted one also the state of its tasks
     Status(OfRun),
     /// Run the checks of a study again on what its run has
     Check(Check),
@@ -150,6 +165,7 @@ impl StudyCommand {
         match self {
             Self::Run(c) => c.run(),
             Self::Plan(c) => c.run(),
+            Self::Submit(c) => c.run(),
             Self::Status(c) => c.status(),
             Self::Check(c) => c.run(),
             Self::Merge(c) => c.run(),
@@ -167,15 +183,6 @@ fn notes(study: &Study) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// An argument as a shell reads it.
-fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c);
-    if !argument.is_empty() && argument.chars().all(plain) {
-        return argument.to_owned();
-    }
-    format!("'{}'", argument.replace('\'', "'\\''"))
 }
 
 /// The command line as a shell reads it.
@@ -346,10 +353,11 @@ impl OfRun {
         let total: u64 = done.sum();
         let wanted = planned * study.plan.cells.len() as u64;
         let manifest = run.manifest()?;
+        let slurm = SlurmStatus::new(&self.run, &study, &walked.present)?;
         if self.json {
             print_json(&serde_json::json!({
                 "study": manifest.name, "done": total, "planned": wanted, "damaged_parts": damaged.len(),
-                "provenance": manifest.provenance,
+                "provenance": manifest.provenance, "slurm": slurm,
             }))?;
         } else {
             let p = &manifest.provenance;
@@ -359,6 +367,9 @@ impl OfRun {
             ))?;
             for e in damaged {
                 print(&format!("warning: {e}; its replicates will run again\n"))?;
+            }
+            if let Some(slurm) = &slurm {
+                print(&slurm.text())?;
             }
         }
         Ok(if total == wanted { Status::Done } else { Status::Partly })

@@ -33,6 +33,8 @@ pub struct Submission {
     pub job_name: String,
     /// Shards of the run then.
     pub shards: u64,
+    /// Replicates a cell.
+    pub replicates: u64,
     /// Shards submitted, from 1.
     pub indices: Vec<u64>,
     /// The array's job; none if the program ended before Slurm's answer was recorded.
@@ -60,7 +62,7 @@ impl Record {
         let value: serde_json::Value = serde_json::from_str(&text).map_err(bad)?;
         let found = value.get("format_version").and_then(serde_json::Value::as_u64).unwrap_or(0);
         if found > u64::from(RECORD_VERSION) {
-            return Err(RunnerError::NewerFormat { path, found: found as u32, known: RECORD_VERSION });
+            return Err(RunnerError::NewerFormat { path, found, known: RECORD_VERSION });
         }
         serde_json::from_value(value).map_err(bad).map(Some)
     }

@@ -11,10 +11,12 @@ pub struct Job {
     pub name: String,
     /// Command of a task but for `--shard I/M` and `--threads N`: program, then arguments.
     pub task: Vec<String>,
-    /// Command of the merge job.
+    /// Command of the merge job but for `--threads N`.
     pub merge: Vec<String>,
     /// Shards of the run.
     pub shards: u64,
+    /// Replicates a cell, for the record.
+    pub replicates: u64,
 }
 
 /// An argument as a shell reads it.
@@ -86,7 +88,7 @@ exit "$status"
     pub fn merge_script(&self) -> String {
         format!(
             "#!/bin/bash\n# {}: summary and checks of all shards; says which are incomplete. Written by convstat study \
-             submit.\necho \"$(date '+%F %T') merge on $(hostname)\"\nexec {}\n",
+             submit.\necho \"$(date '+%F %T') merge on $(hostname)\"\nexec {} --threads \"${{SLURM_CPUS_PER_TASK:-1}}\"\n",
             one_line(&self.name),
             command_line(&self.merge)
         )
@@ -109,7 +111,7 @@ mod tests {
     fn scripts_are_bash_whatever_the_names() {
         let name = "it's\n$(touch x) \"study\"".to_owned();
         let words = ["/a b/it's", "study", "run", "$x"].map(str::to_owned).to_vec();
-        let job = Job { name, task: words.clone(), merge: words, shards: 7 };
+        let job = Job { name, task: words.clone(), merge: words, shards: 7, replicates: 2 };
         assert_eq!(job.job_name("ab12"), "convstat-it-s---touch-x---study--ab12");
         for script in [job.array_script(), job.merge_script()] {
             let checked = std::process::Command::new("bash").args(["-n", "-c", &script]).output().unwrap();

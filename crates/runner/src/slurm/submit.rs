@@ -204,6 +204,7 @@ pub fn submit(
         submitted: humantime::format_rfc3339_seconds(now).to_string(),
         job_name: name.clone(),
         shards: job.shards,
+        replicates: job.replicates,
         indices: indices.to_vec(),
         array_job: None,
         merge_job: None,

@@ -130,7 +130,8 @@ impl SlurmStatus {
 
     /// For a reader.
     pub fn text(&self) -> String {
-        let mut table = vec![["shard", "replicates", "state", "job", "last line"].map(str::to_owned).to_vec()];
+        let mut table =
+            vec![["shard", "replicates", "state", "job", "last line"].map(str::to_owned).to_vec()];
         for s in &self.shards {
             let end = match (s.exit_code, s.signal) {
                 (_, Some(signal)) if signal > 0 => format!(" (signal {signal})"),
@@ -143,7 +144,7 @@ impl SlurmStatus {
                 format!("{}/{}", s.done, s.planned),
                 state,
                 s.job.clone().unwrap_or_default(),
-                s.last_line.clone().unwrap_or_default(),
+                shortened(s.last_line.as_ref()),
             ]);
         }
         table.push(vec![
@@ -151,19 +152,29 @@ impl SlurmStatus {
             String::new(),
             self.merge.state.clone().unwrap_or("not known".to_owned()),
             self.merge.job.map(|j| j.to_string()).unwrap_or_default(),
-            self.merge.last_line.clone().unwrap_or_default(),
+            shortened(self.merge.last_line.as_ref()),
         ]);
         let command = self.command.as_ref().map(|c| format!("\n  {c}")).unwrap_or_default();
         format!("\n{}\nnext: {}{command}\n", align(&table), self.next)
     }
 }
 
+/// A line that fits beside the other columns.
+fn shortened(line: Option<&String>) -> String {
+    const MOST: usize = 100;
+    let line = line.map_or("", String::as_str);
+    let cut: String = line.chars().take(MOST).collect();
+    if cut.len() < line.len() { cut + "…" } else { cut }
+}
+
 /// The command that submits what is missing, of the text and with the resources of the latest submission.
 fn submit_command(layout: &Layout, run: &str, last: &Submission) -> String {
     let r = &last.resources;
     let file = layout.file("study.toml").display().to_string();
-    let mut words = ["convstat", "study", "submit", &file, "--engine", "slurm", "--out", run].map(str::to_owned).to_vec();
+    let mut words =
+        ["convstat", "study", "submit", &file, "--engine", "slurm", "--out", run].map(str::to_owned).to_vec();
     words.push(format!("--shards={}", last.shards));
+    words.push(format!("--replicates={}", last.replicates));
     words.push(format!("--time={}", time_text(r.time)));
     words.push(format!("--mem={}", r.memory));
     words.push(format!("--threads={}", r.threads));

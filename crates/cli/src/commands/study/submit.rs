@@ -7,11 +7,11 @@ use convstat::prelude::*;
 use convstat::runner::slurm::{
     self, DryRun, Job, Layout, Queue, Record, Resources, Submitted, client, parse_time, time_text,
 };
-use convstat::runner::{RunDir, slurm::quoted};
+use convstat::runner::{Present, RunDir, slurm::quoted};
 use convstat::study::estimate_cost::{Cost, estimate_cost};
-use convstat::study::run::{describe, missing_by_shard, walk};
+use convstat::study::run::{missing_by_shard, prepare, walk};
 
-use super::study::StudyInput;
+use super::StudyInput;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
@@ -117,10 +117,11 @@ impl Submit {
         if shards.submit.is_empty() {
             return self.nothing(&out, &shards);
         }
-        let run = if shards.alive.is_empty() { describe(&study, &out)? } else { RunDir::open(&out)? };
+        if shards.alive.is_empty() {
+            prepare(&study, &out)?;
+        }
+        let run = RunDir::open(&out)?;
         run.write_file("slurm/study.toml", study.text.as_bytes())?;
-        // Without its lock, which the tasks are to take.
-        let run = RunDir::open(run.path())?;
         let submitted = slurm::submit(&run, &layout, &job, &shards.submit, &resources, record, &queue)?;
         self.report(&out, &shards, &resources, &submitted)
     }
@@ -134,7 +135,8 @@ impl Submit {
             Some(text) => parse_time(text)?,
             None => (estimated.ceil() as u64).max(LEAST_TIME).div_ceil(60) * 60,
         };
-        let estimated = MEMORY_FACTOR * (30.0 + self.threads as f64 * cost.memory_a_thread / f64::from(1u32 << 20));
+        let estimated =
+            MEMORY_FACTOR * (30.0 + self.threads as f64 * cost.memory_a_thread / f64::from(1u32 << 20));
         let memory = self.mem.unwrap_or((estimated.ceil() as u64).max(LEAST_MEMORY));
         let resources = Resources {
             partition: self.partition.clone(),
@@ -160,13 +162,17 @@ impl Submit {
         let mut command = vec![text(&program)?];
         let limit = convstat::tensor::memory::limit() as f64 / f64::from(1u32 << 30);
         command.extend(["--memory".to_owned(), limit.to_string(), "study".to_owned()]);
-        let with = |arguments: &[&str]| [command.clone(), arguments.iter().map(ToString::to_string).collect()].concat();
+        let with = |arguments: &[&str]| {
+            [command.clone(), arguments.iter().map(ToString::to_string).collect()].concat()
+        };
+        let replicates = study.plan.replicates();
         let (file, out) = (text(&layout.file("study.toml"))?, text(out)?);
         Ok(Job {
             name: study.plan.file.study.name.clone(),
-            task: with(&["run", &file, "--out", &out]),
+            task: with(&["run", &file, "--replicates", &replicates.to_string(), "--out", &out]),
             merge: with(&["merge", &out]),
             shards: self.shards,
+            replicates,
         })
     }
 
@@ -194,31 +200,42 @@ impl Submit {
             let help = format!("give --shards {of}, or wait for them, or cancel them with scancel");
             return Err(Failure::new(message).help(help));
         }
-        let submitted = layout.file("study.toml");
-        if !alive.is_empty() && std::fs::read_to_string(&submitted).ok().as_ref() != Some(&study.text) {
+        let file = layout.file("study.toml");
+        let replicates = record.and_then(|r| r.submissions.last()).map(|s| s.replicates);
+        let same_text = std::fs::read_to_string(&file).is_ok_and(|text| text == study.text);
+        if !alive.is_empty() && !(same_text && replicates == Some(study.plan.replicates())) {
             let message = format!(
-                "shards {} in {} are queued or running with another study text, {}",
+                "shards {} in {} are queued or running with another study text or number of replicates ({})",
                 numbers(&alive),
                 out.display(),
-                submitted.display()
+                file.display()
             );
-            let help = "wait for them, or cancel them with scancel, or submit that file again, or give another --out";
+            let help = format!(
+                "wait for them, or cancel them with scancel, or submit that file with --replicates {}, or give another --out",
+                replicates.unwrap_or_default()
+            );
             return Err(Failure::new(message).help(help));
         }
-        let nothing_yet = RunDir::open(out).is_err() && !out.join("manifest.json").exists();
-        let missing = if nothing_yet {
-            missing_by_shard(&study.plan, &Default::default(), self.shards)
+        let present = if out.join("manifest.json").exists() {
+            walk(&RunDir::open(out)?)?.present
         } else {
-            missing_by_shard(&study.plan, &walk(&RunDir::open(out)?)?.present, self.shards)
+            Present::default()
         };
+        let missing = missing_by_shard(&study.plan, &present, self.shards);
         let alive: Vec<u64> = alive.iter().map(|a| a.0).collect();
         let misses = |i: &u64| missing[*i as usize - 1] > 0 && !alive.contains(i);
-        Ok(Shards { submit: (1..=self.shards).filter(misses).collect(), alive, missing: missing.iter().sum() })
+        Ok(Shards {
+            submit: (1..=self.shards).filter(misses).collect(),
+            alive,
+            missing: missing.iter().sum(),
+        })
     }
 
     fn show(&self, shards: &Shards, dry: &DryRun) -> Result<Status, Failure> {
         if self.json {
-            print_json(&serde_json::json!({ "submitted": [], "would_submit": shards.submit, "dry_run": dry }))?;
+            print_json(
+                &serde_json::json!({ "submitted": [], "would_submit": shards.submit, "dry_run": dry }),
+            )?;
         } else {
             print(&format!(
                 "# slurm/array.sh\n{}\n# slurm/merge.sh\n{}\n# submitted by\n{}\n{}\n",
