@@ -227,6 +227,15 @@ fn a_job_array_with_killed_tasks_gives_the_local_result() {
     assert!(started.elapsed().as_secs() < 25, "{:?}", started.elapsed());
     assert!(silent["slurm"]["silent"].as_str().unwrap().contains("gave no answer in 10 s"), "{silent}");
     assert_eq!(silent["done"], done["done"]);
+    let states: Vec<_> = (0..4).map(|i| silent["slurm"]["shards"][i]["state"].clone()).collect();
+    if cluster.has_accounts() {
+        // Accounts answer for themselves; shard 2 by its second task.
+        assert_eq!(states, ["COMPLETED"; 4], "{silent}");
+        assert_eq!(silent["slurm"]["shards"][1]["source"], "sacct");
+        assert_eq!(silent["slurm"]["merge"]["state"], "COMPLETED");
+    } else {
+        assert_eq!(states, [Value::Null, Value::Null, Value::Null, Value::Null], "{silent}");
+    }
 }
 
 #[test]

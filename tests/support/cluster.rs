@@ -1,9 +1,10 @@
 //! A Slurm cluster of one machine for a test: munged, slurmctld and slurmd with a configuration, ports, socket and key of
-//! their own, so that a Slurm of the system is neither needed nor disturbed. All of it ends with the value.
+//! their own, so that a Slurm of the system is neither needed nor disturbed. Where slurmdbd and MariaDB are installed it also
+//! keeps accounts. All of it ends with the value.
 
 use std::fs;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 pub struct Cluster {
     folder: tempfile::TempDir,
     daemons: Vec<(&'static str, Child)>,
+    has_accounts: bool,
 }
 
 impl Cluster {
@@ -27,7 +29,9 @@ impl Cluster {
         let folder = tempfile::Builder::new().prefix("convstat-slurm-").tempdir_in("/tmp").unwrap();
         // munged wants a socket that all may reach, in a folder that its user alone may write.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let mut cluster = Self { folder, daemons: Vec::new() };
+        let accounting = ["slurmdbd", "mariadbd", "mariadb-install-db"];
+        let has_accounts = accounting.iter().all(|p| find(p).is_some());
+        let mut cluster = Self { folder, daemons: Vec::new(), has_accounts };
         let path = |name: &str| cluster.folder.path().join(name);
         for name in ["state", "spool"] {
             fs::create_dir(path(name)).unwrap();
@@ -36,7 +40,12 @@ impl Cluster {
         key.set_permissions(fs::Permissions::from_mode(0o600)).unwrap();
         key.write_all(&std::array::from_fn::<u8, 64, _>(|i| (i as u8).wrapping_mul(37))).unwrap();
         drop(key);
-        fs::write(path("slurm.conf"), configuration(cluster.folder.path(), processors)).unwrap();
+        let mut text = configuration(cluster.folder.path(), processors);
+        let (accounts, database) = (free_port(), free_port());
+        if has_accounts {
+            text += &accounting_configuration(cluster.folder.path(), accounts);
+        }
+        fs::write(path("slurm.conf"), text).unwrap();
 
         let at = |option: &str, name: &str| format!("{option}={}", path(name).display());
         let munged = [
@@ -50,6 +59,11 @@ impl Cluster {
         let socket = path("munge.socket");
         cluster.daemon("munged", &munged);
         wait("the socket of munged", 20, || socket.exists().then_some(()));
+        if has_accounts {
+            cluster.keep_accounts(accounts, database);
+        } else {
+            println!("slurmdbd and mariadb-server are not installed: what sacct says is not tested");
+        }
         cluster.daemon("slurmctld", &["-D".to_owned()]);
         cluster.daemon("slurmd", &["-D".to_owned()]);
         let ready = || {
@@ -74,6 +88,44 @@ impl Cluster {
             .spawn()
             .unwrap_or_else(|e| panic!("cannot start {program}: {e}"));
         self.daemons.push((program, child));
+    }
+
+    /// Starts a database and slurmdbd before it.
+    fn keep_accounts(&mut self, port: u16, database: u16) {
+        let (at, user) = (self.folder.path().display().to_string(), user());
+        let data = format!("--datadir={at}/database");
+        let made = self.call(
+            "mariadb-install-db",
+            &["--no-defaults", &data, "--skip-test-db", &format!("--user={user}")],
+        );
+        assert!(made.status.success(), "{made:?}");
+        let mariadb = [
+            "--no-defaults".to_owned(),
+            data,
+            format!("--socket={at}/database.socket"),
+            format!("--port={database}"),
+            "--bind-address=127.0.0.1".to_owned(),
+            format!("--user={user}"),
+            "--skip-grant-tables".to_owned(),
+            "--innodb-flush-log-at-trx-commit=0".to_owned(),
+        ];
+        self.daemon("mariadbd", &mariadb);
+        wait("MariaDB", 30, || TcpStream::connect(("127.0.0.1", database)).ok());
+        let text = format!(
+            "AuthType=auth/munge\nAuthInfo=socket={at}/munge.socket\nDbdHost=localhost\nDbdAddr=127.0.0.1\nDbdPort={port}\n\
+             SlurmUser={user}\nStorageType=accounting_storage/mysql\nStorageHost=127.0.0.1\nStoragePort={database}\n\
+             StorageUser={user}\nStorageLoc=accounts\nPidFile={at}/slurmdbd.pid\nLogFile={at}/slurmdbd.log\n"
+        );
+        let path = self.folder.path().join("slurmdbd.conf");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        self.daemon("slurmdbd", &["-D".to_owned()]);
+        wait("slurmdbd", 30, || TcpStream::connect(("127.0.0.1", port)).ok());
+    }
+
+    /// Whether sacct answers.
+    pub fn has_accounts(&self) -> bool {
+        self.has_accounts
     }
 
     /// The cluster's slurm.conf.
@@ -124,7 +176,7 @@ impl Cluster {
 
     /// What the daemons say.
     pub fn logs(&self) -> String {
-        let names = ["munged.err", "slurmctld.err", "slurmctld.log", "slurmd.err", "slurmd.log"];
+        let names = ["munged.err", "slurmctld.err", "slurmd.err", "slurmdbd.err", "mariadbd.err"];
         let tail = |name: &str| {
             let text = fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
@@ -187,6 +239,14 @@ fn user() -> String {
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn accounting_configuration(folder: &Path, port: u16) -> String {
+    format!(
+        "AccountingStorageType=accounting_storage/slurmdbd\nAccountingStorageHost=127.0.0.1\n\
+         AccountingStoragePort={port}\nAccountingStoragePass={}/munge.socket\n",
+        folder.display()
+    )
 }
 
 fn configuration(folder: &Path, processors: usize) -> String {

@@ -62,11 +62,13 @@ impl Layout {
     /// Another process submits this run now.
     pub fn lock(&self) -> Result<File> {
         std::fs::create_dir_all(&self.folder).map_err(RunnerError::io("create", &self.folder))?;
-        let lock = File::open(&self.folder).map_err(RunnerError::io("open", &self.folder))?;
+        // A file, for network file systems do not lock directories between machines.
+        let path = self.file(".lock");
+        let lock = File::create(&path).map_err(RunnerError::io("write", &path))?;
         match lock.try_lock() {
             Ok(()) => Ok(lock),
             Err(TryLockError::WouldBlock) => Err(RunnerError::Locked { path: self.folder.clone() }),
-            Err(TryLockError::Error(e)) => Err(RunnerError::io("lock", &self.folder)(e)),
+            Err(TryLockError::Error(e)) => Err(RunnerError::io("lock", &path)(e)),
         }
     }
 

@@ -202,8 +202,9 @@ impl Submit {
         }
         let file = layout.file("study.toml");
         let replicates = record.and_then(|r| r.submissions.last()).map(|s| s.replicates);
-        let same_text = std::fs::read_to_string(&file).is_ok_and(|text| text == study.text);
-        if !alive.is_empty() && !(same_text && replicates == Some(study.plan.replicates())) {
+        let is_other = std::fs::read_to_string(&file).is_ok_and(|text| text != study.text)
+            || replicates != Some(study.plan.replicates());
+        if !alive.is_empty() && is_other {
             let message = format!(
                 "shards {} in {} are queued or running with another study text or number of replicates ({})",
                 numbers(&alive),
