@@ -239,6 +239,44 @@ fn a_job_array_with_killed_tasks_gives_the_local_result() {
 }
 
 #[test]
+fn a_task_goes_back_to_the_queue_at_its_limit_but_not_when_it_is_cancelled() {
+    let cluster = Cluster::start(2);
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    std::fs::write(folder.join("study.toml"), STUDY).unwrap();
+    let submit =
+        ["study", "submit", "study.toml", "--engine", "slurm", "--shards", "2", "--out", "run", "--json"];
+    let array = json(&convstat(&cluster, folder, &submit))["array_job"].as_u64().unwrap();
+    let status = || json(&convstat(&cluster, folder, &["study", "status", "run", "--json"]))["slurm"].clone();
+    let stored = |i: usize| (status()["shards"][i - 1]["done"].as_u64()? > 0).then_some(());
+    let log = |i: usize| std::fs::read_to_string(folder.join(format!("run/slurm/{array}_{i}.log"))).unwrap();
+    let ends_as = |i: usize, state: &str| (status()["shards"][i - 1]["state"] == state).then_some(());
+
+    // What --signal=B:USR1@S sends before the time limit.
+    wait("shard 1 to store replicates", 30, || stored(1));
+    let warned = cluster.call("scancel", &["--batch", "--signal=USR1", &format!("{array}_1")]);
+    assert!(warned.status.success(), "{warned:?}");
+    wait("shard 1 to go back to the queue", 30, || ends_as(1, "PENDING"));
+    assert!(log(1).contains("all stored") && log(1).contains("back to the queue"), "{}", log(1));
+
+    // Told to end once, not twice: it stores what it has.
+    wait("shard 2 to store replicates", 30, || stored(2));
+    let cancelled = cluster.call("scancel", &[&array.to_string()]);
+    assert!(cancelled.status.success(), "{cancelled:?}");
+    for i in [1, 2] {
+        wait("the end of a cancelled task", 30, || ends_as(i, "CANCELLED"));
+    }
+    wait("the end of its program", 30, || cluster.task_process(2).is_none().then_some(()));
+    assert!(log(2).contains("all stored") && !log(2).contains("back to the queue"), "{}", log(2));
+
+    // The merge job runs all the same, and says which shards are incomplete.
+    let merge =
+        wait("the merge job", 60, || Some(status()["merge"].clone()).filter(|m| m["state"] == "FAILED"));
+    assert!(merge["last_line"].as_str().unwrap().contains("missing"), "{merge}");
+    assert!(status()["command"].as_str().unwrap().contains("study submit"));
+}
+
+#[test]
 fn without_slurm_the_submission_says_so_and_the_dry_run_works() {
     let place = tempfile::tempdir().unwrap();
     std::fs::write(place.path().join("study.toml"), STUDY).unwrap();

@@ -8,6 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The daemons and their folder.
@@ -15,7 +16,11 @@ pub struct Cluster {
     folder: tempfile::TempDir,
     daemons: Vec<(&'static str, Child)>,
     has_accounts: bool,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// One cluster at a time: ports that are free now are free in a second, and tasks get their share of the processors.
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl Cluster {
     /// Starts the daemons and waits until the node is ready.
@@ -31,7 +36,8 @@ impl Cluster {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let accounting = ["slurmdbd", "mariadbd", "mariadb-install-db"];
         let has_accounts = accounting.iter().all(|p| find(p).is_some());
-        let mut cluster = Self { folder, daemons: Vec::new(), has_accounts };
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cluster = Self { folder, daemons: Vec::new(), has_accounts, _alone: alone };
         let path = |name: &str| cluster.folder.path().join(name);
         for name in ["state", "spool"] {
             fs::create_dir(path(name)).unwrap();
@@ -40,8 +46,8 @@ impl Cluster {
         key.set_permissions(fs::Permissions::from_mode(0o600)).unwrap();
         key.write_all(&std::array::from_fn::<u8, 64, _>(|i| (i as u8).wrapping_mul(37))).unwrap();
         drop(key);
-        let mut text = configuration(cluster.folder.path(), processors);
-        let (accounts, database) = (free_port(), free_port());
+        let [controller, node, accounts, database] = free_ports();
+        let mut text = configuration(cluster.folder.path(), processors, controller, node);
         if has_accounts {
             text += &accounting_configuration(cluster.folder.path(), accounts);
         }
@@ -70,9 +76,8 @@ impl Cluster {
             let said = cluster.call("sinfo", &["--noheader", "--format=%T"]);
             (String::from_utf8_lossy(&said.stdout).trim() == "idle").then_some(())
         };
-        if poll(30, ready).is_none() {
-            panic!("Slurm did not start; user {}, its daemons say:\n{}", user(), cluster.logs());
-        }
+        let is_ready = poll(30, ready).is_some();
+        assert!(is_ready, "Slurm did not start; user {}, its daemons say:\n{}", user(), cluster.logs());
         cluster
     }
 
@@ -82,6 +87,7 @@ impl Cluster {
         let child = Command::new(find(program).unwrap())
             .args(arguments)
             .env("SLURM_CONF", self.configuration())
+            .env("TMPDIR", self.folder.path())
             .stdin(Stdio::null())
             .stdout(log("out"))
             .stderr(log("err"))
@@ -237,8 +243,10 @@ fn user() -> String {
     output_of("id", &["-un"])
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+fn free_ports() -> [u16; 4] {
+    // All held at once, so that they differ.
+    let held: [TcpListener; 4] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    held.map(|l| l.local_addr().unwrap().port())
 }
 
 fn accounting_configuration(folder: &Path, port: u16) -> String {
@@ -249,11 +257,10 @@ fn accounting_configuration(folder: &Path, port: u16) -> String {
     )
 }
 
-fn configuration(folder: &Path, processors: usize) -> String {
+fn configuration(folder: &Path, processors: usize, controller: u16, node: u16) -> String {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     let host = host.trim().split('.').next().unwrap();
     let (user, at) = (user(), folder.display());
-    let (controller, node) = (free_port(), free_port());
     // More processors than there may be (config_overrides): all shards run beside each other.
     format!(
         "ClusterName=convstat\nSlurmctldHost={host}(127.0.0.1)\nSlurmctldPort={controller}\nSlurmdPort={node}\n\

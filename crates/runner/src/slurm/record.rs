@@ -35,7 +35,7 @@ pub struct Submission {
     pub shards: u64,
     /// Replicates a cell.
     pub replicates: u64,
-    /// Shards submitted, from 1.
+    /// Shards submitted, from 1, in order.
     pub indices: Vec<u64>,
     /// The array's job; none if the program ended before Slurm's answer was recorded.
     pub array_job: Option<u64>,
@@ -81,6 +81,7 @@ impl Record {
 
     /// The latest submission that holds a shard of the run as it is cut now.
     pub fn submission_of(&self, shard: u64) -> Option<&Submission> {
-        self.submissions.iter().rev().find(|s| s.shards == self.shards && s.indices.contains(&shard))
+        let holds = |s: &&Submission| s.shards == self.shards && s.indices.binary_search(&shard).is_ok();
+        self.submissions.iter().rev().find(holds)
     }
 }

@@ -1,5 +1,7 @@
 //! What Slurm knows of jobs.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::client::{QUESTION, call};
@@ -41,6 +43,10 @@ pub struct JobState {
 }
 
 impl JobState {
+    fn key(&self) -> (u64, Option<u64>) {
+        (self.job, self.task)
+    }
+
     /// Whether it waits, runs or ends just now.
     pub fn is_alive(&self) -> bool {
         !ENDED.contains(&self.state.as_str())
@@ -55,8 +61,8 @@ impl JobState {
 /// What Slurm knows of the jobs of a record.
 #[derive(Debug, Clone, Default)]
 pub struct Queue {
-    /// Jobs and tasks it knows.
-    pub jobs: Vec<JobState>,
+    /// Jobs and tasks it knows, by job and number of the task.
+    pub jobs: BTreeMap<(u64, Option<u64>), JobState>,
     /// Why the queue could not be read; jobs may be alive that [`Queue::jobs`] does not have.
     pub silent: Option<String>,
 }
@@ -64,12 +70,12 @@ pub struct Queue {
 impl Queue {
     /// State of a task of an array.
     pub fn task(&self, job: u64, task: u64) -> Option<&JobState> {
-        self.jobs.iter().find(|j| j.job == job && j.task == Some(task))
+        self.jobs.get(&(job, Some(task)))
     }
 
     /// State of a job that is no array.
     pub fn job(&self, job: u64) -> Option<&JobState> {
-        self.jobs.iter().find(|j| j.job == job && j.task.is_none())
+        self.jobs.get(&(job, None))
     }
 
     /// Shards of `record` that wait or run, in order, with the number of shards of their submission.
@@ -92,7 +98,7 @@ pub fn query(record: &Record) -> Queue {
     let jobs = record.jobs();
     for jobs in jobs.chunks(JOBS_A_QUESTION) {
         match squeue(jobs) {
-            Ok(known) => queue.jobs.extend(known),
+            Ok(known) => queue.jobs.extend(known.into_iter().map(|j| (j.key(), j))),
             Err(e) => {
                 queue.silent = Some(e.to_string());
                 break;
@@ -114,9 +120,7 @@ pub fn query(record: &Record) -> Queue {
         // Many clusters keep no accounts; then what has left the queue is not known.
         let Ok(known) = sacct(jobs) else { break };
         for job in known {
-            if !queue.jobs.iter().any(|j| (j.job, j.task) == (job.job, job.task)) {
-                queue.jobs.push(job);
-            }
+            queue.jobs.entry(job.key()).or_insert(job);
         }
     }
     queue

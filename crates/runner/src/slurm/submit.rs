@@ -195,7 +195,7 @@ pub fn submit(
     let (waiting, running): (Vec<_>, Vec<_>) = earlier.into_iter().partition(|j| j.state == "PENDING");
     let waiting: Vec<u64> = waiting.iter().map(|j| j.job).collect();
     let running: Vec<u64> = running.iter().map(|j| j.job).collect();
-    let is_alive = |array: &u64| queue.jobs.iter().any(|j| j.job == *array && j.is_alive());
+    let is_alive = |array: &u64| queue.jobs.values().any(|j| j.job == *array && j.is_alive());
     let mut arrays: Vec<u64> =
         record.submissions.iter().filter_map(|s| s.array_job).filter(is_alive).collect();
 

@@ -15,6 +15,9 @@ use crate::failure::Failure;
 /// End of a log that is read for its last line.
 const TAIL: u64 = 8192;
 
+/// Shards beyond which a table leaves out those that are complete.
+const MOST_ROWS: usize = 40;
+
 /// A shard and its task.
 #[derive(Debug, Serialize)]
 struct ShardStatus {
@@ -107,13 +110,18 @@ impl SlurmStatus {
         let idle = status.shards.iter().filter(|s| s.done < s.planned && !alive.contains(&s.shard)).count();
         let text = run.display().to_string();
         let merge_is_alive = merge_state.is_some_and(JobState::is_alive);
-        let summary_is_there = run.join("summary.parquet").exists() && run.join("checks.json").exists();
         (status.next, status.command) = if missing.iter().all(|&m| m == 0) {
             if merge_is_alive {
                 ("all replicates are there; the merge job follows".to_owned(), None)
-            } else if merge_state.is_some_and(JobState::has_failed) || !summary_is_there {
+            } else if !is_merged(&run) {
                 let command = ["convstat", "study", "merge", &text].map(str::to_owned);
                 ("all replicates are there; summary and checks".to_owned(), Some(command_line(&command)))
+            } else if merge_state.is_some_and(|m| m.exit == Some((1, 0))) {
+                let command = ["convstat", "study", "check", &text].map(str::to_owned);
+                (
+                    "all replicates are there and merged; a check failed".to_owned(),
+                    Some(command_line(&command)),
+                )
             } else {
                 ("nothing: all replicates are there and merged".to_owned(), None)
             }
@@ -132,7 +140,11 @@ impl SlurmStatus {
     pub fn text(&self) -> String {
         let mut table =
             vec![["shard", "replicates", "state", "job", "last line"].map(str::to_owned).to_vec()];
-        for s in &self.shards {
+        let is_complete =
+            |s: &&ShardStatus| s.done == s.planned && s.state.as_ref().is_none_or(|s| s == "COMPLETED");
+        let left_out =
+            if self.shards.len() > MOST_ROWS { self.shards.iter().filter(is_complete).count() } else { 0 };
+        for s in self.shards.iter().filter(|s| left_out == 0 || !is_complete(s)) {
             let end = match (s.exit_code, s.signal) {
                 (_, Some(signal)) if signal > 0 => format!(" (signal {signal})"),
                 (Some(code), _) if code > 0 => format!(" (exit code {code})"),
@@ -155,7 +167,8 @@ impl SlurmStatus {
             shortened(self.merge.last_line.as_ref()),
         ]);
         let command = self.command.as_ref().map(|c| format!("\n  {c}")).unwrap_or_default();
-        format!("\n{}\nnext: {}{command}\n", align(&table), self.next)
+        let left_out = if left_out > 0 { format!("{left_out} shards are complete\n") } else { String::new() };
+        format!("\n{}{left_out}\nnext: {}{command}\n", align(&table), self.next)
     }
 }
 
@@ -182,6 +195,16 @@ fn submit_command(layout: &Layout, run: &str, last: &Submission) -> String {
     words.extend(r.account.iter().map(|a| format!("--account={a}")));
     words.extend(r.options.iter().map(|o| format!("--sbatch={o}")));
     command_line(&words)
+}
+
+/// Whether the summary is there and no part is newer.
+fn is_merged(run: &Path) -> bool {
+    let time = |path: &Path| path.metadata().and_then(|m| m.modified()).ok();
+    let Some(summary) = time(&run.join("summary.parquet")) else { return false };
+    let Ok(parts) = std::fs::read_dir(run.join("parts")) else { return false };
+    let mut parts =
+        parts.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "parquet"));
+    parts.all(|part| time(&part).is_some_and(|t| t <= summary))
 }
 
 /// The last line of a log that says something.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use convstat::prelude::*;
 use convstat::runner::slurm::{
-    self, DryRun, Job, Layout, Queue, Record, Resources, Submitted, client, parse_time, time_text,
+    self, DryRun, Job, Layout, Queue, Record, Resources, Submitted, client, command_line, parse_time,
 };
 use convstat::runner::{Present, RunDir, slurm::quoted};
 use convstat::study::estimate_cost::{Cost, estimate_cost};
@@ -276,35 +276,37 @@ impl Submit {
         resources: &Resources,
         submitted: &Submitted,
     ) -> Result<Status, Failure> {
-        if let Err(reason) = &submitted.merge {
-            eprintln!(
-                "warning: the array is submitted, the merge job is not ({reason}); when the tasks are done: convstat study \
-                 merge {}",
-                quoted(&out.display().to_string())
-            );
-        }
+        let status = match &submitted.merge {
+            Ok(_) => Status::Done,
+            Err(reason) => {
+                eprintln!(
+                    "warning: the array is submitted, the merge job is not ({reason}); when the tasks are done: convstat \
+                     study merge {}",
+                    quoted(&out.display().to_string())
+                );
+                Status::Partly
+            }
+        };
         if self.json {
             print_json(&serde_json::json!({
                 "run": out, "shards": self.shards, "submitted": shards.submit, "queued": shards.alive,
                 "missing_replicates": shards.missing, "array_job": submitted.array,
                 "merge_job": submitted.merge.as_ref().ok(), "resources": resources,
             }))?;
-            return Ok(Status::Done);
+            return Ok(status);
         }
         let merge = submitted.merge.as_ref().map_or("none".to_owned(), ToString::to_string);
         print(&format!(
-            "shards {} of {} submitted as job array {}; merge job {merge} follows them\neach task: {} processors, {} MiB, time \
-             limit {}{}; {} s before it the task stops and goes back to the queue\nlook: convstat study status {}\n",
+            "shards {} of {} submitted as job array {}; merge job {merge} follows them\neach task: {}{}\na task stops {} s before \
+             its time limit and goes back to the queue\nlook: convstat study status {}\n",
             slurm::state::ranges(&shards.submit),
             self.shards,
             submitted.array,
-            resources.threads,
-            resources.memory,
-            time_text(resources.time),
-            if self.time.is_none() { " (3 times the estimate, at least 10 minutes)" } else { "" },
+            command_line(&resources.arguments()),
+            if self.time.is_none() { " (time: 3 times the estimate, at least 10 minutes)" } else { "" },
             resources.warning,
             quoted(&out.display().to_string()),
         ))?;
-        Ok(Status::Done)
+        Ok(status)
     }
 }
