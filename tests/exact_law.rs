@@ -5,7 +5,7 @@ use convstat::prelude::*;
 use convstat::runner::{RunDir, stream};
 use convstat::study;
 use convstat::study::designs::normal_exact::draw_compressed;
-use convstat::tensor::linalg::psd_root;
+use convstat::tensor::linalg::{echelon_root, psd_root};
 use ndarray::{Array2, Axis, concatenate};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -193,4 +193,44 @@ fn the_simulated_sample_size_is_that_of_the_risk() {
         sample_size(&file, ErrorNorm::Prediction, Quantity::RootMean, -1.0, 10.0).unwrap_err().to_string();
     assert!(message.contains("target = -1"), "{message}");
     assert!(sample_size(&file, ErrorNorm::Frobenius, Quantity::RootMean, 1e9, 10.0).is_err());
+}
+
+#[test]
+fn the_root_of_singular_inputs_does_not_depend_on_rounding() {
+    convstat::tensor::blas::single_thread().unwrap();
+    // (input, kernel, pool, pool_stride) of one mode: pools that overlap, or leave windows that depend on each other.
+    let modes: [[Vec<usize>; 4]; 6] = [
+        [vec![10, 10, 3], vec![5, 5, 3], vec![3, 3, 1], vec![3, 3, 1]],
+        [vec![12], vec![6], vec![4], vec![1]],
+        [vec![9, 8], vec![2, 3], vec![4, 3], vec![4, 2]],
+        [vec![20], vec![3], vec![3], vec![1]],
+        [vec![8, 8, 3], vec![3, 3, 3], vec![3, 3, 1], vec![3, 3, 1]],
+        [vec![16, 2], vec![9, 2], vec![4, 1], vec![4, 1]],
+    ];
+    for [input, kernel, pool, pool_stride] in modes {
+        let (pool, pool_stride) = (Some(pool), Some(pool_stride));
+        let spec = GeometrySpec { input, kernel, pool, pool_stride, ..GeometrySpec::default() };
+        let geometry = Geometry::new(&spec).unwrap();
+        let sigma = geometry.second_moment().unwrap();
+        let root = echelon_root(&sigma.view()).unwrap();
+        assert_eq!(root.nrows(), geometry.feature_rank().unwrap(), "{spec:?}");
+        let largest = sigma.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        let distance = |a: &Array2<f64>, b: &Array2<f64>| (a - b).iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        assert!(distance(&root.t().dot(&root), &sigma) < 1e-13 * largest, "{spec:?}");
+        // Another rounding of the same matrix: A sum in another order.
+        let shaken = Array2::from_shape_fn(sigma.dim(), |(i, j)| {
+            let sign = if (3 * i.min(j) + 5 * i.max(j)) % 7 < 3 { 1.0 } else { -1.0 };
+            sigma[[i, j]] * (1.0 + sign * f64::EPSILON)
+        });
+        let again = echelon_root(&shaken.view()).unwrap();
+        assert_eq!(again.dim(), root.dim());
+        println!(
+            "{:?} rank {} of {}: {:.1e}",
+            spec.input,
+            root.nrows(),
+            root.ncols(),
+            distance(&root, &again)
+        );
+        assert!(distance(&root, &again) < 1e-10 * largest.sqrt(), "{spec:?}");
+    }
 }

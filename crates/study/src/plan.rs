@@ -7,7 +7,7 @@ use convstat_cnn::{Factors, Geometry, Structure, Windows};
 use convstat_estimate::{FitOptions, Rows, Sample, Start, fit};
 use convstat_runner::{Digest, shard_of, stream};
 use convstat_tensor::algebra::{entries, shaped};
-use convstat_tensor::linalg::{psd_root, qr_r};
+use convstat_tensor::linalg::echelon_root;
 use convstat_theory::{Identification, TangentRisk};
 use ndarray::Array2;
 use rand_distr::{Distribution, StandardNormal};
@@ -210,7 +210,7 @@ impl SettingContext {
         Ok(context)
     }
 
-    /// A root `C` of `Σ_Z = CᵀC`, `rank × D`, upper trapezoidal.
+    /// The root `C` of `Σ_Z = CᵀC`, `rank × D`, in row echelon form.
     ///
     /// # Errors
     /// So many features that it does not fit into memory.
@@ -218,7 +218,7 @@ impl SettingContext {
         if let Some(root) = self.root.get() {
             return Ok(root);
         }
-        let root = qr_r(&psd_root(&self.geometry.second_moment()?.view())?.view())?;
+        let root = echelon_root(&self.geometry.second_moment()?.view())?;
         Ok(self.root.get_or_init(|| root))
     }
 
@@ -326,8 +326,10 @@ fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
                         return Err(StudyError::bad("samples.n", n, &mend));
                     }
                     let data_key = data_key(file, context, s, d, n);
+                    // The version changes where the rows of a cell would.
+                    let version = if design.design().is_exact_law() { "v2" } else { "v1" };
                     let identity = format!(
-                        "v1|{}|{}|{data_key}|{}|{}",
+                        "{version}|{}|{}|{data_key}|{}|{}",
                         file.study.seed,
                         setting.name,
                         setting.structure,

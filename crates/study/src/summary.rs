@@ -264,7 +264,7 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
 }
 
 /// Changes when the formulas of the theory columns do.
-const THEORY_VERSION: u32 = 3;
+const THEORY_VERSION: u32 = 4;
 
 /// Under which the theory of a cell may be used again; with a truth a replicate it depends on how
 /// many there are.

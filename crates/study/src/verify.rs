@@ -14,9 +14,15 @@ use crate::run::Study;
 use crate::{Result, StudyError};
 
 /// Largest difference of a column, relative to its value, that another BLAS kernel, processor or program version may make:
-/// fits end where the decrease left is 1e-8 of the residual variance, so estimates of two roundings differ by up to about
-/// the root of that.
+/// fits end where the decrease left is at most 1e-8 of the residual variance, so estimates of two roundings differ by up to
+/// the root of that in units of their standard errors.
 pub const ROUNDING: f64 = 1e-4;
+
+/// Objectives below this share of the noise's sum of squares are those of exact fits.
+const EXACT: f64 = 1e-12;
+
+/// Share of the repeated replicates that may end in another local optimum under another arithmetic.
+const MOST_OTHER: f64 = 0.01;
 
 /// Fewest replicates that a verification repeats.
 const LEAST: u64 = 20;
@@ -60,8 +66,18 @@ pub struct Verification {
     pub rounding: usize,
     /// Largest relative difference of an error or objective among those.
     pub largest: f64,
+    /// Of another arithmetic, too, and farther away: rounding has led the iterations to another local optimum.
+    pub other_optimum: usize,
     /// The others.
     pub different: Vec<Difference>,
+}
+
+impl Verification {
+    /// Whether the stored results hold: none differs but by rounding, and at most one in a hundred of those by other
+    /// arithmetic (or a single one) ends in another optimum.
+    pub fn holds(&self) -> bool {
+        self.different.is_empty() && self.other_optimum as f64 <= (MOST_OTHER * self.repeated as f64).max(1.0)
+    }
 }
 
 /// A row of the store, drawn by its place in a random order.
@@ -144,6 +160,7 @@ pub fn verify(study: &Study, run: &RunDir, options: VerifyOptions) -> Result<Ver
                 found.rounding += 1;
                 found.largest = found.largest.max(distance);
             }
+            Verdict::OtherOptimum => found.other_optimum += 1,
             Verdict::Different(difference) => found.different.push(difference),
         }
     }
@@ -168,6 +185,7 @@ pub fn first_difference(stored: (&Table, usize), found: (&Table, usize)) -> Opti
 enum Verdict {
     Identical,
     Rounding(f64),
+    OtherOptimum,
     Different(Difference),
 }
 
@@ -177,21 +195,20 @@ fn compare(plan: &Plan, drawn: &Drawn, here: &Provenance) -> Verdict {
     if drawn.origin.as_ref().is_none_or(|o| o.has_same_arithmetic(here)) {
         return Verdict::Different(difference);
     }
+    // Objectives of exact fits are rounding alone.
+    let noise = EXACT * plan.file.noise.sigma.powi(2) * plan.cells[drawn.cell].n as f64;
     let mut largest = 0.0f64;
-    for column in ["err_frob", "err_pred", "objective"] {
+    for (column, least) in [("err_frob", 0.0), ("err_pred", 0.0), ("objective", noise)] {
         let (Ok([a]), Ok([b])) = (drawn.row.floats(column), again.floats(column)) else {
             return Verdict::Different(difference);
         };
-        // A NaN on one side alone is a difference.
-        let distance =
-            if a.is_nan() && b.is_nan() || a == b { 0.0 } else { (a - b).abs() / a.abs().max(b.abs()) };
-        if !(distance <= ROUNDING) {
-            return Verdict::Different(Difference {
-                column: column.to_owned(),
-                stored: format!("{a:.16e}"),
-                found: format!("{b:.16e}"),
-                ..difference
-            });
+        let size = a.abs().max(b.abs()).max(least);
+        let distance = if a.is_nan() && b.is_nan() || a == b { 0.0 } else { (a - b).abs() / size };
+        if distance.is_nan() {
+            return Verdict::Different(difference);
+        }
+        if distance > ROUNDING {
+            return Verdict::OtherOptimum;
         }
         largest = largest.max(distance);
     }
