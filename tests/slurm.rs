@@ -122,6 +122,8 @@ fn a_job_array_with_killed_tasks_gives_the_local_result() {
     }
 
     // A refusal of Slurm's own is passed on, and leaves nothing behind that is in the way.
+    let output = convstat(&cluster, folder, &with(&["--shards", "5000"]));
+    assert!(message(&output).contains("below the cluster's MaxArraySize"), "{}", message(&output));
     let output = convstat(&cluster, folder, &with(&["--shards", "4", "--partition", "none"]));
     assert_eq!(output.status.code(), Some(2));
     assert!(message(&output).contains("sbatch failed: sbatch: error: invalid partition specified"));
@@ -131,7 +133,11 @@ fn a_job_array_with_killed_tasks_gives_the_local_result() {
     let array = submitted["array_job"].as_u64().unwrap();
     let record: Value = serde_json::from_slice(&std::fs::read(run.join("slurm.json")).unwrap()).unwrap();
     assert_eq!(record["submissions"].as_array().unwrap().len(), 1);
-    assert_eq!(record["submissions"][0]["array_job"], array);
+    let first = &record["submissions"][0];
+    assert_eq!(
+        (&first["array_job"], &first["indices"], &first["shards"]),
+        (&array.into(), &"1-4".into(), &4.into())
+    );
 
     // One task is killed and one told to stop, each with some of its replicates stored and some missing.
     let half_way = |i: u64| {

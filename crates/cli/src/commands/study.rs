@@ -38,8 +38,8 @@ pub enum StudyCommand {
     Plan(PlanCommand),
     /// Run a study on a cluster: a job array of shards, and a job that merges them
     #[command(after_help = "\
-The study text is fixed at submission, overrides included: later edits of FILE change no task. Tasks that reach their time
-limit or are preempted stop, keep what is done and go back to the queue. The same command again submits only the shards that
+The study text is fixed at submission, overrides included: later edits of FILE change no task. Tasks that reach their time \
+limit or are preempted stop, keep what is done and go back to the queue. The same command again submits only the shards that \
 miss replicates and are neither queued nor running.
 
 Examples:

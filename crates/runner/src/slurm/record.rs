@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Resources;
+use super::state::{indices, ranges};
 use crate::{Result, RunDir, RunnerError};
 
 /// Version of the record's format that this program writes.
@@ -18,8 +19,6 @@ pub const RECORD: &str = "slurm.json";
 pub struct Record {
     /// See [`RECORD_VERSION`].
     pub format_version: u32,
-    /// Shards of the latest submission.
-    pub shards: u64,
     /// Submissions, the oldest first.
     pub submissions: Vec<Submission>,
 }
@@ -36,6 +35,7 @@ pub struct Submission {
     /// Replicates a cell.
     pub replicates: u64,
     /// Shards submitted, from 1, in order.
+    #[serde(serialize_with = "write_ranges", deserialize_with = "read_ranges")]
     pub indices: Vec<u64>,
     /// The array's job; none if the program ended before Slurm's answer was recorded.
     pub array_job: Option<u64>,
@@ -43,6 +43,14 @@ pub struct Submission {
     pub merge_job: Option<u64>,
     /// Resources asked for.
     pub resources: Resources,
+}
+
+fn write_ranges<S: Serializer>(indices: &[u64], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(&ranges(indices))
+}
+
+fn read_ranges<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<u64>, D::Error> {
+    Ok(indices(&String::deserialize(deserializer)?))
 }
 
 impl Record {
@@ -79,9 +87,15 @@ impl Record {
         self.submissions.iter().flat_map(|s| [s.array_job, s.merge_job]).flatten().collect()
     }
 
+    /// Shards of the run as it is cut now, if anything was submitted.
+    pub fn shards(&self) -> Option<u64> {
+        self.submissions.last().map(|s| s.shards)
+    }
+
     /// The latest submission that holds a shard of the run as it is cut now.
     pub fn submission_of(&self, shard: u64) -> Option<&Submission> {
-        let holds = |s: &&Submission| s.shards == self.shards && s.indices.binary_search(&shard).is_ok();
+        let holds =
+            |s: &&Submission| Some(s.shards) == self.shards() && s.indices.binary_search(&shard).is_ok();
         self.submissions.iter().rev().find(holds)
     }
 }

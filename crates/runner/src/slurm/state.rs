@@ -195,8 +195,8 @@ fn sacct_line(line: &str) -> Vec<JobState> {
     }
 }
 
-/// The indices of `3`, `[4-5,7]` or `[4-5,7%2]`.
-fn indices(text: &str) -> Vec<u64> {
+/// The indices that Slurm writes as `3`, `[4-5,7]` or `[4-5,7%2]`.
+pub(super) fn indices(text: &str) -> Vec<u64> {
     let text = text.trim_matches(['[', ']']);
     let text = text.split('%').next().unwrap_or_default();
     let range = |part: &str| {

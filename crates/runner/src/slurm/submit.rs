@@ -186,9 +186,8 @@ pub fn submit(
 ) -> Result<Submitted> {
     run.write_file("slurm/array.sh", job.array_script().as_bytes())?;
     run.write_file("slurm/merge.sh", job.merge_script().as_bytes())?;
-    let fresh = Record { format_version: RECORD_VERSION, shards: job.shards, submissions: Vec::new() };
+    let fresh = Record { format_version: RECORD_VERSION, submissions: Vec::new() };
     let mut record = record.unwrap_or(fresh);
-    record.shards = job.shards;
     let earlier: Vec<&JobState> =
         record.submissions.iter().filter_map(|s| queue.job(s.merge_job?)).filter(|j| j.is_alive()).collect();
     // A merge job that waits is replaced by the new one; one that runs has the run directory for itself.
@@ -235,7 +234,13 @@ pub fn submit(
 
 /// Submits and returns the number of the job.
 fn sbatch(command: &[String]) -> Result<u64> {
-    let answer = call("sbatch", &command[1..], SUBMISSION)?;
+    let answer = call("sbatch", &command[1..], SUBMISSION).map_err(|e| match e {
+        RunnerError::SlurmFailed { program, reason } if reason.contains("Invalid job array") => {
+            let mend = "the numbers of an array stay below the cluster's MaxArraySize (scontrol show config): give fewer --shards";
+            RunnerError::SlurmFailed { program, reason: format!("{reason}; {mend}") }
+        }
+        other => other,
+    })?;
     // With several clusters the name of the cluster follows.
     let number = answer.trim().split(';').next().and_then(|n| n.parse().ok());
     number.ok_or_else(|| RunnerError::SlurmFailed {

@@ -69,8 +69,9 @@ impl SlurmStatus {
         if let (None, Err(e)) = (&queue.silent, completed) {
             queue.silent = Some(e.to_string());
         }
-        let planned = missing_by_shard(&study.plan, &Present::default(), record.shards);
-        let missing = missing_by_shard(&study.plan, present, record.shards);
+        let Some(shards) = record.shards() else { return Ok(None) };
+        let planned = missing_by_shard(&study.plan, &Present::default(), shards);
+        let missing = missing_by_shard(&study.plan, present, shards);
         let shard = |(i, (&planned, &missing)): (usize, (&u64, &u64))| {
             let shard = i as u64 + 1;
             let array = record.submission_of(shard).and_then(|s| s.array_job);
