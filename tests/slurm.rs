@@ -199,7 +199,7 @@ fn a_job_array_with_killed_tasks_gives_the_local_result() {
 
     // The first merge job is replaced by one that follows both arrays.
     let done =
-        wait("the merge job", 90, || Some(status()).filter(|s| s["slurm"]["merge"]["state"] == "COMPLETED"));
+        wait("the merge job", 150, || Some(status()).filter(|s| s["slurm"]["merge"]["state"] == "COMPLETED"));
     assert_eq!(done["done"], done["planned"]);
     assert_eq!(done["slurm"]["merge"]["job"], again["merge_job"]);
     assert!(done["slurm"]["next"].as_str().unwrap().starts_with("nothing"), "{done}");

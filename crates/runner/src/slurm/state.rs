@@ -78,6 +78,15 @@ impl Queue {
         self.jobs.get(&(job, None))
     }
 
+    /// Merge jobs of `record` that wait, and those that run: these have the run directory for themselves.
+    pub fn merges(&self, record: &Record) -> (Vec<u64>, Vec<u64>) {
+        let jobs = record.submissions.iter().filter_map(|s| self.job(s.merge_job?));
+        let (waiting, running): (Vec<_>, Vec<_>) =
+            jobs.filter(|j| j.is_alive()).partition(|j| j.state == "PENDING");
+        let numbers = |jobs: Vec<&JobState>| jobs.iter().map(|j| j.job).collect();
+        (numbers(waiting), numbers(running))
+    }
+
     /// Shards of `record` that wait or run, in order, with the number of shards of their submission.
     pub fn alive(&self, record: &Record) -> Vec<(u64, u64)> {
         let mut alive = Vec::new();

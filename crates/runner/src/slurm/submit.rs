@@ -10,7 +10,7 @@ use super::client::{QUESTION, SUBMISSION, call};
 use super::record::RECORD_VERSION;
 use super::script::command_line;
 use super::state::{arrays_named, ranges};
-use super::{Job, JobState, Queue, Record, Resources, Submission};
+use super::{Job, Queue, Record, Resources, Submission};
 use crate::{Digest, Result, RunDir, RunnerError};
 
 /// Where the files of Slurm's jobs are in a run directory.
@@ -188,12 +188,8 @@ pub fn submit(
     run.write_file("slurm/merge.sh", job.merge_script().as_bytes())?;
     let fresh = Record { format_version: RECORD_VERSION, submissions: Vec::new() };
     let mut record = record.unwrap_or(fresh);
-    let earlier: Vec<&JobState> =
-        record.submissions.iter().filter_map(|s| queue.job(s.merge_job?)).filter(|j| j.is_alive()).collect();
-    // A merge job that waits is replaced by the new one; one that runs has the run directory for itself.
-    let (waiting, running): (Vec<_>, Vec<_>) = earlier.into_iter().partition(|j| j.state == "PENDING");
-    let waiting: Vec<u64> = waiting.iter().map(|j| j.job).collect();
-    let running: Vec<u64> = running.iter().map(|j| j.job).collect();
+    // One merge job is enough: the new one replaces those that wait.
+    let (waiting, running) = queue.merges(&record);
     let is_alive = |array: &u64| queue.jobs.values().any(|j| j.job == *array && j.is_alive());
     let mut arrays: Vec<u64> =
         record.submissions.iter().filter_map(|s| s.array_job).filter(is_alive).collect();

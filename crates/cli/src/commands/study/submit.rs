@@ -80,6 +80,12 @@ struct Shards {
     missing: u64,
 }
 
+/// Whether the manifest at `out` is that of this study.
+fn is_described(study: &Study, out: &Path) -> bool {
+    let manifest = RunDir::open(out).and_then(|run| run.manifest());
+    manifest.is_ok_and(|m| m.study == study.text && m.replicates == study.plan.replicates())
+}
+
 impl Submit {
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
@@ -89,18 +95,18 @@ impl Submit {
         let out = std::path::absolute(&out)
             .map_err(|e| Failure::new(format!("--out {}: {e}; give a folder", out.display())))?;
         let layout = Layout::new(&out)?;
-        let mut record = Record::read(&out)?;
         if !self.dry_run {
             client::find("sbatch")?;
-        }
-        if self.dry_run && client::find("squeue").is_err() {
-            // What is queued is not known then, and nothing is submitted.
-            record = None;
         }
         let cost = estimate_cost(&study.plan)?;
         let resources = self.resources(&cost)?;
         let job = self.job(&study, &out, &layout)?;
         let _lock = if self.dry_run { None } else { Some(layout.lock()?) };
+        let mut record = Record::read(&out)?;
+        if self.dry_run && client::find("squeue").is_err() {
+            // What is queued is not known then, and nothing is submitted.
+            record = None;
+        }
         let mut queue = Queue::default();
         if let Some(record) = &mut record {
             record.complete()?;
@@ -117,7 +123,9 @@ impl Submit {
         if shards.submit.is_empty() {
             return self.nothing(&out, &shards);
         }
-        if shards.alive.is_empty() {
+        // A merge job that runs holds the lock, and the array waits for it.
+        let is_merging = record.as_ref().is_some_and(|r| !queue.merges(r).1.is_empty());
+        if shards.alive.is_empty() && !(is_merging && is_described(&study, &out)) {
             prepare(&study, &out)?;
         }
         let run = RunDir::open(&out)?;
