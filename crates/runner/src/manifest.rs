@@ -31,6 +31,17 @@ pub struct Manifest {
     pub data: Option<String>,
     /// Program, machine, start; every part says the same of itself.
     pub provenance: Provenance,
+    /// SHA-256 of the other entries, as compact JSON in this order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+impl Manifest {
+    /// Digest of its entries.
+    fn digest(&self) -> String {
+        let bare = Self { sha256: None, ..self.clone() };
+        Digest::of(&serde_json::to_string(&bare).unwrap_or_default()).hex()
+    }
 }
 
 /// Program and machine.
@@ -108,6 +119,7 @@ impl Description<'_> {
             replicates: self.replicates,
             data: self.data.clone(),
             provenance: Provenance::here(&self.blas),
+            sha256: None,
         }
     }
 }
@@ -143,7 +155,11 @@ impl RunDir {
         if found > u64::from(FORMAT_VERSION) {
             return Err(RunnerError::NewerFormat { path, found, known: FORMAT_VERSION });
         }
-        serde_json::from_value(value).map_err(|e| not_a_run(e.to_string()))
+        let manifest: Manifest = serde_json::from_value(value).map_err(|e| not_a_run(e.to_string()))?;
+        if manifest.sha256.as_ref().is_some_and(|stated| *stated != manifest.digest()) {
+            return Err(not_a_run("its entries do not have the digest that it states".to_owned()));
+        }
+        Ok(manifest)
     }
 
     /// Writes the manifest of a command on this run, if it is not there yet. The provenance stays that of the first command.
@@ -163,6 +179,7 @@ impl RunDir {
             }
             manifest.provenance = earlier.provenance;
         }
+        manifest.sha256 = Some(manifest.digest());
         let text = serde_json::to_string_pretty(&manifest).map_err(std::io::Error::other);
         let text = text.map_err(RunnerError::io("write", &self.path().join("manifest.json")))?;
         self.write_file("manifest.json", (text + "\n").as_bytes())

@@ -17,7 +17,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
-use crate::{Result, RunnerError};
+use crate::{Digest, Result, RunnerError};
 
 /// One column. Missing floats are NaN; missing texts are empty.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,7 +155,9 @@ impl Table {
             })
             .collect::<std::result::Result<Vec<_>, _>>()?;
         let schema = Arc::new(Type::group_type_builder("rows").with_fields(fields).build()?);
-        let pairs = metadata.iter().map(|(k, v)| KeyValue::new((*k).to_owned(), v.clone())).collect();
+        let own = KeyValue::new(CONTENT.to_owned(), self.content_digest().hex());
+        let pairs =
+            metadata.iter().map(|(k, v)| KeyValue::new((*k).to_owned(), v.clone())).chain([own]).collect();
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_key_value_metadata(Some(pairs))
@@ -234,7 +236,7 @@ impl Table {
         let reader = SerializedFileReader::new(bytes)?;
         let pairs = reader.metadata().file_metadata().key_value_metadata();
         let pairs = pairs.into_iter().flatten().filter_map(|p| Some((p.key.clone(), p.value.clone()?)));
-        let metadata = pairs.collect();
+        let metadata: HashMap<String, String> = pairs.collect();
         let mut table = Self::default();
         for g in 0..reader.num_row_groups() {
             let group = reader.get_row_group(g)?;
@@ -272,9 +274,35 @@ impl Table {
             }
             table.append(Self { columns }).map_err(|e| ParquetError::General(e.to_string()))?;
         }
+        // Not every changed bit makes a page unreadable.
+        if metadata.get(CONTENT).is_some_and(|stated| *stated != table.content_digest().hex()) {
+            let reason = "its values do not have the digest that it states";
+            return Err(ParquetError::General(reason.to_owned()));
+        }
         Ok((table, metadata))
     }
+
+    /// Digest of names and values.
+    fn content_digest(&self) -> Digest {
+        let mut bytes = Vec::new();
+        for (name, column) in &self.columns {
+            let mut add = |text: &str| {
+                bytes.extend((text.len() as u64).to_le_bytes());
+                bytes.extend(text.as_bytes());
+            };
+            add(name);
+            match column {
+                Column::Text(v) => v.iter().for_each(|text| add(text)),
+                Column::Int(v) => bytes.extend(v.iter().flat_map(|v| v.to_le_bytes())),
+                Column::Float(v) => bytes.extend(v.iter().flat_map(|v| v.to_bits().to_le_bytes())),
+            }
+        }
+        Digest::of_bytes(&bytes)
+    }
 }
+
+/// Key of the digest of a table's content in its metadata.
+const CONTENT: &str = "convstat.content";
 
 /// Writes a file and syncs it to disk.
 pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
