@@ -169,6 +169,9 @@ fn notes(study: &Study) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Memory that a cell takes in plan, summary and table, measured on a study of a million.
+const BYTES_A_CELL: f64 = 1500.0;
+
 /// An argument as a shell reads it.
 fn quoted(argument: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c);
@@ -321,7 +324,7 @@ impl PlanCommand {
             cost.replicates,
             cost.fits,
             cost.cpu_seconds / t as f64,
-            30.0 + t as f64 * cost.memory_a_thread / 1e6,
+            30.0 + (t as f64 * cost.memory_a_thread + cost.cells as f64 * BYTES_A_CELL) / 1e6,
             cost.disk / 1e6,
             100.0 * cost.relative_mcse.0,
             100.0 * cost.relative_mcse.1,
