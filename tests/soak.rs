@@ -157,9 +157,9 @@ fn seconds(table: &Table) -> HashMap<(String, i64), u64> {
 
 #[test]
 fn a_run_killed_again_and_again_loses_nothing() {
-    let mut place = Place::new(1500);
+    let mut place = Place::new(times(400, 1500));
     let whole = place.whole();
-    let kills = times(12, 300);
+    let kills = times(10, 300);
     let (mut done, mut completed, mut lost, mut twice) = (0, 0, 0, 0);
     let mut before = HashMap::new();
     let mut codes: BTreeMap<String, usize> = BTreeMap::new();
@@ -207,7 +207,7 @@ fn a_run_killed_again_and_again_loses_nothing() {
 
 #[test]
 fn shards_killed_again_and_again_lose_nothing() {
-    let mut place = Place::new(1000);
+    let mut place = Place::new(times(300, 1000));
     let whole = place.whole();
     let rounds = times(4, 60);
     let names = ["1/3", "2/3", "3/3"];
@@ -384,8 +384,8 @@ fn damaged_files_are_noticed_and_their_replicates_run_again() {
 fn one_process_writes_in_a_run_directory_until_it_ends() {
     let place = Place::new(20_000);
     let arguments = ["study", "run", "s.toml", "--out", "run"];
-    let rounds = times(3, 30);
-    for _ in 0..rounds {
+    let rounds = times(2, 30);
+    for round in 0..rounds {
         let mut first = place.command(&arguments).spawn().unwrap();
         let started = Instant::now();
         while !place.path("run/.locks/run").exists() {
@@ -393,12 +393,10 @@ fn one_process_writes_in_a_run_directory_until_it_ends() {
             std::thread::sleep(Duration::from_millis(5));
         }
         std::thread::sleep(Duration::from_millis(100));
-        for second in [
-            &arguments[..],
-            &["study", "merge", "run"],
-            &["study", "run", "s.toml", "--out", "run", "--shard", "1/2"],
-        ] {
-            // A shard waits a while for one that is just starting.
+        let shard = ["study", "run", "s.toml", "--out", "run", "--shard", "1/2"];
+        let seconds = [&arguments[..], &["study", "merge", "run"], &shard];
+        // A shard waits a while for one that is just starting: once is enough.
+        for second in &seconds[..if round == 0 { 3 } else { 2 }] {
             let output = place.run(second);
             assert_eq!(output.status.code(), Some(2), "{second:?}");
             assert!(
@@ -406,9 +404,6 @@ fn one_process_writes_in_a_run_directory_until_it_ends() {
                 "{}",
                 text(&output.stderr)
             );
-            if rounds > 3 {
-                break;
-            }
         }
         assert!(place.run(&["study", "status", "run"]).status.code() == Some(3), "readers may read");
         first.kill().unwrap();
@@ -441,7 +436,7 @@ fn with_small_disk(place: &Place, kilobytes: usize, script: &str) -> Option<Outp
 
 #[test]
 fn a_full_disk_stops_the_run_and_loses_nothing() {
-    let place = Place::new(1500);
+    let place = Place::new(400);
     let whole = place.whole();
     // It fills up while the run goes on; when there is room again, the same command goes on.
     let script = format!(
@@ -455,7 +450,7 @@ fn a_full_disk_stops_the_run_and_loses_nothing() {
     let mut refused = 0;
     for round in 0..rounds {
         let _ = fs::remove_dir_all(place.path("run"));
-        let room = 60 + 35 * round;
+        let room = 40 + 15 * round;
         let full = format!("head -c {}k /dev/zero > ballast; {script}", 4096 - room);
         let Some(output) = with_small_disk(&place, 4096, &full) else {
             panic!(
@@ -484,7 +479,7 @@ fn a_full_disk_stops_the_run_and_loses_nothing() {
 
 #[test]
 fn a_directory_that_becomes_read_only_stops_the_run_and_loses_nothing() {
-    let place = Place::new(3000);
+    let place = Place::new(700);
     let whole = place.whole();
     // Root may write everywhere: as another user then, with a program that it can reach.
     let is_root = fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0);

@@ -13,7 +13,7 @@ use convstat::report::{check_lines, summary_table, table::align};
 use convstat::runner::{RunDir, RunnerError, Shard, interrupt, slurm::quoted};
 use convstat::study::{
     self, CheckOutcome, RunOptions, StudyError,
-    estimate_cost::estimate_cost,
+    estimate_cost::{Cost, estimate_cost},
     row::tabulate,
     run::{summarise, walk},
     verify::first_difference,
@@ -185,6 +185,14 @@ fn notes(study: &Study) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Memory that a cell takes in plan, summary and table, measured on a study of a million.
+const BYTES_A_CELL: f64 = 1500.0;
+
+/// Bytes of memory that a study takes on `threads` threads.
+fn memory(cost: &Cost, threads: usize) -> f64 {
+    30e6 + threads as f64 * cost.memory_a_thread + cost.cells as f64 * BYTES_A_CELL
+}
+
 /// The command line as a shell reads it.
 fn this_command() -> String {
     std::env::args().map(|a| quoted(&a)).collect::<Vec<_>>().join(" ")
@@ -328,7 +336,7 @@ impl PlanCommand {
             cost.replicates,
             cost.fits,
             cost.cpu_seconds / t as f64,
-            30.0 + t as f64 * cost.memory_a_thread / 1e6,
+            memory(&cost, t) / 1e6,
             cost.disk / 1e6,
             100.0 * cost.relative_mcse.0,
             100.0 * cost.relative_mcse.1,

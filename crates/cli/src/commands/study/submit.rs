@@ -11,7 +11,7 @@ use convstat::runner::{Present, RunDir, slurm::quoted};
 use convstat::study::estimate_cost::{Cost, estimate_cost};
 use convstat::study::run::{missing_by_shard, prepare, walk};
 
-use super::StudyInput;
+use super::{StudyInput, memory};
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
@@ -143,8 +143,7 @@ impl Submit {
             Some(text) => parse_time(text)?,
             None => (estimated.ceil() as u64).max(LEAST_TIME).div_ceil(60) * 60,
         };
-        let estimated =
-            MEMORY_FACTOR * (30.0 + self.threads as f64 * cost.memory_a_thread / f64::from(1u32 << 20));
+        let estimated = MEMORY_FACTOR * memory(cost, self.threads as usize) / f64::from(1u32 << 20);
         let memory = self.mem.unwrap_or((estimated.ceil() as u64).max(LEAST_MEMORY));
         let resources = Resources {
             partition: self.partition.clone(),

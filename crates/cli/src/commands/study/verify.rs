@@ -48,7 +48,7 @@ impl Verify {
             print(&format!(
                 "{} of {} stored replicates repeated (--seed {seed}): {} identical in every bit, {} of another program, \
                  BLAS kernel or processor equal up to rounding (largest relative difference {:.1e}, at most {ROUNDING:.0e} \
-                 is allowed), {} of these at another local optimum, {} different\n",
+                 is allowed), {} of those at another local optimum, {} different\n",
                 found.repeated,
                 found.stored,
                 found.identical,
