@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -23,7 +24,6 @@ fn times(short: usize, long: usize) -> usize {
 fn figure(what: &str, value: &str) {
     println!("{what}: {value}");
     if let Some(folder) = std::env::var_os("CONVSTAT_FIGURES") {
-        use std::io::Write;
         let path = Path::new(&folder).join("soak.md");
         let mut file = fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
         writeln!(file, "| {what} | {value} |").unwrap();
@@ -257,7 +257,6 @@ fn writer() {
     else {
         return;
     };
-    use std::io::Write;
     let study = Study::new(&study_text(1), &Overrides::default()).unwrap();
     let mut run = RunDir::create(Path::new(&folder), &study.description()).unwrap();
     let mut row = study::run_replicate(&study.plan, &study.plan.cells[0], 0);

@@ -109,7 +109,7 @@ impl Ord for Drawn {
     }
 }
 
-/// Repeats a share of the stored replicates of a run (at least [`LEAST`] where there are as many) and compares every column
+/// Repeats a share of the stored replicates of a run (at least 20 where there are as many) and compares every column
 /// but `seconds`: bit for bit where the same program, BLAS kernel and kind of processor computed them, else up to
 /// [`ROUNDING`].
 ///
