@@ -429,7 +429,7 @@ fn shards_are_disjoint_and_their_union_is_the_whole() {
         assert_eq!(missing[shard[..1].parse::<usize>().unwrap() - 1], 0);
     }
     assert_eq!(done, 144);
-    let merged = study::merge(&[together.clone()], &together, 2).unwrap();
+    let merged = study::merge(std::slice::from_ref(&together), &together, 2).unwrap();
     assert_eq!(merged.summary.missing_replicates, 0);
     // From folders of their own, one of them twice: a union.
     alone.push(alone[0].clone());
