@@ -1,0 +1,400 @@
+//! Finds what keeps a fit from being trusted.
+
+use convstat_cnn::{Factors, Geometry, Structure};
+use convstat_tensor::linalg::{column_basis, qr_r, rank_tolerance, svd};
+use ndarray::{Array1, Array2, ArrayD, Axis};
+
+use crate::fit::{EXACT, is_optimisation_failure};
+use crate::refine::{Local, ROUNDINGS};
+use crate::sample::design_times;
+use crate::scale::{Scale, column_norms, graded_columns, times_power};
+use crate::{Diagnostic, Fit, FitOptions, Result, Sample, SolverKind};
+
+/// Fewest decimal digits of `Ŵ` that are right without a word: fewer than these are fewer than single precision has.
+const MIN_DIGITS: f64 = 6.0;
+
+/// Singular values of the Jacobian at a fit below this share of the largest belong to components that vanish or
+/// coincide: a balanced factor of this size makes a component of its square.
+const VANISHING: f64 = 1e-6;
+
+/// A sum of components whose squared norms add up to this many times that of `W` cancels (Kruskal, Harshman & Lundy
+/// 1989; de Silva & Lim 2008, §4): a digit is lost, and each component is ten times its share.
+const CANCELLATION: f64 = 100.0;
+
+/// Factors whose norms multiply to this many times the norm of `W`: their contraction loses [`MIN_DIGITS`] digits.
+const LARGE_PARAMETERS: f64 = 1e6;
+
+/// The observed information may be this share of the expected one, or the expected one of it: standard errors are then
+/// within a factor of two.
+const LEAST_INFORMATION: f64 = 0.25;
+
+/// Ratio of the norms of columns of Z from which the solvers of a structure see different units.
+const MOST_GRADED: f64 = 1e6;
+
+/// A mean of this many standard deviations is an offset.
+const OFFSET: f64 = 10.0;
+
+/// Multiplications that the dimension of another rank may take: seconds.
+const MOST_WORK: f64 = 1e10;
+
+/// What is wrong with a fit of `sample` by `structure` with `options`; nothing for a well-posed problem.
+///
+/// `sample` is the one that was fitted, raw or compressed (faster); with the `geometry` that made its features,
+/// dependence by construction is told from dependence in the data. K above R is not reported: it is redundancy, which
+/// changes neither `W` nor its errors (THEORY §2).
+///
+/// Costs several singular value decompositions of `Z` and `Z J`: for one fit, not for the fits of a study.
+///
+/// # Errors
+/// A sample or factors that do not fit the structure.
+pub fn diagnose(
+    structure: &Structure,
+    sample: &Sample,
+    fit: &Fit,
+    options: &FitOptions,
+    geometry: Option<&Geometry>,
+) -> Result<Vec<Diagnostic>> {
+    let scale = Scale::of(sample, structure.owners().len());
+    let unit = scale.to_unit(sample).compressed()?;
+    let subject = Subject {
+        structure,
+        sample: &unit,
+        factors: scale.unit_factors(&fit.factors),
+        w: fit.w.mapv(|v| times_power(v, scale.z - scale.y)),
+        penalty: if options.solver == SolverKind::Ridge { scale.unit_penalty(options.lambda) } else { 0.0 },
+    };
+    let mut found = Vec::new();
+    let total = unit.y.iter().map(|v| v * v).sum::<f64>() + unit.rss;
+    let objective = unit.objective(&subject.w.view());
+    if total == 0.0 {
+        return Ok(vec![Diagnostic::ZeroResponses]);
+    }
+    let back = scale.square(total);
+    if !back.is_finite() || scale.square(objective) < f64::MIN_POSITIVE && objective > 0.0 {
+        found.push(Diagnostic::OutOfRange { exponent: scale.y });
+    }
+    found.extend(offset(sample, fit));
+    let df = if subject.factors.is_empty() {
+        subject.unstructured(geometry, objective, &mut found)?
+    } else {
+        subject.structured(geometry, objective, fit, &mut found)?
+    };
+    let equations = unit.n * unit.outputs() as f64;
+    if df >= equations {
+        found.push(Diagnostic::Saturated { equations, df });
+    } else if objective <= EXACT * total {
+        found.push(Diagnostic::ExactFit { share: objective / total });
+    }
+    Ok(found)
+}
+
+/// The offset of a raw sample's responses that a fit does not explain; nothing for compressed samples, whose rows have
+/// no mean.
+pub fn offset(sample: &Sample, fit: &Fit) -> Option<Diagnostic> {
+    if sample.rss != 0.0 || sample.z.nrows() as f64 != sample.n || sample.n < 2.0 {
+        return None;
+    }
+    let scale = Scale::of(sample, 1);
+    let (mut centred, mut means) = (0.0, 0.0);
+    for column in sample.y.columns() {
+        let column = column.mapv(|v| times_power(v, -scale.y));
+        let mean = column.mean().unwrap_or(0.0);
+        means += mean * mean;
+        centred += column.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / sample.n;
+    }
+    let left = (&sample.y - &sample.z.dot(&fit.w)).mapv(|v| times_power(v, -scale.y).powi(2)).sum();
+    let ratio = (means / centred).sqrt();
+    (ratio > OFFSET && left > centred * sample.n).then_some(Diagnostic::Offset { ratio })
+}
+
+/// A fit near unit size and the sample behind it.
+struct Subject<'a> {
+    structure: &'a Structure,
+    sample: &'a Sample,
+    factors: Factors,
+    w: Array2<f64>,
+    penalty: f64,
+}
+
+/// Singular values of Z, its columns brought to like sizes, and how far they were apart.
+struct Features {
+    rank: usize,
+    condition: f64,
+    ratio: f64,
+    zeros: usize,
+}
+
+impl Subject<'_> {
+    fn features(&self, penalty: f64) -> Result<Features> {
+        let z = &self.sample.z;
+        let norms = column_norms(z);
+        let some = norms.iter().copied().filter(|&v| v > 0.0);
+        let (low, high) = some.fold((f64::INFINITY, 0.0f64), |(l, h), v| (l.min(v), h.max(v)));
+        let even = match graded_columns(z).filter(|_| penalty == 0.0) {
+            Some(scales) => z * &Array1::from(scales),
+            None => z.clone(),
+        };
+        let s = singular_values(&even)?;
+        let rank = count(&s, ROUNDINGS * rank_tolerance(even.dim()));
+        // Of the matrix with the root of the penalty below it.
+        let with_penalty = |v: f64| (v * v + penalty).sqrt();
+        let smallest = if penalty > 0.0 && rank < z.ncols() {
+            0.0
+        } else {
+            s.get(rank.max(1) - 1).copied().unwrap_or(0.0)
+        };
+        let condition = with_penalty(s.first().copied().unwrap_or(0.0)) / with_penalty(smallest);
+        let zeros = norms.iter().filter(|&&v| v == 0.0).count();
+        Ok(Features { rank, condition, ratio: if high > 0.0 { high / low } else { 1.0 }, zeros })
+    }
+
+    /// Dependent features, by the geometry or in the data.
+    fn dependence(
+        &self,
+        features: &Features,
+        geometry: Option<&Geometry>,
+        identified: bool,
+        found: &mut Vec<Diagnostic>,
+    ) -> Result<()> {
+        let d = self.sample.features();
+        let possible = geometry.map_or(Ok(d), Geometry::feature_rank)?;
+        if possible < d {
+            found.push(Diagnostic::SingularGeometry { features: d, rank: possible, identified });
+        }
+        if self.sample.n >= d as f64 && features.rank < possible {
+            let (rank, zeros) = (features.rank, features.zeros);
+            found.push(Diagnostic::Collinear { features: d, rank, zeros, identified });
+        }
+        Ok(())
+    }
+
+    /// Fits without factors; the effective dimension.
+    fn unstructured(
+        &self,
+        geometry: Option<&Geometry>,
+        objective: f64,
+        found: &mut Vec<Diagnostic>,
+    ) -> Result<f64> {
+        let (sample, features) = (self.sample, self.features(self.penalty)?);
+        let d = sample.features();
+        if self.penalty == 0.0 {
+            if sample.n < d as f64 {
+                found.push(Diagnostic::TooFewObservations { n: sample.n, features: d });
+            }
+            self.dependence(&features, geometry, false, found)?;
+        }
+        let size = singular_values(&sample.z)?.first().copied().unwrap_or(0.0);
+        self.condition(features.condition, size, objective, found);
+        let values = singular_values(&sample.z)?;
+        let kept = |v: f64| if self.penalty > 0.0 { v * v / (v * v + self.penalty) } else { 1.0 };
+        Ok(sample.outputs() as f64 * values.iter().take(features.rank).map(|&v| kept(v)).sum::<f64>())
+    }
+
+    /// Fewer digits than [`MIN_DIGITS`] by the perturbation theory of least squares (Higham 2002, Theorem 20.1).
+    fn condition(&self, condition: f64, size: f64, objective: f64, found: &mut Vec<Diagnostic>) {
+        let norm = self.w.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let rest = (objective - self.sample.rss).max(0.0).sqrt() + self.sample.rss.sqrt();
+        // Without a coefficient no digits of it can be lost.
+        let angle = if norm > 0.0 && size > 0.0 { rest / (size * norm) } else { 0.0 };
+        let digits = -(f64::EPSILON * condition * (1.0 + condition * angle)).log10();
+        if digits < MIN_DIGITS {
+            found.push(Diagnostic::IllConditioned { condition, digits: digits.max(0.0) });
+        }
+    }
+
+    /// Fits of a structure; the identified dimension.
+    fn structured(
+        &self,
+        geometry: Option<&Geometry>,
+        objective: f64,
+        fit: &Fit,
+        found: &mut Vec<Diagnostic>,
+    ) -> Result<f64> {
+        let (structure, sample) = (self.structure, self.sample);
+        let variance = objective / sample.n.max(1.0);
+        let balanced = self.balanced();
+        let jacobian = structure.jacobian(&balanced)?;
+        let (tangent, _) = column_basis(&jacobian.view(), VANISHING)?;
+        let image = design_times(&sample.z, &tangent);
+        let values = singular_values(&image)?;
+        let identified = count(&values, ROUNDINGS * rank_tolerance(image.dim()));
+        let equations = sample.n * sample.outputs() as f64;
+
+        self.feasibility(found)?;
+        let features = self.features(0.0)?;
+        self.dependence(&features, geometry, identified == tangent.ncols(), found)?;
+        if features.ratio > MOST_GRADED {
+            found.push(Diagnostic::GradedFeatures { ratio: features.ratio });
+        }
+        if identified < tangent.ncols() {
+            found.push(Diagnostic::NotIdentified { tangent: tangent.ncols(), identified, equations });
+        }
+        if identified > 0 && features.ratio <= MOST_GRADED {
+            let (largest, smallest) = (values[0], values[identified - 1]);
+            self.condition(largest / smallest, largest, objective, found);
+        }
+        let generic = structure.df()?;
+        if tangent.ncols() < generic {
+            found.push(Diagnostic::RankDeficientFit { dimension: tangent.ncols(), generic });
+        }
+        let is_degenerate = self.components(&balanced, found)?;
+        self.parameters(&balanced, is_degenerate, found);
+
+        let local = Local::at(structure, sample, &structure.flatten(&balanced)?)?;
+        let left = local.as_ref().filter(|l| l.is_minimum()).map(|l| l.decrease / variance);
+        if !fit.best.termination.is_success() {
+            found.push(Diagnostic::NotConverged { termination: fit.best.termination, left });
+        }
+        // Along components that vanish, where no inputs look, or beside residuals of rounding the curvature says nothing.
+        let is_regular = tangent.ncols() == generic && identified == generic;
+        let total = sample.y.iter().map(|v| v * v).sum::<f64>() + sample.rss;
+        if let Some(local) = local.filter(|_| is_regular && objective > EXACT * total) {
+            let (low, high) = local.information;
+            if low <= 0.0 {
+                found.push(Diagnostic::NotAMinimum { information: low });
+            } else if low < LEAST_INFORMATION || high > 1.0 / LEAST_INFORMATION {
+                found.push(Diagnostic::Curved { information: (low, high) });
+            }
+        }
+        Self::starts(fit, sample.n, found);
+        Ok(identified as f64)
+    }
+
+    /// The factors with equal norms, which changes no coefficient.
+    fn balanced(&self) -> Factors {
+        let norms: Vec<f64> = self.factors.iter().map(norm).collect();
+        if self.structure.has_shared_factors() || norms.iter().any(|v| !(*v > 0.0 && v.is_finite())) {
+            return self.factors.clone();
+        }
+        let mean = (norms.iter().map(|v| v.ln()).sum::<f64>() / norms.len() as f64).exp();
+        self.factors.iter().zip(&norms).map(|(f, n)| f * (mean / n)).collect()
+    }
+
+    /// Ranks that add nothing to the set.
+    fn feasibility(&self, found: &mut Vec<Diagnostic>) -> Result<()> {
+        let (structure, network) = (self.structure, self.structure.network());
+        let feasible = structure.feasible_sizes();
+        let holders = |c: char| network.inputs.iter().filter(move |l| l.contains(&c));
+        // A factor of two bonds is absorbed by its neighbours: a bond of it above the rank on its other side is K above R.
+        let is_channel = |c: char| match structure.counts().kernels {
+            Some(_) => c == 'k',
+            None => holders(c).any(|l| l.len() == 2 && !l.iter().any(|c| network.output.contains(c))),
+        };
+        let bonds: Vec<char> = network.labels().into_iter().filter(|c| !network.output.contains(c)).collect();
+        let is_absorbed = |c: char| {
+            is_channel(c) && holders(c).any(|l| l.len() == 2 && !l.iter().any(|c| network.output.contains(c)))
+        };
+        for &label in bonds.iter().filter(|&&c| !is_absorbed(c)) {
+            let (rank, feasible) = (structure.sizes()[&label], feasible[&label]);
+            if feasible < rank {
+                found.push(Diagnostic::RankAboveFeasible { label, rank, feasible });
+            }
+        }
+        // Bonds of more than two factors have no rule but the dimension.
+        let (rows, cols) = (structure.coefficients() as f64, structure.naive_parameters() as f64);
+        if rows * cols * rows.min(cols) > MOST_WORK {
+            return Ok(());
+        }
+        for &label in bonds.iter().filter(|&&c| holders(c).count() > 2) {
+            let rank = structure.sizes()[&label];
+            let df = structure.df()?;
+            let mut feasible = rank;
+            while feasible > 1 {
+                let mut sizes = structure.sizes().clone();
+                sizes.insert(label, feasible - 1);
+                if structure.resized(sizes)?.df()? < df {
+                    break;
+                }
+                feasible -= 1;
+            }
+            if feasible < rank {
+                found.push(Diagnostic::RankAboveFeasible { label, rank, feasible });
+            }
+        }
+        Ok(())
+    }
+
+    /// Components that cancel, along every sum over more than two factors; whether there are any.
+    fn components(&self, factors: &Factors, found: &mut Vec<Diagnostic>) -> Result<bool> {
+        let network = self.structure.network();
+        let mut is_degenerate = false;
+        for label in network.labels() {
+            let holders = network.inputs.iter().filter(|l| l.contains(&label)).count();
+            let rank = self.structure.sizes()[&label];
+            if network.output.contains(&label) || holders < 3 || rank < 2 {
+                continue;
+            }
+            let components = components_along(self.structure, factors, label)?;
+            let sizes: Vec<f64> = components.iter().map(|c| c.dot(c)).collect();
+            let whole = components.iter().fold(Array1::<f64>::zeros(components[0].len()), |sum, c| sum + c);
+            let cancellation = sizes.iter().sum::<f64>() / whole.dot(&whole);
+            let (mut congruence, mut pair) = (1.0, (0, 0));
+            for b in 0..rank {
+                for a in 0..b {
+                    let cosine = components[a].dot(&components[b]) / (sizes[a] * sizes[b]).sqrt();
+                    if cosine < congruence {
+                        (congruence, pair) = (cosine, (a, b));
+                    }
+                }
+            }
+            if cancellation > CANCELLATION {
+                is_degenerate = true;
+                found.push(Diagnostic::DegenerateComponents { label, cancellation, congruence, pair });
+            }
+        }
+        Ok(is_degenerate)
+    }
+
+    /// Factors much larger than what they make.
+    fn parameters(&self, factors: &Factors, is_degenerate: bool, found: &mut Vec<Diagnostic>) {
+        let product: f64 = self.structure.owners().iter().map(|&f| norm(&factors[f])).product();
+        let ratio = product / self.w.iter().map(|v| v * v).sum::<f64>().sqrt();
+        if ratio > LARGE_PARAMETERS && !is_degenerate {
+            found.push(Diagnostic::LargeParameters { ratio });
+        }
+    }
+
+    /// The best optimum reached once only.
+    fn starts(fit: &Fit, n: f64, found: &mut Vec<Diagnostic>) {
+        let best = fit.all.iter().map(|f| f.objective).fold(f64::INFINITY, f64::min);
+        let above =
+            fit.all.iter().map(|f| f.objective - best).filter(|&gap| is_optimisation_failure(gap, best, n));
+        let next = above.clone().fold(f64::INFINITY, f64::min);
+        if fit.all.len() > 1 && above.count() + 1 == fit.all.len() {
+            found.push(Diagnostic::StartsDisagree { starts: fit.all.len(), excess: next / best });
+        }
+    }
+}
+
+fn norm(a: &ArrayD<f64>) -> f64 {
+    a.iter().map(|v| v * v).sum::<f64>().sqrt()
+}
+
+/// `vec` of the part of `W` that each index of a summed label adds.
+fn components_along(structure: &Structure, factors: &Factors, label: char) -> Result<Vec<Array1<f64>>> {
+    let mut sizes = structure.sizes().clone();
+    let rank = sizes.insert(label, 1).unwrap_or(1);
+    let one = structure.resized(sizes)?;
+    let slice = |r: usize| {
+        structure.owners().iter().enumerate().fold(factors.clone(), |mut sliced, (operand, &f)| {
+            let axis = structure.network().inputs[operand].iter().position(|&c| c == label);
+            // A shared factor is sliced once.
+            if let Some(axis) = axis.filter(|_| sliced[f].shape() == factors[f].shape()) {
+                sliced[f] = factors[f].index_axis(Axis(axis), r).insert_axis(Axis(axis)).to_owned();
+            }
+            sliced
+        })
+    };
+    (0..rank).map(|r| Ok(one.contract(&slice(r))?)).collect()
+}
+
+/// Singular values, largest first.
+fn singular_values(a: &Array2<f64>) -> Result<Array1<f64>> {
+    let tall = if a.nrows() >= a.ncols() { a.view() } else { a.t() };
+    Ok(svd(&qr_r(&tall)?.view())?.1)
+}
+
+fn count(values: &Array1<f64>, tolerance: f64) -> usize {
+    let largest = values.first().copied().unwrap_or(0.0);
+    values.iter().filter(|&&v| v > tolerance * largest).count()
+}
