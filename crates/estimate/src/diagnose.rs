@@ -69,10 +69,7 @@ pub fn diagnose(
     if total == 0.0 {
         return Ok(vec![Diagnostic::ZeroResponses]);
     }
-    let back = scale.square(total);
-    if !back.is_finite() || scale.square(objective) < f64::MIN_POSITIVE && objective > 0.0 {
-        found.push(Diagnostic::OutOfRange { exponent: scale.y });
-    }
+    found.extend(out_of_range(&scale, total, objective));
     found.extend(offset(sample, fit));
     let df = if subject.factors.is_empty() {
         subject.unstructured(geometry, objective, &mut found)?
@@ -86,6 +83,13 @@ pub fn diagnose(
         found.push(Diagnostic::ExactFit { share: objective / total });
     }
     Ok(found)
+}
+
+/// Squares that leave the range of `f64`: of a total sum of squares and an objective in these units.
+pub fn out_of_range(scale: &Scale, total: f64, objective: f64) -> Option<Diagnostic> {
+    let is_lost =
+        !scale.square(total).is_finite() || (objective > 0.0 && scale.square(objective) < f64::MIN_POSITIVE);
+    is_lost.then_some(Diagnostic::OutOfRange { exponent: scale.y })
 }
 
 /// The offset of a raw sample's responses that a fit does not explain; nothing for compressed samples, whose rows have

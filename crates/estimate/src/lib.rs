@@ -28,7 +28,7 @@ pub mod starts;
 pub mod trace;
 
 pub use compress::{Compressor, compress};
-pub use diagnose::{diagnose, offset};
+pub use diagnose::{diagnose, offset, out_of_range};
 pub use diagnostics::Diagnostic;
 pub use error::EstimateError;
 pub use fit::{Fit, FitOptions, SingleFit, fit, fit_traced};

@@ -112,7 +112,6 @@ pub fn refine(structure: &Structure, sample: &Sample, fit: &mut Fit) -> Result<b
         Ok(rows.objective(&w.view()))
     };
     let mut now = objective(&parameters)?;
-    let slack = 1.0 + ROUNDINGS * f64::EPSILON * (rows.z.nrows() as f64).sqrt();
     let size = rows.y.iter().map(|v| v * v).sum::<f64>();
     let mut last = (NEAR * now / rows.n.max(1.0) + NEAR_EXACT * size) / PROGRESS;
     let mut changed = false;
@@ -124,7 +123,9 @@ pub fn refine(structure: &Structure, sample: &Sample, fit: &mut Fit) -> Result<b
         }
         let trial: Vec<f64> = parameters.iter().zip(&local.step).map(|(p, s)| p + s).collect();
         let next = objective(&trial)?;
-        if next > now * slack {
+        // Residuals are differences of numbers of the size of the responses.
+        let unit = ROUNDINGS * f64::EPSILON;
+        if next > now + unit * (2.0 * (now * size).sqrt() + unit * size) {
             break;
         }
         (parameters, now, last, changed) = (trial, next, local.decrease, true);

@@ -77,7 +77,7 @@ impl Scale {
     }
 
     /// A ridge penalty on the scale of `ZᵀZ`, in these units.
-    pub(crate) fn unit_penalty(&self, v: f64) -> f64 {
+    pub fn unit_penalty(&self, v: f64) -> f64 {
         times_power(times_power(v, -self.z), -self.z)
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::scale::Scale;
+use crate::scale::{Scale, times_power};
 use crate::{Start, Termination};
 
 /// What a solver did in a step.
@@ -66,6 +66,19 @@ impl TracePoint {
     /// Heads of the columns that `Display` writes.
     pub const HEADER: &'static str =
         "start          iteration  step               objective   gradient    damping       gain  taken";
+
+    /// A step of the fit of a sample in units, for the sample itself.
+    #[must_use]
+    pub fn rescaled(self, scale: &Scale) -> Self {
+        // Gradient and damping are squares of responses over one and two factors.
+        let over = |v: f64, factors: i32| scale.square(times_power(v, -factors * scale.factor_exponent()));
+        Self {
+            objective: scale.square(self.objective),
+            gradient_norm: self.gradient_norm.map(|v| over(v, 1)),
+            damping: self.damping.map(|v| over(v, 2)),
+            ..self
+        }
+    }
 }
 
 impl std::fmt::Display for TracePoint {
@@ -158,13 +171,7 @@ impl<'a> Trace<'a> {
             termination,
         };
         if let Some(scale) = self.scale {
-            // Gradient and damping are squares of responses over one and two factors.
-            let over = |v: f64, factors: i32| {
-                scale.square(crate::scale::times_power(v, -factors * scale.factor_exponent()))
-            };
-            point.objective = scale.square(point.objective);
-            point.gradient_norm = point.gradient_norm.map(|v| over(v, 1));
-            point.damping = point.damping.map(|v| over(v, 2));
+            point = point.rescaled(&scale);
         }
         observer(&point);
     }
