@@ -1,7 +1,7 @@
 //! Residual variance and standard errors from the tangent space.
 
 use convstat_cnn::{Factors, Structure};
-use convstat_tensor::linalg::{column_basis, rank, rank_tolerance};
+use convstat_tensor::linalg::{rank, rank_tolerance};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::refine::ROUNDINGS;
@@ -96,17 +96,21 @@ impl Inference {
     }
 
     fn from_basis(sample: &Sample, scale: Scale, mut jacobian: Array2<f64>, w: &Array2<f64>) -> Result<Self> {
-        // With Q an orthonormal basis of J and ZQ = U S Vᵀ, Cov = σ² Q V S⁻² Vᵀ Qᵀ, over the part with S > 0. Factors of
-        // very different sizes scale the columns of J, whose space is the same.
+        // With ZJ = U S Vᵀ, Cov = σ² J V S⁻² Vᵀ Jᵀ over the part with S > 0. Factors of very different sizes scale the
+        // columns of J, whose space is the same.
         if let Some(scales) = graded_columns(&jacobian) {
             jacobian *= &Array1::from(scales);
         }
-        let (q, _) = column_basis(&jacobian.view(), rank_tolerance(jacobian.dim()) * ROUNDINGS)?;
-        let zq = design_times(&sample.z, &q);
-        let (_, sv, vt) = convstat_tensor::linalg::svd(&zq.view())?;
-        let cut = rank_tolerance(zq.dim()) * ROUNDINGS * sv.first().copied().unwrap_or(0.0);
+        let mut zj = design_times(&sample.z, &jacobian);
+        if let Some(scales) = graded_columns(&zj) {
+            let scales = Array1::from(scales);
+            zj *= &scales;
+            jacobian *= &scales;
+        }
+        let (_, sv, vt) = convstat_tensor::linalg::svd(&zj.view())?;
+        let cut = rank_tolerance(zj.dim()) * ROUNDINGS * sv.first().copied().unwrap_or(0.0);
         let df = sv.iter().filter(|&&v| v > cut).count();
-        let mut spread = q.dot(&vt.slice(ndarray::s![..df, ..]).t());
+        let mut spread = jacobian.dot(&vt.slice(ndarray::s![..df, ..]).t());
         for (mut column, &v) in spread.axis_iter_mut(Axis(1)).zip(&sv) {
             column /= v;
         }
