@@ -54,6 +54,15 @@ fn absolute_fit(z: &Array2<f64>, w: &[f64]) -> f64 {
     norm(&z.mapv(f64::abs).dot(&Array1::from_iter(w.iter().map(|v| v.abs()))))
 }
 
+/// Units of the features: their norms where these are graded.
+fn units(name: &str, z: &Array2<f64>) -> Vec<f64> {
+    z.columns().into_iter().map(|c| if name.contains("graded") { norm(&c) } else { 1.0 }).collect()
+}
+
+fn times(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| a * b).collect()
+}
+
 fn dense(features: usize) -> Structure {
     let modes = OutputModes::plain(&[features], 1);
     StructureSpec::parse("{ kind = \"dense\" }").unwrap().build(&modes).unwrap()
@@ -81,19 +90,14 @@ fn linear_problems() {
         let (n, d) = (raw.z.nrows() as f64, raw.features() as f64);
         // Columns of least squares are brought to like norms: its error is that of the matrix so scaled (van der Sluis
         // 1969), in the norm so scaled. A penalty is a block of rows below.
-        let norms: Vec<f64> = raw
-            .z
-            .columns()
-            .into_iter()
-            .map(|c| if name.contains("graded") { norm(&c) } else { 1.0 })
-            .collect();
+        let norms = units(name, &raw.z);
         let mut a = &raw.z / &Array1::from(norms.clone());
         if penalty > 0.0 {
             a.append(ndarray::Axis(0), (Array2::eye(a.ncols()) * penalty.sqrt()).view()).unwrap();
         }
         let (largest, smallest) = range(&a);
         let (kappa, eta) = (largest / smallest, n * d * U);
-        let scaled: Vec<f64> = w.iter().zip(&norms).map(|(w, s)| w * s).collect();
+        let scaled = times(&w, &norms);
         let residual = (objective + penalty * norm(&w).powi(2)).sqrt();
         let size = norm(&raw.y);
         let structure = dense(raw.features());
@@ -111,8 +115,8 @@ fn linear_problems() {
             let share = kappa * eta;
             assert!(share < 0.5, "{name}");
             let bound = share / (1.0 - share) * (2.0 * norm(&scaled) + (kappa + 1.0) * residual / largest);
-            let unscaled: Vec<f64> = found.w.iter().zip(&norms).map(|(w, s)| w * s).collect();
-            worst.check("W", &name, distance(&unscaled, &scaled), bound);
+            let ours = times(&found.w.iter().copied().collect::<Vec<f64>>(), &norms);
+            worst.check("W", &name, distance(&ours, &scaled), bound);
 
             // AΔx is the projection of ΔA x + Δb, and of (A + ΔA)⁺ᵀ ΔAᵀ r.
             let data = eta * (largest * norm(&scaled) + size);
@@ -133,8 +137,8 @@ fn linear_problems() {
             if objective > 1e-100 {
                 let variance = bound / objective;
                 let relative = 2.0 * (2.0 * d).sqrt() * share + variance + d * d * share / (n - d);
-                let scaled = |v: &[f64]| v.iter().zip(&norms).map(|(v, s)| v * s).collect::<Vec<f64>>();
-                let (ours, theirs) = (scaled(&inference.coefficient_se().to_vec()), scaled(&se));
+                let ours = times(&inference.coefficient_se().to_vec(), &norms);
+                let theirs = times(&se, &norms);
                 worst.check("standard errors", &name, distance(&ours, &theirs), relative * norm(&theirs));
             }
         }
@@ -187,17 +191,24 @@ fn networks() {
         let before = found.w.clone();
         refine(&structure, &sample, &mut found).unwrap();
 
-        let jacobian = structure.jacobian(&found.factors).unwrap();
+        // In the units of the features; columns of the Jacobian brought to norm 1, which changes no space.
+        let norms = units(name, &sample.z);
+        let z = &sample.z / &Array1::from(norms.clone());
+        let mut jacobian = structure.jacobian(&found.factors).unwrap();
+        for (mut row, unit) in jacobian.rows_mut().into_iter().zip(&norms) {
+            row *= *unit;
+        }
+        let columns: Vec<f64> = design_times(&z, &jacobian).columns().into_iter().map(|c| norm(&c)).collect();
+        jacobian /= &Array1::from(columns);
         let (n, d, p) = (sample.n, sample.features() as f64, jacobian.ncols() as f64);
         // The iteration ends where Uᵀ(y − ZŴ) is rounding: of the residual by η(‖y‖ + ‖|Z||Ŵ|‖), of the orthonormal U by
         // κ(ZJ) η; Newton's matrix turns that into the error of the fitted values, and Z on the tangent space into that
         // of W.
         let eta = n * p * U;
-        let (high, low) = range(&design_times(&sample.z, &jacobian));
+        let (high, low) = range(&design_times(&z, &jacobian));
         let kappa = high / low;
         let (tangent, s) = column_basis(&jacobian.view(), 1e-13).unwrap();
-        let kappa_tangent = s[0] / s[tangent.ncols() - 1];
-        let (top, bottom) = range(&design_times(&sample.z, &tangent));
+        let (top, bottom) = range(&design_times(&z, &tangent));
         let least = case["information"][0].as_f64().unwrap();
         let rounding = norm(&sample.y) + absolute_fit(&sample.z, &w);
         let off = eta * (rounding + kappa * objective.sqrt()) / least;
@@ -209,18 +220,28 @@ fn networks() {
         println!("{name}: prediction before refinement {unrefined:.1e}");
         let error = distance(&values, target.as_slice().unwrap());
         worst.check("prediction", name, error, off + (d + 2.0) * U * absolute_fit(&sample.z, &w));
-        worst.check("W", name, distance(&found.w, &w), off / bottom + p * U * norm(&w));
+        let (ours, theirs) =
+            (times(&found.w.iter().copied().collect::<Vec<f64>>(), &norms), times(&w, &norms));
+        worst.check("W", name, distance(&ours, &theirs), off / bottom + p * U * norm(&theirs));
         let bound = 2.0 * objective.sqrt() * eta * rounding + off * off + (n + d) * U * objective;
         worst.check("objective", name, (found.best.objective - objective).abs(), bound);
 
         let inference = Inference::new(&structure, &sample, &found.factors).unwrap();
         assert!((inference.df - case["df"].as_f64().unwrap()).abs() < 0.5, "{name}: df {}", inference.df);
-        // The tangent space is off by κ(J)(η + the error of the factors); their error is that of W over the smallest
-        // singular value of J.
-        let turn = kappa_tangent * eta + off / bottom / s[tangent.ncols() - 1];
-        let relative = inference.df.sqrt() * 2.0 * (top / bottom) * (eta + turn) + bound / objective;
-        let ours = inference.coefficient_se();
-        worst.check("standard errors", name, distance(&ours, &se), relative * norm(&se));
+        // Cov^½ = σ J (ZJ)⁺: J is off by η and by the error of the factors, that of W over the least singular value of J;
+        // (ZJ)⁺ as in Wedin's theorem.
+        let (largest, smallest) = (s[0], s[tangent.ncols() - 1]);
+        let turn = eta + off / bottom / smallest;
+        let relative = 4.0 * kappa * turn;
+        let scale = (objective / (n - inference.df)).sqrt() * inference.df.sqrt() * largest / low;
+        let theirs = times(&se, &norms);
+        let ours = times(&inference.coefficient_se().to_vec(), &norms);
+        worst.check(
+            "standard errors",
+            name,
+            distance(&ours, &theirs),
+            relative * scale + bound / objective * norm(&theirs),
+        );
     }
     report(worst);
 }
