@@ -74,7 +74,7 @@ pub fn diagnose(
     let df = if subject.factors.is_empty() {
         subject.unstructured(geometry, objective, &mut found)?
     } else {
-        subject.structured(geometry, objective, fit, &mut found)?
+        subject.structured(geometry, objective, fit, &scale, &mut found)?
     };
     let equations = unit.n * unit.outputs() as f64;
     if df >= equations {
@@ -212,6 +212,7 @@ impl Subject<'_> {
         geometry: Option<&Geometry>,
         objective: f64,
         fit: &Fit,
+        scale: &Scale,
         found: &mut Vec<Diagnostic>,
     ) -> Result<f64> {
         let (structure, sample) = (self.structure, self.sample);
@@ -260,7 +261,7 @@ impl Subject<'_> {
                 found.push(Diagnostic::Curved { information: (low, high) });
             }
         }
-        Self::starts(fit, sample.n, found);
+        Self::starts(fit, sample.n, scale.square(EXACT * total), found);
         Ok(identified as f64)
     }
 
@@ -359,10 +360,13 @@ impl Subject<'_> {
     }
 
     /// The best optimum reached once only.
-    fn starts(fit: &Fit, n: f64, found: &mut Vec<Diagnostic>) {
+    fn starts(fit: &Fit, n: f64, rounding: f64, found: &mut Vec<Diagnostic>) {
         let best = fit.all.iter().map(|f| f.objective).fold(f64::INFINITY, f64::min);
-        let above =
-            fit.all.iter().map(|f| f.objective - best).filter(|&gap| is_optimisation_failure(gap, best, n));
+        let above = fit
+            .all
+            .iter()
+            .map(|f| f.objective - best)
+            .filter(|&gap| gap > rounding && is_optimisation_failure(gap, best, n));
         let next = above.clone().fold(f64::INFINITY, f64::min);
         if fit.all.len() > 1 && above.count() + 1 == fit.all.len() {
             found.push(Diagnostic::StartsDisagree { starts: fit.all.len(), excess: next / best });
