@@ -56,7 +56,7 @@ fn absolute_fit(z: &Array2<f64>, w: &[f64]) -> f64 {
 
 /// Units of the features: their norms where these are graded.
 fn units(name: &str, z: &Array2<f64>) -> Vec<f64> {
-    z.columns().into_iter().map(|c| if name.contains("graded") { norm(&c) } else { 1.0 }).collect()
+    z.columns().into_iter().map(|c| if name.contains("graded") { norm(c) } else { 1.0 }).collect()
 }
 
 fn times(a: &[f64], b: &[f64]) -> Vec<f64> {
@@ -198,7 +198,7 @@ fn networks() {
         for (mut row, unit) in jacobian.rows_mut().into_iter().zip(&norms) {
             row *= *unit;
         }
-        let columns: Vec<f64> = design_times(&z, &jacobian).columns().into_iter().map(|c| norm(&c)).collect();
+        let columns: Vec<f64> = design_times(&z, &jacobian).columns().into_iter().map(|c| norm(c)).collect();
         jacobian /= &Array1::from(columns);
         let (n, d, p) = (sample.n, sample.features() as f64, jacobian.ncols() as f64);
         // The iteration ends where Uᵀ(y − ZŴ) is rounding: of the residual by η(‖y‖ + ‖|Z||Ŵ|‖), of the orthonormal U by

@@ -269,7 +269,8 @@ impl FitCommand {
         let quantile =
             |q: f64| se.get((q * (se.len() - 1) as f64).round() as usize).copied().unwrap_or(f64::NAN);
         let starts: Vec<f64> = fit.all.iter().map(|f| scale.square(f.objective)).collect();
-        let spread = starts.iter().fold(0.0f64, |m, v| m.max(*v)) - scale.square(fit.best.objective);
+        let worst = fit.all.iter().map(|f| f.objective).fold(0.0f64, f64::max);
+        let spread = scale.square(worst - fit.best.objective);
         if self.json {
             let mut value = serde_json::json!({
                 "structure": structure.name(),
