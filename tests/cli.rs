@@ -7,7 +7,7 @@ use std::process::Output;
 use assert_cmd::Command;
 // Links the BLAS that ndarray uses.
 use convstat as _;
-use ndarray::{Array1, ArrayD, IxDyn};
+use ndarray::{Array1, ArrayD, Axis, IxDyn};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
 use serde_json::Value;
 
@@ -247,10 +247,10 @@ fn fit_reads_what_numpy_writes_and_geometries() {
 fn fit_names_what_is_wrong_and_traces() {
     let place = Place::new();
     let mut x = entries(&[60, 4, 5], 1);
-    let y = &x.slice(s![.., 0, 0]) + &(&entries(&[60], 2) * 0.1);
+    let first = x.index_axis(Axis(2), 0).index_axis(Axis(1), 0).to_owned();
+    let y = &first + &(&entries(&[60], 2) * 0.1);
     place.array("X.npy", &x);
-    let copy = x.slice(s![.., 0, 0]).to_owned();
-    x.slice_mut(s![.., 0, 1]).assign(&copy);
+    x.index_axis_mut(Axis(2), 1).index_axis_mut(Axis(1), 0).assign(&first);
     place.array("twice.npy", &x);
     place.array("y.npy", &y);
     place.array("tiny.npy", &(&y * 1e-200));

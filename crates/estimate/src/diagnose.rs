@@ -1,7 +1,7 @@
 //! Finds what keeps a fit from being trusted.
 
 use convstat_cnn::{Factors, Geometry, Structure};
-use convstat_tensor::linalg::{column_basis, qr_r, rank_tolerance, svd};
+use convstat_tensor::linalg::{column_basis, condition_number, qr_r, rank_tolerance, svd};
 use ndarray::{Array1, Array2, ArrayD, Axis};
 
 use crate::fit::{EXACT, is_optimisation_failure};
@@ -34,8 +34,12 @@ const MOST_GRADED: f64 = 1e6;
 /// A mean of this many standard deviations is an offset.
 const OFFSET: f64 = 10.0;
 
-/// Multiplications that the dimension of another rank may take: seconds.
-const MOST_WORK: f64 = 1e10;
+/// Features whose triangle has a condition number below this are well-conditioned.
+const WELL_CONDITIONED: f64 = 1e4;
+
+/// Multiplications that one factorisation of the Jacobian may take, and one of those for another rank.
+const MOST_WORK: f64 = 1e11;
+const MOST_RANK_WORK: f64 = 1e10;
 
 /// What is wrong with a fit of `sample` by `structure` with `options`; nothing for a well-posed problem.
 ///
@@ -43,7 +47,8 @@ const MOST_WORK: f64 = 1e10;
 /// dependence by construction is told from dependence in the data. K above R is not reported: it is redundancy, which
 /// changes neither `W` nor its errors (THEORY §2).
 ///
-/// Costs several singular value decompositions of `Z` and `Z J`: for one fit, not for the fits of a study.
+/// Costs several singular value decompositions of `Z` and `Z J`: for one fit, not for the fits of a study. Of Jacobians of
+/// more than 1e11 multiplications a factorisation, nothing is said that needs one.
 ///
 /// # Errors
 /// A sample or factors that do not fit the structure.
@@ -138,7 +143,18 @@ impl Subject<'_> {
             Some(scales) => z * &Array1::from(scales),
             None => z.clone(),
         };
-        let s = singular_values(&even)?;
+        let zeros = norms.iter().filter(|&&v| v == 0.0).count();
+        let ratio = if high > 0.0 { high / low } else { 1.0 };
+        let rank_and_condition = |rank, condition| Features { rank, condition, ratio, zeros };
+        // A triangle whose estimated condition number is small, the usual case, needs no singular values.
+        let r = qr_r(&even.view())?;
+        if r.is_square() {
+            let condition = condition_number(&r.view())?;
+            if condition < WELL_CONDITIONED {
+                return Ok(rank_and_condition(z.ncols(), condition));
+            }
+        }
+        let s = singular_values(&r)?;
         let rank = count(&s, ROUNDINGS * rank_tolerance(even.dim()));
         // Of the matrix with the root of the penalty below it.
         let with_penalty = |v: f64| (v * v + penalty).sqrt();
@@ -148,8 +164,7 @@ impl Subject<'_> {
             s.get(rank.max(1) - 1).copied().unwrap_or(0.0)
         };
         let condition = with_penalty(s.first().copied().unwrap_or(0.0)) / with_penalty(smallest);
-        let zeros = norms.iter().filter(|&&v| v == 0.0).count();
-        Ok(Features { rank, condition, ratio: if high > 0.0 { high / low } else { 1.0 }, zeros })
+        Ok(rank_and_condition(rank, condition))
     }
 
     /// Dependent features, by the geometry or in the data.
@@ -187,19 +202,22 @@ impl Subject<'_> {
             }
             self.dependence(&features, geometry, false, found)?;
         }
-        let size = singular_values(&sample.z)?.first().copied().unwrap_or(0.0);
+        // At most the largest singular value.
+        let size = (sample.z.iter().map(|v| v * v).sum::<f64>() / d as f64).sqrt();
         self.condition(features.condition, size, objective, found);
-        let values = singular_values(&sample.z)?;
-        let kept = |v: f64| if self.penalty > 0.0 { v * v / (v * v + self.penalty) } else { 1.0 };
-        Ok(sample.outputs() as f64 * values.iter().take(features.rank).map(|&v| kept(v)).sum::<f64>())
+        let outputs = sample.outputs() as f64;
+        if self.penalty == 0.0 {
+            return Ok(outputs * features.rank as f64);
+        }
+        let kept = |v: f64| v * v / (v * v + self.penalty);
+        Ok(outputs * singular_values(&sample.z)?.iter().map(|&v| kept(v)).sum::<f64>())
     }
 
     /// Fewer digits than [`MIN_DIGITS`] by the perturbation theory of least squares (Higham 2002, Theorem 20.1).
     fn condition(&self, condition: f64, size: f64, objective: f64, found: &mut Vec<Diagnostic>) {
         let norm = self.w.iter().map(|v| v * v).sum::<f64>().sqrt();
-        let rest = (objective - self.sample.rss).max(0.0).sqrt() + self.sample.rss.sqrt();
         // Without a coefficient no digits of it can be lost.
-        let angle = if norm > 0.0 && size > 0.0 { rest / (size * norm) } else { 0.0 };
+        let angle = if norm > 0.0 && size > 0.0 { objective.sqrt() / (size * norm) } else { 0.0 };
         let digits = -(f64::EPSILON * condition * (1.0 + condition * angle)).log10();
         if digits < MIN_DIGITS {
             found.push(Diagnostic::IllConditioned { condition, digits: digits.max(0.0) });
@@ -216,8 +234,19 @@ impl Subject<'_> {
         found: &mut Vec<Diagnostic>,
     ) -> Result<f64> {
         let (structure, sample) = (self.structure, self.sample);
-        let variance = objective / sample.n.max(1.0);
-        let balanced = self.balanced();
+        let (variance, balanced) = (objective / sample.n.max(1.0), self.balanced());
+        let total = sample.y.iter().map(|v| v * v).sum::<f64>() + sample.rss;
+        self.feasibility(found)?;
+        let is_degenerate = self.components(&balanced, found)?;
+        self.parameters(&balanced, is_degenerate, found);
+        Self::starts(fit, sample.n, scale.square(EXACT * total), found);
+        let (rows, cols) = (structure.coefficients() as f64, structure.naive_parameters() as f64);
+        if rows * cols * rows.min(cols) > MOST_WORK {
+            if !fit.best.termination.is_success() {
+                found.push(Diagnostic::NotConverged { termination: fit.best.termination, left: None });
+            }
+            return Ok(f64::NAN);
+        }
         let jacobian = structure.jacobian(&balanced)?;
         let (tangent, _) = column_basis(&jacobian.view(), VANISHING)?;
         let image = design_times(&sample.z, &tangent);
@@ -225,7 +254,6 @@ impl Subject<'_> {
         let identified = count(&values, ROUNDINGS * rank_tolerance(image.dim()));
         let equations = sample.n * sample.outputs() as f64;
 
-        self.feasibility(found)?;
         let features = self.features(0.0)?;
         self.dependence(&features, geometry, identified == tangent.ncols(), found)?;
         if features.ratio > MOST_GRADED {
@@ -242,9 +270,6 @@ impl Subject<'_> {
         if tangent.ncols() < generic {
             found.push(Diagnostic::RankDeficientFit { dimension: tangent.ncols(), generic });
         }
-        let is_degenerate = self.components(&balanced, found)?;
-        self.parameters(&balanced, is_degenerate, found);
-
         let local = Local::at(structure, sample, &structure.flatten(&balanced)?)?;
         let left = local.as_ref().filter(|l| l.is_minimum()).map(|l| l.decrease / variance);
         if !fit.best.termination.is_success() {
@@ -252,7 +277,6 @@ impl Subject<'_> {
         }
         // Along components that vanish, where no inputs look, or beside residuals of rounding the curvature says nothing.
         let is_regular = tangent.ncols() == generic && identified == generic;
-        let total = sample.y.iter().map(|v| v * v).sum::<f64>() + sample.rss;
         if let Some(local) = local.filter(|_| is_regular && objective > EXACT * total) {
             let (low, high) = local.information;
             if low <= 0.0 {
@@ -261,7 +285,6 @@ impl Subject<'_> {
                 found.push(Diagnostic::Curved { information: (low, high) });
             }
         }
-        Self::starts(fit, sample.n, scale.square(EXACT * total), found);
         Ok(identified as f64)
     }
 
@@ -297,7 +320,7 @@ impl Subject<'_> {
         }
         // Bonds of more than two factors have no rule but the dimension.
         let (rows, cols) = (structure.coefficients() as f64, structure.naive_parameters() as f64);
-        if rows * cols * rows.min(cols) > MOST_WORK {
+        if rows * cols * rows.min(cols) > MOST_RANK_WORK {
             return Ok(());
         }
         for &label in bonds.iter().filter(|&&c| holders(c).count() > 2) {

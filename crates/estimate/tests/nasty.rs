@@ -198,7 +198,7 @@ fn networks() {
         for (mut row, unit) in jacobian.rows_mut().into_iter().zip(&norms) {
             row *= *unit;
         }
-        let columns: Vec<f64> = design_times(&z, &jacobian).columns().into_iter().map(|c| norm(c)).collect();
+        let columns: Vec<f64> = design_times(&z, &jacobian).columns().into_iter().map(norm).collect();
         jacobian /= &Array1::from(columns);
         let (n, d, p) = (sample.n, sample.features() as f64, jacobian.ncols() as f64);
         // The iteration ends where Uᵀ(y − ZŴ) is rounding: of the residual by η(‖y‖ + ‖|Z||Ŵ|‖), of the orthonormal U by

@@ -143,7 +143,10 @@ impl FitCommand {
             Inference::new(&structure, &compressed, &fit.factors)?
         };
         let mut diagnostics = diagnose(&structure, &compressed, &fit, &options, geometry.as_ref())?;
-        diagnostics.extend(convstat::estimate::offset(&sample, &fit));
+        if compressed.z.nrows() < sample.z.nrows() {
+            // Rows of the compressed sample have no mean.
+            diagnostics.extend(convstat::estimate::offset(&sample, &fit));
+        }
         let (objective, total_variation) = (sample.objective(&fit.w.view()), centred_squares(&sample.y));
         diagnostics.extend(convstat::estimate::out_of_range(&scale, total_variation.1, objective));
         let found = Found {
