@@ -2,9 +2,10 @@
 
 use convstat_cnn::{Factors, Geometry, Structure};
 use convstat_tensor::linalg::{column_basis, condition_number, qr_r, rank_tolerance, svd};
-use ndarray::{Array1, Array2, ArrayD, Axis};
+use ndarray::{Array1, Array2};
 
 use crate::fit::{EXACT, is_optimisation_failure};
+use crate::redundancy::{components, feasibility, norm, parameters};
 use crate::refine::{Local, ROUNDINGS};
 use crate::sample::design_times;
 use crate::scale::{Scale, column_norms, graded_columns, times_power};
@@ -16,13 +17,6 @@ const MIN_DIGITS: f64 = 6.0;
 /// Singular values of the Jacobian at a fit below this share of the largest belong to components that vanish or
 /// coincide: a balanced factor of this size makes a component of its square.
 const VANISHING: f64 = 1e-6;
-
-/// A sum of components whose squared norms add up to this many times that of `W` cancels (Kruskal, Harshman & Lundy
-/// 1989; de Silva & Lim 2008, §4): a digit is lost, and each component is ten times its share.
-const CANCELLATION: f64 = 100.0;
-
-/// Factors whose norms multiply to this many times the norm of `W`: their contraction loses [`MIN_DIGITS`] digits.
-const LARGE_PARAMETERS: f64 = 1e6;
 
 /// The observed information may be this share of the expected one, or the expected one of it: standard errors are then
 /// within a factor of two.
@@ -37,9 +31,8 @@ const OFFSET: f64 = 10.0;
 /// Features whose triangle has a condition number below this are well-conditioned.
 const WELL_CONDITIONED: f64 = 1e4;
 
-/// Multiplications that one factorisation of the Jacobian may take, and one of those for another rank.
+/// Multiplications that one factorisation of the Jacobian may take.
 const MOST_WORK: f64 = 1e11;
-const MOST_RANK_WORK: f64 = 1e10;
 
 /// What is wrong with a fit of `sample` by `structure` with `options`; nothing for a well-posed problem.
 ///
@@ -236,9 +229,10 @@ impl Subject<'_> {
         let (structure, sample) = (self.structure, self.sample);
         let (variance, balanced) = (objective / sample.n.max(1.0), self.balanced());
         let total = sample.y.iter().map(|v| v * v).sum::<f64>() + sample.rss;
-        self.feasibility(found)?;
-        let is_degenerate = self.components(&balanced, found)?;
-        self.parameters(&balanced, is_degenerate, found);
+        feasibility(structure, found)?;
+        if !components(structure, &balanced, found)? {
+            parameters(structure, &balanced, &self.w, found);
+        }
         Self::starts(fit, sample.n, scale.square(EXACT * total), found);
         let (rows, cols) = (structure.coefficients() as f64, structure.naive_parameters() as f64);
         if rows * cols * rows.min(cols) > MOST_WORK {
@@ -298,90 +292,6 @@ impl Subject<'_> {
         self.factors.iter().zip(&norms).map(|(f, n)| f * (mean / n)).collect()
     }
 
-    /// Ranks that add nothing to the set.
-    fn feasibility(&self, found: &mut Vec<Diagnostic>) -> Result<()> {
-        let (structure, network) = (self.structure, self.structure.network());
-        let feasible = structure.feasible_sizes();
-        let holders = |c: char| network.inputs.iter().filter(move |l| l.contains(&c));
-        // A factor of two bonds is absorbed by its neighbours: a bond of it above the rank on its other side is K above R.
-        let is_channel = |c: char| match structure.counts().kernels {
-            Some(_) => c == 'k',
-            None => holders(c).any(|l| l.len() == 2 && !l.iter().any(|c| network.output.contains(c))),
-        };
-        let bonds: Vec<char> = network.labels().into_iter().filter(|c| !network.output.contains(c)).collect();
-        let is_absorbed = |c: char| {
-            is_channel(c) && holders(c).any(|l| l.len() == 2 && !l.iter().any(|c| network.output.contains(c)))
-        };
-        for &label in bonds.iter().filter(|&&c| !is_absorbed(c)) {
-            let (rank, feasible) = (structure.sizes()[&label], feasible[&label]);
-            if feasible < rank {
-                found.push(Diagnostic::RankAboveFeasible { label, rank, feasible });
-            }
-        }
-        // Bonds of more than two factors have no rule but the dimension.
-        let (rows, cols) = (structure.coefficients() as f64, structure.naive_parameters() as f64);
-        if rows * cols * rows.min(cols) > MOST_RANK_WORK {
-            return Ok(());
-        }
-        for &label in bonds.iter().filter(|&&c| holders(c).count() > 2) {
-            let rank = structure.sizes()[&label];
-            let df = structure.df()?;
-            let mut feasible = rank;
-            while feasible > 1 {
-                let mut sizes = structure.sizes().clone();
-                sizes.insert(label, feasible - 1);
-                if structure.resized(sizes)?.df()? < df {
-                    break;
-                }
-                feasible -= 1;
-            }
-            if feasible < rank {
-                found.push(Diagnostic::RankAboveFeasible { label, rank, feasible });
-            }
-        }
-        Ok(())
-    }
-
-    /// Components that cancel, along every sum over more than two factors; whether there are any.
-    fn components(&self, factors: &Factors, found: &mut Vec<Diagnostic>) -> Result<bool> {
-        let network = self.structure.network();
-        let mut is_degenerate = false;
-        for label in network.labels() {
-            let holders = network.inputs.iter().filter(|l| l.contains(&label)).count();
-            let rank = self.structure.sizes()[&label];
-            if network.output.contains(&label) || holders < 3 || rank < 2 {
-                continue;
-            }
-            let components = components_along(self.structure, factors, label)?;
-            let sizes: Vec<f64> = components.iter().map(|c| c.dot(c)).collect();
-            let whole = components.iter().fold(Array1::<f64>::zeros(components[0].len()), |sum, c| sum + c);
-            let cancellation = sizes.iter().sum::<f64>() / whole.dot(&whole);
-            let (mut congruence, mut pair) = (1.0, (0, 0));
-            for b in 0..rank {
-                for a in 0..b {
-                    let cosine = components[a].dot(&components[b]) / (sizes[a] * sizes[b]).sqrt();
-                    if cosine < congruence {
-                        (congruence, pair) = (cosine, (a, b));
-                    }
-                }
-            }
-            if cancellation > CANCELLATION {
-                is_degenerate = true;
-                found.push(Diagnostic::DegenerateComponents { label, cancellation, congruence, pair });
-            }
-        }
-        Ok(is_degenerate)
-    }
-
-    /// Factors much larger than what they make.
-    fn parameters(&self, factors: &Factors, is_degenerate: bool, found: &mut Vec<Diagnostic>) {
-        let product: f64 = self.structure.owners().iter().map(|&f| norm(&factors[f])).product();
-        let ratio = product / self.w.iter().map(|v| v * v).sum::<f64>().sqrt();
-        if ratio > LARGE_PARAMETERS && !is_degenerate {
-            found.push(Diagnostic::LargeParameters { ratio });
-        }
-    }
-
     /// The best optimum reached once only.
     fn starts(fit: &Fit, n: f64, rounding: f64, found: &mut Vec<Diagnostic>) {
         let best = fit.all.iter().map(|f| f.objective).fold(f64::INFINITY, f64::min);
@@ -395,28 +305,6 @@ impl Subject<'_> {
             found.push(Diagnostic::StartsDisagree { starts: fit.all.len(), excess: next / best });
         }
     }
-}
-
-fn norm(a: &ArrayD<f64>) -> f64 {
-    a.iter().map(|v| v * v).sum::<f64>().sqrt()
-}
-
-/// `vec` of the part of `W` that each index of a summed label adds.
-fn components_along(structure: &Structure, factors: &Factors, label: char) -> Result<Vec<Array1<f64>>> {
-    let mut sizes = structure.sizes().clone();
-    let rank = sizes.insert(label, 1).unwrap_or(1);
-    let one = structure.resized(sizes)?;
-    let slice = |r: usize| {
-        structure.owners().iter().enumerate().fold(factors.clone(), |mut sliced, (operand, &f)| {
-            let axis = structure.network().inputs[operand].iter().position(|&c| c == label);
-            // A shared factor is sliced once.
-            if let Some(axis) = axis.filter(|_| sliced[f].shape() == factors[f].shape()) {
-                sliced[f] = factors[f].index_axis(Axis(axis), r).insert_axis(Axis(axis)).to_owned();
-            }
-            sliced
-        })
-    };
-    (0..rank).map(|r| Ok(one.contract(&slice(r))?)).collect()
 }
 
 /// Singular values, largest first.

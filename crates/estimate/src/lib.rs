@@ -19,6 +19,7 @@ pub mod error;
 pub mod fit;
 pub mod inference;
 pub mod least_squares;
+mod redundancy;
 mod refine;
 pub mod rows;
 pub mod sample;

@@ -85,7 +85,7 @@ impl Sample {
     /// directions that `ZᵀZ` loses (nearly collinear features), else by `ZᵀZ`.
     ///
     /// # Errors
-    /// Responses so large or small that their squares leave the range of `f64`; use [`Scale`](crate::Scale) first.
+    /// Responses so large or small that their squares leave the range of `f64`; use [`Scale`] first.
     pub fn compressed(&self) -> Result<Self> {
         if self.z.nrows() <= self.features() {
             return Ok(self.clone());
