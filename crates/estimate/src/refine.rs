@@ -12,18 +12,21 @@ use ndarray::{Array1, Array2};
 
 use crate::sample::design_times;
 use crate::scale::{Scale, graded_columns};
-use crate::{Fit, Result, Sample};
+use crate::{Fit, Result, Sample, Termination};
 
 /// Singular values below this many times the rank tolerance are rounding of the products that made the matrix.
 pub(crate) const ROUNDINGS: f64 = 16.0;
 
-/// Refined only from where less than this share of the residual variance is still to be had.
+/// Where less than this share of the residual variance is still to be had, the quadratic model is exact but for rounding.
 const NEAR: f64 = 1e-2;
 /// The same for exact fits, of the sum of squares.
 const NEAR_EXACT: f64 = 1e-20;
 
+/// Decrease still to be had, as a share of the residual variance, below which a minimum counts as found.
+const CONVERGED: f64 = 1e-8;
+
 /// Most steps, and the least by which the promised decrease falls from step to step before rounding.
-const MOST_STEPS: usize = 12;
+const MOST_STEPS: usize = 30;
 const PROGRESS: f64 = 0.25;
 
 /// Multiplications that one factorisation may take: a minute or so.
@@ -89,8 +92,9 @@ impl Local {
 
 /// Brings a fit by an iterative solver from the solver's tolerance to what `f64` can give; whether anything changed.
 ///
-/// For one fit that is to be reported, at the cost of a few singular value decompositions of `Z J`. Fits without
-/// factors, far from a minimum, or too large for that stay as they are.
+/// For one fit that is to be reported, at the cost of a few singular value decompositions of `Z J`. From where a solver
+/// stopped early its steps are taken as long as the objective falls as they promise; a fit that they bring to a minimum
+/// counts as converged. Fits without factors, at no minimum, or too large for that stay as they are.
 ///
 /// # Errors
 /// A sample or factors that do not fit the structure.
@@ -113,22 +117,35 @@ pub fn refine(structure: &Structure, sample: &Sample, fit: &mut Fit) -> Result<b
     };
     let mut now = objective(&parameters)?;
     let size = rows.y.iter().map(|v| v * v).sum::<f64>();
-    let mut last = (NEAR * now / rows.n.max(1.0) + NEAR_EXACT * size) / PROGRESS;
-    let mut changed = false;
+    let (mut last, mut changed) = (f64::INFINITY, false);
     for _ in 0..MOST_STEPS {
         let Some(local) = Local::at(structure, rows, &parameters)? else { break };
-        let is_progress = local.decrease > 0.0 && local.decrease < PROGRESS * last;
+        let variance = now / rows.n.max(1.0);
+        let is_near = local.decrease <= NEAR * variance + NEAR_EXACT * size;
+        let is_progress = local.decrease > 0.0 && (!is_near || local.decrease < PROGRESS * last);
         if !(local.is_minimum() && is_progress) {
             break;
         }
         let trial: Vec<f64> = parameters.iter().zip(&local.step).map(|(p, s)| p + s).collect();
         let next = objective(&trial)?;
-        // Residuals are differences of numbers of the size of the responses.
+        // Far away the objective has to fall as promised. Near, its decrease is rounding: residuals are differences of
+        // numbers of the size of the responses.
         let unit = ROUNDINGS * f64::EPSILON;
-        if next > now + unit * (2.0 * (now * size).sqrt() + unit * size) {
+        let is_taken = if is_near {
+            next <= now + unit * (2.0 * (now * size).sqrt() + unit * size)
+        } else {
+            now - next >= PROGRESS * local.decrease
+        };
+        if !is_taken {
             break;
         }
-        (parameters, now, last, changed) = (trial, next, local.decrease, true);
+        (parameters, now, changed) = (trial, next, true);
+        if is_near {
+            last = local.decrease;
+        }
+        if local.decrease <= CONVERGED * variance {
+            fit.best.termination = Termination::Converged;
+        }
     }
     if changed {
         fit.factors = scale.factors(&structure.unflatten(&parameters)?);

@@ -228,8 +228,14 @@ fn solutions() {
     let signal = responses(&two, &z, 0.3, 11);
     let y = signal.clone();
     let short = FitOptions { max_iterations: 1, starts: vec![Start::Random], ..FitOptions::default() };
-    let named = kinds(&two, z.clone(), y.clone(), &short, None);
+    let sample = Sample::new(z.clone(), y.clone()).unwrap();
+    let mut stopped = fit(&two, &sample, &short, None, normals(1)).unwrap();
+    let named = names(&diagnose(&two, &sample, &stopped, &short, None).unwrap());
     assert!(named.contains(&"not-converged"), "{named:?}");
+    // Refinement goes on from there.
+    refine(&two, &sample, &mut stopped).unwrap();
+    assert!(stopped.best.termination.is_success());
+    assert!((&stopped.w - &fitted(&two, &sample, &lm).w).iter().all(|d| d.abs() < 1e-12));
 
     // One factor zero is a saddle.
     let sample = Sample::new(z.clone(), y.clone()).unwrap();
