@@ -335,6 +335,22 @@ impl Structure {
         Ok(jacobian)
     }
 
+    /// Sizes of all labels, where every bond of two factors is clamped to what the other labels of either can carry, to a
+    /// fixed point (THEORY §2): a larger bond adds parameters and no member to the set. Bonds of more factors, as in CP,
+    /// have no such rule and keep their size.
+    pub fn feasible_sizes(&self) -> BTreeMap<char, usize> {
+        crate::families::einsum::feasible_sizes(self)
+    }
+
+    /// The same network with other sizes of its labels.
+    ///
+    /// # Errors
+    /// A label without a size, or sizes that do not fit the network.
+    pub fn resized(&self, sizes: BTreeMap<char, usize>) -> Result<Self> {
+        let name = format!("{} resized", self.name);
+        Self::with_shared(&name, self.network.clone(), sizes, self.outputs, self.owners.clone())
+    }
+
     /// The set of differences `M − M` as a structure (THEORY §4.2): one more label of size 2 on every operand,
     /// summed, is the sum of two members. Shared factors are let go, so that the sign of the second can be
     /// absorbed; the result then contains the differences.

@@ -39,7 +39,10 @@ pub use convstat_theory as theory;
 /// What most programs use.
 pub mod prelude {
     pub use convstat_cnn::{Factors, Geometry, GeometrySpec, OutputModes, Structure, StructureSpec};
-    pub use convstat_estimate::{Fit, FitOptions, Inference, Sample, SolverKind, Start, fit};
+    pub use convstat_estimate::{
+        Diagnostic, Fit, FitOptions, Inference, Sample, Scale, SolverKind, Start, TracePoint, diagnose, fit,
+        fit_traced, refine,
+    };
     pub use convstat_study::{Overrides, Study, StudyFile, Summary};
     pub use convstat_tensor::linalg::psd_root;
     pub use convstat_theory::{

@@ -9,16 +9,29 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use crate::{EstimateError, Result, Sample};
 
-/// Gram + Cholesky loses `cond(R)²` of the precision; above this condition number of `R` (estimated in the 1-norm, which
-/// is up to `√D` times the 2-norm's) the pass is repeated with blocked QR, so that six digits remain.
-const MAX_CONDITION: f64 = 1e5;
-
 /// Pivots of a Gram matrix below this share of the largest, for each feature, are rounding.
 const RANK_TOLERANCE: f64 = 16.0 * f64::EPSILON;
 
-/// The residual is a difference of sums of squares; where it is a smaller share of them than this, half its digits
-/// are gone and the pass is repeated with blocked QR too.
-const MIN_RESIDUAL: f64 = 1e-8;
+/// When the fast pass, Gram + Cholesky, is repeated with blocked QR.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Care {
+    /// Gram + Cholesky loses `cond(R)²` of the precision; above this condition number of `R` (estimated in the 1-norm,
+    /// which is up to `√D` times the 2-norm's) the pass is repeated.
+    max_condition: f64,
+    /// The residual is a difference of sums of squares; where it is a smaller share of them than this, it has lost as
+    /// many digits and the pass is repeated.
+    min_residual: f64,
+    /// Whether a Gram matrix of lower rank will do: directions below `√ε` are lost then, rounding or not.
+    lower_rank: bool,
+}
+
+impl Care {
+    /// For the many samples of a study, whose dependent features are those of the geometry: six digits of `Ŵ` remain,
+    /// and half the digits of the residual.
+    const FAST: Self = Self { max_condition: 1e5, min_residual: 1e-8, lower_rank: true };
+    /// For data of any kind: ten digits of `Ŵ` remain, and twelve of the residual.
+    pub(crate) const ACCURATE: Self = Self { max_condition: 1e3, min_residual: 1e-3, lower_rank: false };
+}
 
 /// Below this many observations a feature the Gram matrix is taken to be ill-conditioned at once
 /// (a Wishart matrix with n = 1.2 D has a condition number of about 500).
@@ -94,7 +107,7 @@ impl Compressor {
     }
 
     /// The compressed sample; `None` if a Gram matrix turned out too ill-conditioned for Cholesky.
-    fn finish(self, n: f64) -> Result<Option<Sample>> {
+    fn finish(self, care: &Care, n: f64) -> Result<Option<Sample>> {
         let d = self.features;
         match self.state {
             State::Gram { mut moment, cross, total } => {
@@ -106,18 +119,20 @@ impl Compressor {
                 };
                 // A failed attempt is let go before the next one takes as much memory.
                 let regular = match regular {
-                    Some(r) if condition_number(&r.view())? <= MAX_CONDITION => Some(r),
+                    Some(r) if condition_number(&r.view())? <= care.max_condition => Some(r),
                     _ => None,
                 };
                 let (z, c) = if let Some(r) = regular {
                     let c = solve_upper_transposed(&r.view(), &cross.view());
                     (r, c)
+                } else if !care.lower_rank {
+                    return Ok(None);
                 } else {
-                    let Some(reduced) = of_lower_rank(&moment, &cross)? else { return Ok(None) };
+                    let Some(reduced) = of_lower_rank(&moment, &cross, care)? else { return Ok(None) };
                     reduced
                 };
                 let explained: f64 = c.iter().map(|v| v * v).sum();
-                if total - explained < MIN_RESIDUAL * total {
+                if total - explained < care.min_residual * total {
                     return Ok(None);
                 }
                 Ok(Some(Sample { z, y: c, rss: (total - explained).max(0.0), n }))
@@ -148,11 +163,15 @@ fn factored(r: &Array2<f64>, pending: &mut Vec<Array2<f64>>) -> Result<Array2<f6
 
 /// The compressed sample of `ZᵀZ` and `Zᵀy` whose `Z` has dependent columns, as windows that overlap make them, and is
 /// well-conditioned else. `None` where the pivots do not fall in one step.
-fn of_lower_rank(moment: &Array2<f64>, cross: &Array2<f64>) -> Result<Option<(Array2<f64>, Array2<f64>)>> {
+fn of_lower_rank(
+    moment: &Array2<f64>,
+    cross: &Array2<f64>,
+    care: &Care,
+) -> Result<Option<(Array2<f64>, Array2<f64>)>> {
     let (d, outputs) = cross.dim();
     let (r, order) = pivoted_cholesky(&moment.view(), RANK_TOLERANCE * d as f64)?;
     let rank = r.nrows();
-    if rank == 0 || condition_number(&r.slice(s![.., ..rank]))? > MAX_CONDITION {
+    if rank == 0 || condition_number(&r.slice(s![.., ..rank]))? > care.max_condition {
         return Ok(None);
     }
     let mut h = Array2::zeros((rank, outputs));
@@ -175,6 +194,17 @@ pub fn compress(
     features: usize,
     outputs: usize,
     n: f64,
+    generate: impl FnMut(&mut Compressor) -> Result<()>,
+) -> Result<Sample> {
+    compress_with(&Care::FAST, features, outputs, n, generate)
+}
+
+/// As [`compress`], with this care.
+pub(crate) fn compress_with(
+    care: &Care,
+    features: usize,
+    outputs: usize,
+    n: f64,
     mut generate: impl FnMut(&mut Compressor) -> Result<()>,
 ) -> Result<Sample> {
     let passes: &[bool] = if n >= MIN_ROWS_A_FEATURE * features as f64 { &[true, false] } else { &[false] };
@@ -184,7 +214,7 @@ pub fn compress(
         if sink.rows == 0.0 {
             return Err(EstimateError::NoRows);
         }
-        if let Some(sample) = sink.finish(n)? {
+        if let Some(sample) = sink.finish(care, n)? {
             return Ok(sample);
         }
     }

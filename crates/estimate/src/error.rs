@@ -33,8 +33,11 @@ pub enum EstimateError {
         /// `D + M`.
         expected: usize,
     },
-    /// Squares of the data overflow.
-    #[error("the squares of the data overflow; divide X and y by their largest absolute values first")]
+    /// Squares of the data leave the range of `f64`.
+    #[error(
+        "the squares of the data leave the range of f64 (overflow, or underflow to 0); divide X and y by their largest \
+         absolute values first"
+    )]
     Overflow,
     /// The sample does not fit the structure.
     #[error(

@@ -4,9 +4,11 @@ use convstat_cnn::{Factors, Structure};
 use ndarray::Array2;
 
 use crate::least_squares::LeastSquares;
+use crate::scale::Scale;
 use crate::solvers::als::align;
 use crate::solvers::{End, Limits, SAME_OPTIMUM, SolverKind, Termination, rounding, run};
 use crate::starts::{Start, ridge, spectral_start};
+use crate::trace::{Trace, TracePoint};
 use crate::{EstimateError, Result, Rows, Sample};
 
 /// How to fit.
@@ -73,7 +75,7 @@ impl Fit {
 }
 
 /// Objectives below this share of the sum of squares of the data are those of an exact fit.
-const EXACT: f64 = 1e-24;
+pub(crate) const EXACT: f64 = 1e-24;
 
 /// Whether a gap between objectives (0 where it is rounding) is more than a negligible part of the residual
 /// variance `objective / n`.
@@ -84,7 +86,8 @@ pub fn is_optimisation_failure(gap: f64, objective: f64, n: f64) -> bool {
 /// Fits `structure` to `sample` from every start and keeps the best.
 ///
 /// `truth` are the true factors for [`Start::Oracle`]; `normal` gives standard normals for
-/// [`Start::Random`].
+/// [`Start::Random`]. Samples far from unit size are fitted at unit size ([`Scale`]), so that nothing but the
+/// objective can leave the range of `f64`: it is infinite or 0 then.
 ///
 /// # Errors
 /// A sample that does not fit the structure, an oracle start without truth, a solver unsuited to it.
@@ -95,19 +98,83 @@ pub fn fit(
     truth: Option<&Factors>,
     mut normal: impl FnMut() -> f64,
 ) -> Result<Fit> {
+    start_all(structure, sample, options, truth, &mut normal, &mut Trace::none())
+}
+
+/// As [`fit`](fn@fit), and tells `observer` of every step of every start; the fit is the same, bit for bit.
+///
+/// # Errors
+/// As [`fit`](fn@fit).
+pub fn fit_traced(
+    structure: &Structure,
+    sample: &dyn Rows,
+    options: &FitOptions,
+    truth: Option<&Factors>,
+    mut normal: impl FnMut() -> f64,
+    observer: &mut dyn FnMut(&TracePoint),
+) -> Result<Fit> {
+    start_all(structure, sample, options, truth, &mut normal, &mut Trace::new(Some(observer)))
+}
+
+/// The fit in the sample's own layout and near unit size.
+fn start_all(
+    structure: &Structure,
+    sample: &dyn Rows,
+    options: &FitOptions,
+    truth: Option<&Factors>,
+    normal: &mut dyn FnMut() -> f64,
+    trace: &mut Trace,
+) -> Result<Fit> {
     check(structure, sample)?;
-    let in_memory = sample.in_memory();
-    if let Some(s) = in_memory.filter(|s| !(s.z.is_standard_layout() && s.y.is_standard_layout())) {
-        return fit(structure, &s.clone().in_c_order(), options, truth, normal);
+    let Some(rows) = sample.in_memory() else {
+        return fit_rows(structure, sample, options, truth, normal, trace);
+    };
+    let scale = Scale::of(rows, structure.owners().len());
+    if !scale.is_one() {
+        let unit = scale.to_unit(rows).in_c_order();
+        let truth = truth.map(|t| scale.unit_factors(t));
+        let options = FitOptions { lambda: scale.unit_penalty(options.lambda), ..options.clone() };
+        trace.scale = Some(scale);
+        let found = fit_rows(structure, &unit, &options, truth.as_ref(), normal, trace)?;
+        return Ok(rescaled(found, scale));
     }
+    if !(rows.z.is_standard_layout() && rows.y.is_standard_layout()) {
+        return fit_rows(structure, &rows.clone().in_c_order(), options, truth, normal, trace);
+    }
+    fit_rows(structure, sample, options, truth, normal, trace)
+}
+
+/// A fit of the sample in units, for the sample itself.
+fn rescaled(fit: Fit, scale: Scale) -> Fit {
+    let single = |f: &SingleFit| SingleFit { objective: scale.square(f.objective), ..f.clone() };
+    Fit {
+        factors: scale.factors(&fit.factors),
+        w: fit.w.mapv(|v| scale.coefficient(v)),
+        best: single(&fit.best),
+        all: fit.all.iter().map(single).collect(),
+        oracle_gap: fit.oracle_gap.map(|g| scale.square(g)),
+    }
+}
+
+fn fit_rows(
+    structure: &Structure,
+    sample: &dyn Rows,
+    options: &FitOptions,
+    truth: Option<&Factors>,
+    normal: &mut dyn FnMut() -> f64,
+    trace: &mut Trace,
+) -> Result<Fit> {
+    let in_memory = sample.in_memory();
     let squares = in_memory.map_or(0.0, |s| s.z.iter().map(|v| v * v).sum());
     if !(sample.sum_of_squares() + sample.rss() + squares).is_finite() {
         return Err(EstimateError::Overflow);
     }
+    trace.rss = sample.rss();
     if !options.solver.is_structured() {
         return direct(
             in_memory.ok_or(EstimateError::NotInMemory { solver: options.solver.name() })?,
             options,
+            trace,
         );
     }
     if options.starts.is_empty() {
@@ -121,11 +188,11 @@ pub fn fit(
     let mut limits =
         Limits { max_iterations: options.max_iterations, tolerance: options.tolerance, rival: None };
     let mut ends = Vec::with_capacity(options.starts.len());
-    for &start in &options.starts {
+    for (place, &start) in options.starts.iter().enumerate() {
         let mut parameters = match start {
             Start::Spectral => spectral_start(&mut problem)?,
             Start::Random => {
-                let point = structure.flatten(&structure.random_point(&mut normal))?;
+                let point = structure.flatten(&structure.random_point(&mut *normal))?;
                 scaled(&mut problem, point)
             }
             Start::Oracle => structure.flatten(truth.ok_or(EstimateError::BadOption {
@@ -137,7 +204,8 @@ pub fn fit(
         if start != Start::Spectral && !structure.has_shared_factors() {
             align(&mut problem, &mut parameters)?;
         }
-        let end = run(options.solver, &mut problem, &mut parameters, limits)?;
+        (trace.place, trace.start) = (place, Some(start));
+        let end = run(options.solver, &mut problem, &mut parameters, limits, trace)?;
         limits.rival = Some(limits.rival.map_or(end.objective, |r| r.min(end.objective)));
         ends.push((parameters, start, end));
     }
@@ -187,7 +255,7 @@ fn choose(problem: &LeastSquares, ends: &[(Vec<f64>, Start, End)]) -> Result<Fit
     Ok(Fit { factors, w, best: all[best].clone(), all, oracle_gap })
 }
 
-fn direct(sample: &Sample, options: &FitOptions) -> Result<Fit> {
+fn direct(sample: &Sample, options: &FitOptions, trace: &mut Trace) -> Result<Fit> {
     let lambda = if options.solver == SolverKind::Ridge { options.lambda } else { 0.0 };
     if !(lambda.is_finite() && lambda >= 0.0) {
         return Err(EstimateError::BadOption {
@@ -203,6 +271,7 @@ fn direct(sample: &Sample, options: &FitOptions) -> Result<Fit> {
         iterations: 1,
         termination: Termination::Direct,
     };
+    trace.end(best.iterations, best.objective - sample.rss, best.termination);
     Ok(Fit { factors: Factors::new(), w, all: vec![best.clone()], best, oracle_gap: None })
 }
 

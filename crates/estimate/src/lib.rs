@@ -4,30 +4,44 @@
 //! * [`compress`](fn@compress): one pass over blocks of rows, memory independent of n.
 //! * [`solvers`]: alternating least squares, Levenberg–Marquardt, OLS and ridge, one file each.
 //! * [`fit`](fn@fit): runs the starts, keeps the best, records the gap between them.
+//! * [`refine`](fn@refine): the last digits of one fit.
+//! * [`diagnose`](fn@diagnose): what keeps a fit from being trusted, named, with its numbers.
+//! * [`trace`]: a fit followed step by step.
 //! * [`Inference`]: residual variance and standard errors from the tangent space.
 
 // Not forbid: ndarray's slicing macro allows it for itself.
 #![deny(unsafe_code)]
 
 pub mod compress;
+pub mod diagnose;
+pub mod diagnostics;
 pub mod error;
 pub mod fit;
 pub mod inference;
 pub mod least_squares;
+mod redundancy;
+mod refine;
 pub mod rows;
 pub mod sample;
+pub mod scale;
 pub mod solvers;
 pub mod starts;
+pub mod trace;
 
 pub use compress::{Compressor, compress};
+pub use diagnose::{diagnose, offset, out_of_range};
+pub use diagnostics::Diagnostic;
 pub use error::EstimateError;
-pub use fit::{Fit, FitOptions, SingleFit, fit};
+pub use fit::{Fit, FitOptions, SingleFit, fit, fit_traced};
 pub use inference::Inference;
 pub use least_squares::{LeastSquares, Linearised, fit_entries};
+pub use refine::refine;
 pub use rows::{RowMemory, Rows, WindowedSample};
 pub use sample::{Sample, design_times};
+pub use scale::Scale;
 pub use solvers::{SolverKind, Termination};
 pub use starts::Start;
+pub use trace::{StepKind, TracePoint};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, EstimateError>;

@@ -3,7 +3,8 @@
 use convstat_tensor::algebra::{check_finite, entries, shaped};
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::compress::compress;
+use crate::compress::{Care, compress_with};
+use crate::scale::{Scale, times_power};
 use crate::{EstimateError, Result};
 
 /// Rows compressed together.
@@ -79,11 +80,31 @@ impl Sample {
     }
 
     /// The QR-compressed sample with the same objective; the sample itself where it has no more rows than features.
+    ///
+    /// For one fit: where the condition number of Z is above 1000 or Z is singular, by QR of the rows, which keeps
+    /// directions that `ZᵀZ` loses (nearly collinear features), else by `ZᵀZ`.
+    ///
+    /// # Errors
+    /// Responses so large or small that their squares leave the range of `f64`; use [`Scale`] first.
     pub fn compressed(&self) -> Result<Self> {
         if self.z.nrows() <= self.features() {
             return Ok(self.clone());
         }
-        let mut small = compress(self.features(), self.outputs(), self.n, |sink| {
+        let scale = Scale::of(self, 1);
+        if !scale.is_one() {
+            let unit = scale.to_unit(self).compressed()?;
+            let rss = scale.square(unit.rss);
+            if !rss.is_finite() || (rss == 0.0 && unit.rss > 0.0) {
+                return Err(EstimateError::Overflow);
+            }
+            return Ok(Self {
+                z: unit.z.mapv(|v| times_power(v, scale.z)),
+                y: unit.y.mapv(|v| times_power(v, scale.y)),
+                rss,
+                n: unit.n,
+            });
+        }
+        let mut small = compress_with(&Care::ACCURATE, self.features(), self.outputs(), self.n, |sink| {
             for (z, y) in self.z.axis_chunks_iter(Axis(0), BLOCK).zip(self.y.axis_chunks_iter(Axis(0), BLOCK))
             {
                 sink.add(&z, &y)?;

@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use convstat_cnn::{Factors, Structure};
 use convstat_tensor::algebra::{entries, fold, mode_dot, shaped, unfold};
 use convstat_tensor::linalg::{
-    cholesky, cholesky_in_place, eigh, gram, lstsq, solve_upper, solve_upper_transposed, svd,
+    cholesky, cholesky_in_place, eigh, gram, lstsq, rank, rank_tolerance, solve_upper,
+    solve_upper_transposed, svd,
 };
 use convstat_tensor::memory;
-use ndarray::{Array1, Array2, ArrayD, ArrayView1, IxDyn, s};
+use ndarray::{Array1, Array2, ArrayD, ArrayView1, Axis, IxDyn, s};
 use serde::{Deserialize, Serialize};
 
 use crate::least_squares::LeastSquares;
+use crate::scale::graded_columns;
 use crate::solvers::als::align;
 use crate::solvers::{Limits, SolverKind, run};
+use crate::trace::Trace;
 use crate::{Result, Sample};
 
 /// A kind of start.
@@ -98,7 +101,7 @@ fn conjugate_gradients(z: &Array2<f64>, lambda: f64, mut b: Array2<f64>) -> Arra
 /// Ridge estimate `(ZᵀZ + λI)^{-1} Zᵀy`, `D × M`; minimum-norm least squares for `λ = 0`.
 pub(crate) fn ridge(sample: &Sample, lambda: f64) -> Result<Array2<f64>> {
     if lambda == 0.0 {
-        return Ok(lstsq(&sample.z.view(), &sample.y.view())?);
+        return least_squares(sample);
     }
     let (u, sv, vt) = svd(&sample.z.view())?;
     let mut c = u.t().dot(&sample.y);
@@ -106,6 +109,20 @@ pub(crate) fn ridge(sample: &Sample, lambda: f64) -> Result<Array2<f64>> {
         row *= v / (v * v + lambda);
     }
     Ok(vt.t().dot(&c))
+}
+
+/// Minimum-norm least squares. Columns of very different sizes (units) are scaled by powers of two where they are
+/// independent: their solution does not depend on units, but the rank of the matrix would.
+fn least_squares(sample: &Sample) -> Result<Array2<f64>> {
+    let (z, y) = (&sample.z, &sample.y.view());
+    if let Some(scales) = graded_columns(z).filter(|_| z.nrows() >= z.ncols()) {
+        let scales = Array1::from(scales);
+        let even = z * &scales;
+        if rank(&even.view(), rank_tolerance(even.dim()))? == even.ncols() {
+            return Ok(lstsq(&even.view(), y)? * &scales.insert_axis(Axis(1)));
+        }
+    }
+    Ok(lstsq(&z.view(), y)?)
 }
 
 /// The spectral start: the pilot's factors, then one pass of linear subproblems for signs and scales.
@@ -135,7 +152,7 @@ pub(crate) fn spectral_start(problem: &mut LeastSquares) -> Result<Vec<f64>> {
     let mut wider = LeastSquares::new(&relaxed, sample)?;
     let mut parameters = aligned(&mut wider, &pilot, &roots)?;
     let limits = Limits { max_iterations: RELAXED_ITERATIONS, tolerance: RELAXED_TOLERANCE, rival: None };
-    run(SolverKind::LevenbergMarquardt, &mut wider, &mut parameters, limits)?;
+    run(SolverKind::LevenbergMarquardt, &mut wider, &mut parameters, limits, &mut Trace::none())?;
     let second = aligned(problem, &relaxed.contract(&relaxed.unflatten(&parameters)?)?, &roots)?;
     Ok(if problem.objective(&second) < problem.objective(&first) { second } else { first })
 }

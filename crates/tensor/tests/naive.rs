@@ -253,3 +253,28 @@ fn full_ranks_are_exact_and_ranks_are_checked() {
     assert!(matches!(hosvd(&t.view(), &[3, 0, 2]), Err(TensorError::BadRank { mode: 1, rank: 0, .. })));
     assert!(hosvd(&t.view(), &[3, 4]).is_err());
 }
+
+#[test]
+fn roots_and_ranks_do_not_depend_on_units_and_lose_only_rounding() {
+    convstat_tensor::blas::single_thread().unwrap();
+    // Hilbert's matrices lose all digits from 12 rows on.
+    for n in [4, 8, 12, 16] {
+        let hilbert = Array2::from_shape_fn((n, n), |(i, j)| 1.0 / (i + j + 1) as f64);
+        let root = psd_root(&hilbert.view()).unwrap();
+        let size = hilbert.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let off = (&root.t().dot(&root) - &hilbert).iter().map(|v| v * v).sum::<f64>().sqrt();
+        // Eigenvalues are off by n ε‖A‖, and those left out are below as much each.
+        let share = n as f64 * f64::EPSILON;
+        assert!(off <= (2.0 + (n as f64).sqrt()) * share * size, "{n}: {off:e}");
+        let order = rank(&hilbert.view(), share).unwrap();
+        for exponent in [-900, -300, 300, 900] {
+            let scaled = &hilbert * 2f64.powi(exponent);
+            let other = psd_root(&scaled.view()).unwrap();
+            assert_eq!(
+                (other.nrows(), rank(&scaled.view(), share).unwrap()),
+                (root.nrows(), order),
+                "2^{exponent}"
+            );
+        }
+    }
+}

@@ -21,7 +21,8 @@ geometry's input), y.npy is n or n x M. No intercept is added: centre y and X if
 
 Examples:
   convstat fit --x X.npy --y y.npy --structure '{ einsum = \"ar,br->ab\", sizes = { r = 2 } }' --json
-  convstat fit --x data.npz --y data.npz --geometry g.toml --structure '{ kind = \"cnn\", kernels = 2 }' --out W.npy"
+  convstat fit --x data.npz --y data.npz --geometry g.toml --structure '{ kind = \"cnn\", kernels = 2 }' --out W.npy
+  convstat fit --x X.npy --y y.npy --structure '{ kind = \"dense\" }' --trace"
 )]
 pub struct FitCommand {
     /// Inputs: .npy, .npz, or .npz:name
@@ -57,6 +58,9 @@ pub struct FitCommand {
     /// Where fitted values and their standard errors go (n x 2, or n x 2 x M)
     #[arg(long, value_name = "F.npy")]
     fitted: Option<PathBuf>,
+    /// Print every step of every start
+    #[arg(long)]
+    trace: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -125,22 +129,40 @@ impl FitCommand {
                 convstat::tensor::algebra::entries(&x),
             ),
         };
-        let total_variation = centred_squares(&y);
         let sample = Sample::new(z, y)?;
+        // Squares of data beyond 1e±154 leave the range of f64: everything is done near unit size.
+        let scale = Scale::of(&sample, structure.owners().len());
+        let sample = if scale.is_one() { sample } else { scale.to_unit(&sample) };
+        let lambda = if self.solver == Solver::Ridge { scale.unit_penalty(self.lambda) } else { 0.0 };
         let compressed = sample.compressed()?;
-        let fit = self.fit(&structure, &compressed)?;
+        let options = self.options(lambda);
+        let (fit, steps) = self.fit(&structure, &compressed, &options)?;
         let inference = if fit.factors.is_empty() {
-            Inference::unstructured(
-                &compressed,
-                &fit.w,
-                if self.solver == Solver::Ridge { self.lambda } else { 0.0 },
-            )?
+            Inference::unstructured(&compressed, &fit.w, lambda)?
         } else {
             Inference::new(&structure, &compressed, &fit.factors)?
         };
-        let fitted_se = inference.fitted_se(&sample.z.view());
-        self.write(&sample, &fit, &fitted_se, geometry.as_ref(), &x)?;
-        self.report(&structure, &sample, &fit, &inference, &fitted_se, total_variation)
+        let mut diagnostics = diagnose(&structure, &compressed, &fit, &options, geometry.as_ref())?;
+        if compressed.z.nrows() < sample.z.nrows() {
+            // Rows of the compressed sample have no mean.
+            diagnostics.extend(convstat::estimate::offset(&sample, &fit));
+        }
+        let (objective, total_variation) = (sample.objective(&fit.w.view()), centred_squares(&sample.y));
+        diagnostics.extend(convstat::estimate::out_of_range(&scale, total_variation.1, objective));
+        let found = Found {
+            structure: &structure,
+            objective,
+            total_variation,
+            fitted_se: inference.fitted_se(&sample.z.view()),
+            steps: steps.into_iter().map(|s| s.rescaled(&scale)).collect(),
+            diagnostics,
+            sample,
+            scale,
+            fit,
+            inference,
+        };
+        self.write(&found, geometry.as_ref(), &x)?;
+        self.report(&found)
     }
 
     fn responses(&self, y: &ArrayD<f64>, x: &ArrayD<f64>) -> Result<Array2<f64>, Failure> {
@@ -175,9 +197,9 @@ impl FitCommand {
         Ok(convstat::tensor::algebra::shaped((y.shape()[0], m), convstat::tensor::algebra::entries(y)))
     }
 
-    fn fit(&self, structure: &Structure, sample: &Sample) -> Result<Fit, Failure> {
+    fn options(&self, lambda: f64) -> FitOptions {
         let starts = std::iter::once(Start::Spectral).chain(std::iter::repeat_n(Start::Random, self.starts));
-        let options = FitOptions {
+        FitOptions {
             solver: match self.solver {
                 Solver::LevenbergMarquardt => SolverKind::LevenbergMarquardt,
                 Solver::Als => SolverKind::Als,
@@ -186,21 +208,32 @@ impl FitCommand {
             },
             starts: starts.collect(),
             max_iterations: self.max_iterations,
-            lambda: self.lambda,
+            lambda,
             ..FitOptions::default()
-        };
-        let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(self.seed);
-        Ok(fit(structure, sample, &options, None, || StandardNormal.sample(&mut rng))?)
+        }
     }
 
-    fn write(
+    /// The fit to its last digits, and its steps if they are asked for.
+    fn fit(
         &self,
+        structure: &Structure,
         sample: &Sample,
-        fit: &Fit,
-        fitted_se: &Array2<f64>,
-        geometry: Option<&Geometry>,
-        x: &ArrayD<f64>,
-    ) -> Result<(), Failure> {
+        options: &FitOptions,
+    ) -> Result<(Fit, Vec<TracePoint>), Failure> {
+        let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(self.seed);
+        let normal = || StandardNormal.sample(&mut rng);
+        let mut steps = Vec::new();
+        let mut found = if self.trace {
+            fit_traced(structure, sample, options, None, normal, &mut |point| steps.push(*point))?
+        } else {
+            fit(structure, sample, options, None, normal)?
+        };
+        refine(structure, sample, &mut found)?;
+        Ok((found, steps))
+    }
+
+    fn write(&self, found: &Found, geometry: Option<&Geometry>, x: &ArrayD<f64>) -> Result<(), Failure> {
+        let (sample, scale, fit) = (&found.sample, &found.scale, &found.fit);
         let m = sample.outputs();
         let with_outputs = |mut shape: Vec<usize>| {
             if m > 1 {
@@ -210,41 +243,39 @@ impl FitCommand {
         };
         if let Some(path) = &self.out {
             let shape = with_outputs(x.shape()[1..].to_vec());
+            let w = fit.w.mapv(|v| scale.coefficient(v));
             let w = match geometry {
-                Some(g) => g.windows().pull_back(&fit.w.view()),
-                None => fit.w.clone().into_dyn(),
+                Some(g) => g.windows().pull_back(&w.view()),
+                None => w.into_dyn(),
             };
             write(path, &reshape(&w, &shape))?;
         }
         if let Some(path) = &self.fitted {
             let values = sample.z.dot(&fit.w).insert_axis(Axis(1));
-            let both = concatenate![Axis(1), values, fitted_se.clone().insert_axis(Axis(1))];
+            let both = concatenate![Axis(1), values, found.fitted_se.view().insert_axis(Axis(1))];
+            let both = both.mapv(|v| scale.response(v));
             write(path, &reshape(&both.into_dyn(), &with_outputs(vec![sample.z.nrows(), 2])))?;
         }
         Ok(())
     }
 
-    fn report(
-        &self,
-        structure: &Structure,
-        sample: &Sample,
-        fit: &Fit,
-        inference: &Inference,
-        fitted_se: &Array2<f64>,
-        total_variation: (f64, f64),
-    ) -> Result<Status, Failure> {
-        let objective = sample.objective(&fit.w.view());
-        let (about_mean, about_zero) = total_variation;
+    fn report(&self, found: &Found) -> Result<Status, Failure> {
+        let Found { structure, sample, scale, fit, inference, .. } = found;
+        let objective = scale.square(found.objective);
+        let (about_mean, about_zero) = found.total_variation;
         // Without variation there is nothing to explain; JSON writes the NaN as null.
-        let share = |of: f64| if of > 0.0 { 1.0 - objective / of } else { f64::NAN };
+        let share = |of: f64| if of > 0.0 { 1.0 - found.objective / of } else { f64::NAN };
         let r_squared = share(about_mean);
-        let mut se: Vec<f64> = fitted_se.iter().copied().collect();
+        let variance = scale.square(inference.variance);
+        let mut se: Vec<f64> = found.fitted_se.iter().map(|v| scale.response(*v)).collect();
         se.sort_by(f64::total_cmp);
         let quantile =
             |q: f64| se.get((q * (se.len() - 1) as f64).round() as usize).copied().unwrap_or(f64::NAN);
-        let spread = fit.all.iter().map(|f| f.objective).fold(0.0f64, f64::max) - fit.best.objective;
+        let starts: Vec<f64> = fit.all.iter().map(|f| scale.square(f.objective)).collect();
+        let worst = fit.all.iter().map(|f| f.objective).fold(0.0f64, f64::max);
+        let spread = scale.square(worst - fit.best.objective);
         if self.json {
-            print_json(&serde_json::json!({
+            let mut value = serde_json::json!({
                 "structure": structure.name(),
                 "n": sample.n as u64,
                 "features": sample.features(),
@@ -255,27 +286,35 @@ impl FitCommand {
                 "d_m": structure.d_m(),
                 "r_squared": r_squared,
                 "r_squared_about_zero": share(about_zero),
-                "residual_variance": inference.variance,
+                "residual_variance": variance,
                 "fitted_se": { "min": quantile(0.0), "median": quantile(0.5), "max": quantile(1.0) },
                 "iterations": fit.best.iterations,
                 "termination": fit.best.termination.name(),
                 "start": fit.best.start.map(convstat::prelude::Start::name),
-                "starts": fit.all.iter().map(|f| f.objective).collect::<Vec<_>>(),
+                "starts": starts,
+                "diagnostics": found.diagnostics.iter().map(as_json).collect::<Vec<_>>(),
                 "out": self.out,
                 "fitted": self.fitted,
-            }))?;
+            });
+            if self.trace {
+                value["trace"] = serde_json::to_value(&found.steps).map_err(Failure::from_error)?;
+            }
+            print_json(&value)?;
         } else {
+            if self.trace {
+                let lines = found.steps.iter().map(|step| format!("{step}\n"));
+                print(&format!("{}\n{}\n", TracePoint::HEADER, lines.collect::<String>()))?;
+            }
             print(&format!(
                 "structure           {}\nobservations        {}\nobjective (RSS)     {objective:.10e}\ndf                  {}\n\
                  naive parameters    {}\nR²                  {r_squared:.6} (about the mean; about zero {:.6})\n\
-                 residual variance   {:.6e}\nse of fitted values {:.4e} (min) {:.4e} (median) {:.4e} (max)\n\
+                 residual variance   {variance:.6e}\nse of fitted values {:.4e} (min) {:.4e} (median) {:.4e} (max)\n\
                  best start          {} after {} iterations, {}; spread of the starts {spread:.3e}\n",
                 structure.name(),
                 sample.n,
                 inference.df,
                 structure.naive_parameters(),
                 share(about_zero),
-                inference.variance,
                 quantile(0.0),
                 quantile(0.5),
                 quantile(1.0),
@@ -291,15 +330,34 @@ impl FitCommand {
                 }
             }
         }
-        if !fit.best.termination.is_success() {
-            eprintln!(
-                "warning: the best start ended with \"{}\", no optimum is shown; raise --max-iterations or --starts",
-                fit.best.termination.name()
-            );
-            return Ok(Status::Partly);
+        for diagnostic in &found.diagnostics {
+            eprintln!("warning: {diagnostic}");
         }
-        Ok(Status::Done)
+        Ok(if fit.best.termination.is_success() { Status::Done } else { Status::Partly })
     }
+}
+
+/// A fit near unit size, what it means, and the units.
+struct Found<'a> {
+    structure: &'a Structure,
+    sample: Sample,
+    scale: Scale,
+    fit: Fit,
+    inference: Inference,
+    fitted_se: Array2<f64>,
+    objective: f64,
+    total_variation: (f64, f64),
+    diagnostics: Vec<Diagnostic>,
+    steps: Vec<TracePoint>,
+}
+
+/// A diagnostic as `{ kind, message, numbers }`.
+fn as_json(diagnostic: &Diagnostic) -> serde_json::Value {
+    let mut numbers = serde_json::to_value(diagnostic).unwrap_or_default();
+    if let Some(fields) = numbers.as_object_mut() {
+        fields.remove("kind");
+    }
+    serde_json::json!({ "kind": diagnostic.kind(), "message": diagnostic.to_string(), "numbers": numbers })
 }
 
 /// A dimension as JSON: a whole number unless it is ridge's effective one.

@@ -116,6 +116,13 @@ pub(crate) fn reduced_parameters(structure: &Structure) -> usize {
     factors.iter().map(|l| l.iter().map(|c| sizes[c]).product::<usize>()).sum()
 }
 
+/// Sizes of all labels, bonds between two factors clamped to what either side can carry.
+pub(crate) fn feasible_sizes(structure: &Structure) -> BTreeMap<char, usize> {
+    let (network, mut sizes) = (structure.network(), structure.sizes().clone());
+    clamp_bonds(&network.inputs, &network.output, &mut sizes);
+    sizes
+}
+
 fn holders(factors: &[Vec<char>], bond: char) -> impl Iterator<Item = usize> {
     factors.iter().enumerate().filter(move |(_, l)| l.contains(&bond)).map(|(i, _)| i)
 }

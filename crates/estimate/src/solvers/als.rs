@@ -7,6 +7,7 @@ use ndarray::Array2;
 
 use super::{End, Limits, Termination, negligible, rounding};
 use crate::least_squares::{LeastSquares, Linearised};
+use crate::trace::{Step, StepKind, Trace};
 use crate::{EstimateError, Result};
 
 /// Columns of each factor and memory for its subproblem.
@@ -19,7 +20,12 @@ impl Subproblems {
     }
 }
 
-pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: Limits) -> Result<End> {
+pub(crate) fn solve(
+    problem: &mut LeastSquares,
+    parameters: &mut [f64],
+    limits: Limits,
+    trace: &mut Trace,
+) -> Result<End> {
     let structure = problem.structure();
     if structure.has_shared_factors() {
         return Err(EstimateError::Unsuited {
@@ -32,6 +38,7 @@ pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: 
     }
     let mut subproblems = Subproblems::new(problem);
     let mut objective = problem.objective(parameters);
+    trace.tell(|| Step::plain(0, StepKind::Start, objective));
     let mut termination = Termination::MaxIterations;
     let mut iterations = 0;
     while iterations < limits.max_iterations {
@@ -43,6 +50,7 @@ pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: 
         let now = problem.objective(parameters);
         let decrease = objective - now;
         objective = now;
+        trace.tell(|| Step::plain(iterations, StepKind::Sweep, objective));
         if decrease < -rounding(problem.rows(), objective) {
             termination = Termination::Stalled;
             break;

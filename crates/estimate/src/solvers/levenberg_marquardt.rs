@@ -7,6 +7,7 @@ use ndarray::Array2;
 
 use super::{End, Limits, Termination, negligible, rounding};
 use crate::least_squares::{LeastSquares, Linearised};
+use crate::trace::{Step, StepKind, Trace};
 
 /// First damping as a share of the largest diagonal entry of the normal matrix.
 const FIRST_DAMPING: f64 = 1e-3;
@@ -21,12 +22,18 @@ const MOST_RETRIES: usize = 12;
 /// A step that promises more than this share of the residual variance is not tested for convergence.
 const NEAR: f64 = 1e-3;
 
-pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: Limits) -> End {
+pub(crate) fn solve(
+    problem: &mut LeastSquares,
+    parameters: &mut [f64],
+    limits: Limits,
+    trace: &mut Trace,
+) -> End {
     let sample = problem.rows();
     let mut at = Linearised::new(parameters.len()).with_dual(problem.structure().coefficients());
     let mut damped = Damped::new(parameters.len());
     let mut trial = parameters.to_vec();
     let mut objective = problem.objective(parameters);
+    trace.tell(|| Step::plain(0, StepKind::Start, objective));
     let (mut damping, mut growth) = (f64::NAN, 2.0);
     let mut iterations = 0;
     let termination = 'outer: loop {
@@ -68,6 +75,19 @@ pub(crate) fn solve(problem: &mut LeastSquares, parameters: &mut [f64], limits: 
             }
             trial.iter_mut().zip(parameters.iter().zip(&damped.step)).for_each(|(t, (p, s))| *t = p + s);
             let trial_objective = problem.objective(&trial);
+            trace.tell(|| Step {
+                iteration: iterations,
+                kind: match (is_newton, used > damping) {
+                    (true, true) => StepKind::NewtonGauge,
+                    (true, false) => StepKind::Newton,
+                    (false, _) => StepKind::GaussNewton,
+                },
+                objective: trial_objective,
+                gradient_norm: Some(square(&at.gradient).sqrt()),
+                damping: Some(used),
+                gain: Some((objective - trial_objective) / promised),
+                accepted: trial_objective < objective,
+            });
             if promised <= tolerated && !rejected {
                 // The last step costs nothing more.
                 if trial_objective < objective {

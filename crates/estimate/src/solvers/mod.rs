@@ -7,6 +7,7 @@ mod levenberg_marquardt;
 use serde::{Deserialize, Serialize};
 
 use crate::least_squares::LeastSquares;
+use crate::trace::Trace;
 use crate::{Result, Rows};
 
 /// The solvers by the name a study file uses.
@@ -114,11 +115,14 @@ pub(crate) fn run(
     problem: &mut LeastSquares,
     parameters: &mut [f64],
     limits: Limits,
+    trace: &mut Trace,
 ) -> Result<End> {
-    match solver {
-        SolverKind::Als => als::solve(problem, parameters, limits),
-        _ => Ok(levenberg_marquardt::solve(problem, parameters, limits)),
-    }
+    let end = match solver {
+        SolverKind::Als => als::solve(problem, parameters, limits, trace)?,
+        _ => levenberg_marquardt::solve(problem, parameters, limits, trace),
+    };
+    trace.end(end.iterations, end.objective, end.termination);
+    Ok(end)
 }
 
 /// The scale below which a decrease of the objective does not matter: the residual variance, or
