@@ -123,7 +123,9 @@ fn one_replicate_can_be_rerun_alone() {
     for i in [0, 40, 100] {
         let cell = &table.texts("cell").unwrap()[i];
         let replicate = table.ints("replicate").unwrap()[i] as u64;
-        let row = study::rerun(&study, cell, replicate).unwrap();
+        let (row, steps) = study::rerun(&study, cell, replicate).unwrap();
+        let end = steps.last().unwrap();
+        assert!(end.termination.is_some_and(|t| t.name() == row.termination) && steps.len() > row.iterations);
         assert_eq!(row.err_frob.to_bits(), table.floats("err_frob").unwrap()[i].to_bits());
     }
     assert!(study::rerun(&study, "zzz", 0).unwrap_err().to_string().contains("zzz"));

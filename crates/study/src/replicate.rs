@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use convstat_cnn::Scratch;
-use convstat_estimate::{EstimateError, Fit, FitOptions, Rows, WindowedSample, compress, fit};
+use convstat_estimate::{
+    EstimateError, Fit, FitOptions, Rows, TracePoint, WindowedSample, compress, fit, fit_traced,
+};
 use convstat_runner::stream;
 use convstat_tensor::memory;
 use ndarray::linalg::general_mat_mul;
@@ -22,9 +24,17 @@ const BLOCK: u64 = 128;
 /// Runs replicate `replicate` of a cell. A numerical failure is a row that says so, not an end of the
 /// run.
 pub fn run_replicate(plan: &Plan, cell: &Cell, replicate: u64) -> Row {
+    follow_replicate(plan, cell, replicate, None)
+}
+
+/// Follows the steps of a fit.
+pub type Observer<'a> = &'a mut dyn FnMut(&TracePoint);
+
+/// [`run_replicate`] with every step of its solver shown to an observer, which changes nothing.
+pub fn follow_replicate(plan: &Plan, cell: &Cell, replicate: u64, observer: Option<Observer>) -> Row {
     let started = Instant::now();
     let mut row = empty_row(plan, cell, replicate);
-    match fill(plan, cell, replicate, &mut row) {
+    match fill(plan, cell, replicate, &mut row, observer) {
         Ok(()) => {}
         Err(e) => row.termination = format!("error: {e}"),
     }
@@ -55,12 +65,12 @@ fn empty_row(plan: &Plan, cell: &Cell, replicate: u64) -> Row {
     }
 }
 
-fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row) -> Result<()> {
+fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row, observer: Option<Observer>) -> Result<()> {
     let setting = plan.setting(cell);
     let truth = setting.truth(plan.file.study.seed, replicate)?;
     row.df = truth.risk.df;
     let sample = draw_sample(plan, cell, &plan.data_key(cell), replicate, &truth)?;
-    let fit = fit_sample(plan, cell, replicate, &*sample, &truth)?;
+    let fit = fit_sample(plan, cell, replicate, &*sample, &truth, observer)?;
     let delta = &fit.w - &truth.w;
     row.err_frob = delta.iter().map(|v| v * v).sum::<f64>().sqrt();
     row.err_pred = setting.windows.pull_back(&delta.view()).iter().map(|v| v * v).sum::<f64>().sqrt();
@@ -185,6 +195,7 @@ fn fit_sample(
     replicate: u64,
     sample: &dyn Rows,
     truth: &TrueCoefficient,
+    observer: Option<Observer>,
 ) -> Result<Fit> {
     let estimator = plan.estimator(cell);
     let options = FitOptions {
@@ -196,5 +207,9 @@ fn fit_sample(
     };
     let mut rng = stream(plan.file.study.seed, "starts", &cell.id, replicate);
     let normal = || -> f64 { StandardNormal.sample(&mut rng) };
-    Ok(fit(&plan.setting(cell).structure, sample, &options, Some(&truth.factors), normal)?)
+    let (structure, factors) = (&plan.setting(cell).structure, Some(&truth.factors));
+    Ok(match observer {
+        Some(observer) => fit_traced(structure, sample, &options, factors, normal, observer)?,
+        None => fit(structure, sample, &options, factors, normal)?,
+    })
 }

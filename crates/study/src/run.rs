@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use convstat_estimate::TracePoint;
 use convstat_runner::{
     Description, Execution, Outcome, Present, RunDir, RunnerError, Shard, Table, Task, Walked, execute,
     interrupt, thread_pool,
@@ -10,7 +11,7 @@ use convstat_tensor::blas;
 
 use crate::checks::{CheckOutcome, run_checks};
 use crate::plan::Plan;
-use crate::replicate::run_replicate;
+use crate::replicate::{follow_replicate, run_replicate};
 use crate::row::{Row, tabulate};
 use crate::summary::{Groups, Summary};
 use crate::{Result, StudyError, StudyFile};
@@ -279,9 +280,11 @@ pub fn merge(runs: &[PathBuf], out: &Path, threads: usize) -> Result<Merged> {
     Ok(Merged { study, summary, checks, damaged })
 }
 
-/// Repeats one replicate of a cell.
-pub fn rerun(study: &Study, cell: &str, replicate: u64) -> Result<Row> {
+/// Repeats one replicate of a cell; its row and every step of its fit.
+pub fn rerun(study: &Study, cell: &str, replicate: u64) -> Result<(Row, Vec<TracePoint>)> {
     blas::single_thread()?;
     let cell = study.plan.find_cell(cell)?;
-    Ok(run_replicate(&study.plan, cell, replicate))
+    let mut steps = Vec::new();
+    let row = follow_replicate(&study.plan, cell, replicate, Some(&mut |step| steps.push(*step)));
+    Ok((row, steps))
 }

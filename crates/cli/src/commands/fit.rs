@@ -302,8 +302,7 @@ impl FitCommand {
             print_json(&value)?;
         } else {
             if self.trace {
-                let lines = found.steps.iter().map(|step| format!("{step}\n"));
-                print(&format!("{}\n{}\n", TracePoint::HEADER, lines.collect::<String>()))?;
+                print(&trace_table(&found.steps))?;
             }
             print(&format!(
                 "structure           {}\nobservations        {}\nobjective (RSS)     {objective:.10e}\ndf                  {}\n\

@@ -48,6 +48,12 @@ impl Command {
     }
 }
 
+/// The steps of a fit, a line each.
+fn trace_table(steps: &[TracePoint]) -> String {
+    let lines: String = steps.iter().map(|step| format!("{step}\n")).collect();
+    format!("{}\n{lines}\n", TracePoint::HEADER)
+}
+
 /// The text of a file.
 fn read_text(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))

@@ -20,7 +20,7 @@ use convstat::study::{
 };
 
 use self::slurm_status::SlurmStatus;
-use super::read_text;
+use super::{read_text, trace_table};
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
@@ -63,7 +63,7 @@ Examples:
     Verify(verify::Verify),
     /// Repeat one replicate of a run and compare it with the stored row
     #[command(after_help = "Example:
-  convstat study rerun runs/cnn-rate --cell 3 --replicate 17")]
+  convstat study rerun runs/cnn-rate --cell 3 --replicate 17 --trace")]
     Rerun(Rerun),
 }
 
@@ -154,6 +154,9 @@ pub struct Rerun {
     /// Replicate, from 0
     #[arg(long)]
     replicate: u64,
+    /// Show every step of the solver, from every start
+    #[arg(long)]
+    trace: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -419,7 +422,7 @@ impl Rerun {
     fn run(&self) -> Result<Status, Failure> {
         let run = RunDir::open(&self.run)?;
         let study = Study::of_run(&run)?;
-        let row = study::rerun(&study, &self.cell, self.replicate)?;
+        let (row, steps) = study::rerun(&study, &self.cell, self.replicate)?;
         let found = tabulate(std::slice::from_ref(&row));
         let mut verdict = "not stored yet".to_owned();
         run.walk(&tabulate(&[]), |rows, _| {
@@ -439,14 +442,21 @@ impl Rerun {
             Ok::<_, RunnerError>(())
         })?;
         if self.json {
-            print_json(&serde_json::json!({
+            let mut value = serde_json::json!({
                 "cell": row.cell, "setting": row.setting, "design": row.design, "solver": row.solver, "n": row.n,
                 "replicate": row.replicate, "df": row.df, "err_frob": row.err_frob, "err_pred": row.err_pred,
                 "objective": row.objective, "oracle_gap": row.oracle_gap, "start": row.start,
                 "iterations": row.iterations, "termination": row.termination, "seconds": row.seconds,
                 "compared": verdict,
-            }))?;
+            });
+            if self.trace {
+                value["trace"] = serde_json::to_value(&steps).map_err(Failure::from_error)?;
+            }
+            print_json(&value)?;
         } else {
+            if self.trace {
+                print(&trace_table(&steps))?;
+            }
             print(&format!(
                 "cell {} ({}, {}, {}, n = {}), replicate {}\nerr_frob {:.17e}\nerr_pred {:.17e}\nobjective {:.17e}\n\
                  oracle gap {:.3e}, start {}, {} iterations, {}, {:.4} s\n{verdict}\n",
