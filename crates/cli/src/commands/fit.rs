@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayD, Axis, concatenate};
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::read_geometry;
+use super::{read_geometry, trace_table};
 use crate::arrays::{check_distinct, check_kept, check_writable, read, reshape, write};
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
