@@ -4,7 +4,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod block;
+pub mod chain;
 pub mod error;
+pub mod figures;
 pub mod graph;
 
 pub use error::AuditError;

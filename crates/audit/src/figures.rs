@@ -1,0 +1,202 @@
+//! The figures of a block: channels, parameters, dimension, cost (THEORY §2).
+
+use convstat_cnn::{OutputModes, Structure, StructureSpec};
+use serde::Serialize;
+
+use crate::Result;
+use crate::block::{Block, Factor, Form};
+use crate::graph::Graph;
+
+/// Coefficients times parameters up to which the dimension is computed where it has no closed form.
+const MOST_JACOBIAN: usize = 4_000_000;
+
+/// What is known of a block.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figures {
+    /// Output channels.
+    pub k: usize,
+    /// Rank on the output channels: the channels that enter the last layer which makes output channels; for a spatial
+    /// convolution alone the entries of its window, if they are fewer than K, else K.
+    pub r: usize,
+    /// K/R.
+    pub kr: f64,
+    /// Positions of the output, over which what reads the block has weights; none if the sizes are not known.
+    pub positions: Option<usize>,
+    /// Trained parameters of the block: weights, biases, normalisations.
+    pub parameters: usize,
+    /// Weights of its layers alone.
+    pub weights: usize,
+    /// Naive parameters: the weights, and the KP that read its output.
+    pub naive: Option<usize>,
+    /// Sample complexity d_M of its structure, where that counts fewer than the naive parameters without the redundant ones.
+    pub d_m: Option<usize>,
+    /// Dimension of its coefficient, where it has a closed form or is small.
+    pub df: Option<usize>,
+    /// Redundant parameters (K − R)(R + P): no data can identify them. The gauge (2R² of a bottleneck's two bonds, which any
+    /// factorisation has) is not in it.
+    pub redundant: Option<usize>,
+    /// Multiply–accumulates of one input.
+    pub macs: Option<u64>,
+    /// Floating-point operations, 2 × MACs.
+    pub flops: Option<u64>,
+    /// Numbers in the outputs of its layers.
+    pub activations: Option<u64>,
+    /// The structure of crate `cnn` it is, as a study file writes it.
+    pub structure: Option<String>,
+}
+
+impl Figures {
+    /// The figures of a block; `positions` in place of those of its output.
+    ///
+    /// # Errors
+    /// A structure that cannot be built.
+    pub fn new(graph: &Graph, block: &Block, positions: Option<usize>) -> Result<Self> {
+        let last = &block.factors[block.factors.len() - 1];
+        let (k, r) = (last.outputs, rank(block));
+        let shape = &graph.nodes[last.node].shape;
+        let is_known = !shape.is_empty();
+        let spatial: Vec<usize> = match (positions, last.kernel.len()) {
+            (Some(p), _) => vec![p],
+            // Feature maps have their channels first, sequences last.
+            (None, 0) => shape.split_last().map_or(vec![], |(_, s)| s.to_vec()),
+            (None, _) => shape.get(1..).unwrap_or_default().to_vec(),
+        };
+        let p = (is_known || positions.is_some()).then(|| spatial.iter().product::<usize>());
+        let nodes = || block.factors.iter().map(|f| f.node);
+        let weights = block.factors.iter().map(|f| f.weights).sum::<usize>();
+        let parameters =
+            nodes().chain(block.between.iter().copied()).map(|n| graph.nodes[n].parameters()).sum();
+        let sizes_known = nodes().all(|n| !graph.nodes[n].shape.is_empty());
+        let macs = sizes_known.then(|| nodes().map(|n| graph.nodes[n].macs()).sum::<u64>());
+        let entries = |n: usize| graph.nodes[n].shape.iter().map(|&s| s as u64).product::<u64>();
+        let naive = p.map(|p| weights + k * p);
+        let redundant = p.map(|p| k.saturating_sub(r) * (r + p));
+        let built = p.and_then(|p| structure(block, p));
+        let (mut d_m, mut df, mut text) = (None, None, None);
+        if let (Some((spec, modes)), Some(naive), Some(redundant)) = (built, naive, redundant) {
+            let structure = StructureSpec::parse(&spec)?.build(&modes)?;
+            let count = structure.d_m();
+            // An order count above the parameters themselves says nothing.
+            d_m = Some(if count > naive { naive - redundant.min(naive) } else { count });
+            df = dimension(&structure);
+            text = Some(spec);
+        } else if let (Some(naive), Some(redundant)) = (naive, redundant) {
+            d_m = Some(naive - redundant.min(naive));
+        }
+        Ok(Self {
+            k,
+            r,
+            kr: k as f64 / r as f64,
+            positions: p,
+            parameters,
+            weights,
+            naive,
+            d_m,
+            df,
+            redundant,
+            macs,
+            flops: macs.map(|m| 2 * m),
+            activations: sizes_known.then(|| nodes().map(entries).sum()),
+            structure: text,
+        })
+    }
+}
+
+/// The dimension by its closed form, or by the Jacobian's rank where that is cheap.
+fn dimension(structure: &Structure) -> Option<usize> {
+    let counts = structure.counts();
+    let is_small = || structure.coefficients().saturating_mul(structure.naive_parameters()) <= MOST_JACOBIAN;
+    counts.df_closed_form.or_else(|| is_small().then(|| structure.df().ok()).flatten())
+}
+
+/// R: the channels that enter the last layer that makes output channels. A window alone is such a layer with all its entries.
+fn rank(block: &Block) -> usize {
+    let last = &block.factors[block.factors.len() - 1];
+    match block.form {
+        Form::Convolution | Form::ReducedConvolution => last.outputs.min(last.inputs * last.taps()),
+        _ => last.inputs,
+    }
+}
+
+/// The structure of crate `cnn` and the modes of its coefficient over `p` positions; none where groups leave it without one.
+fn structure(block: &Block, p: usize) -> Option<(String, OutputModes)> {
+    let f = &block.factors;
+    let (first, last) = (f.first()?, f.last()?);
+    let k = last.outputs;
+    // Every mode's window: the composition of windows that share no mode.
+    let axes = f.iter().map(|f| f.kernel.len()).max().unwrap_or(0);
+    let window: Vec<usize> =
+        (0..axes).map(|i| f.iter().filter_map(|f| f.kernel.get(i)).product::<usize>()).collect();
+    let mut taps = if window.is_empty() { vec![1] } else { window };
+    taps.push(first.inputs);
+    let text = match block.form {
+        Form::Convolution | Form::Pointwise => format!("{{ kind = \"cnn\", kernels = {k} }}"),
+        Form::Bottleneck => {
+            format!(
+                "{{ kind = \"bottleneck\", kernels = {k}, r = {}, r_in = {} }}",
+                f[1].outputs, f[1].inputs
+            )
+        }
+        Form::ResNext if f[1].inputs == f[1].outputs => format!(
+            "{{ kind = \"resnext\", cardinality = {}, width = {}, kernels = {k} }}",
+            f[1].groups,
+            f[1].inputs / f[1].groups
+        ),
+        Form::InvertedResidual => {
+            format!("{{ kind = \"inverted-residual\", expanded = {}, kernels = {k} }}", f[1].outputs)
+        }
+        Form::ShuffleNet if is_shufflenet(f) => format!(
+            "{{ kind = \"shufflenet\", conv_groups = {}, channels = {}, kernels = {k} }}",
+            f[0].groups, f[1].outputs
+        ),
+        Form::DepthwiseSeparable => format!("{{ kind = \"depthwise-separable\", kernels = {k} }}"),
+        Form::Separable | Form::ReducedConvolution | Form::FactoredPointwise | Form::DepthwiseBottleneck => {
+            einsum(f, &taps)?
+        }
+        Form::ResNext | Form::ShuffleNet => return None,
+    };
+    // The head reads all positions together: one mode is enough, and so are fewer contractions to plan.
+    Some((text, OutputModes { positions: vec![p], taps, layers: 1, outputs: 1 }))
+}
+
+fn is_shufflenet(f: &[Factor]) -> bool {
+    let g = f[0].groups;
+    g > 1 && f[2].groups == g && f[1].outputs.is_multiple_of(g * g)
+}
+
+/// The network of layers without groups, or depthwise ones, whose windows share no mode.
+fn einsum(factors: &[Factor], taps: &[usize]) -> Option<String> {
+    let axes: Vec<char> = ('a'..='f').take(taps.len() - 1).collect();
+    let mut bonds = 'k'..='z';
+    let mut sizes = Vec::new();
+    // The input's channels have the last label of the output.
+    let channel = 'g';
+    let mut entering = channel;
+    let mut inputs: Vec<String> = Vec::new();
+    for factor in factors {
+        let window: String =
+            axes.iter().zip(&factor.kernel).filter(|(_, k)| **k > 1).map(|(c, _)| *c).collect();
+        if factor.groups == 1 {
+            let bond = bonds.next()?;
+            sizes.push(format!("{bond} = {}", factor.outputs));
+            inputs.push(format!("{bond}{window}{entering}"));
+            entering = bond;
+        } else if factor.groups == factor.inputs {
+            inputs.push(format!("{entering}{window}"));
+        } else {
+            return None;
+        }
+    }
+    // Modes of one entry belong to the first layer.
+    let used: String = inputs.concat();
+    let unused: String = axes.iter().filter(|c| !used.contains(**c)).collect();
+    inputs[0].push_str(&unused);
+    inputs.push(format!("p{entering}"));
+    inputs.reverse();
+    let output: String = axes.iter().collect();
+    Some(format!(
+        "{{ einsum = \"{}->p{output}{channel}\", sizes = {{ {} }} }}",
+        inputs.join(","),
+        sizes.join(", ")
+    ))
+}
