@@ -175,9 +175,8 @@ pub fn blocks(graph: &Graph) -> (Vec<Block>, Vec<Outside>) {
         );
     }
     for chain in &chains {
-        let is_vector = |id: NodeId| {
-            matches!(graph.nodes[id].op, Op::Linear(_)) && graph.nodes[id].shape.len() <= 1
-        };
+        let is_vector =
+            |id: NodeId| matches!(graph.nodes[id].op, Op::Linear(_)) && graph.nodes[id].shape.len() <= 1;
         let is_head = |id: NodeId| is_vector(id) || last[id];
         let mut factors: Vec<Option<Factor>> =
             chain.layers.iter().map(|&id| Factor::new(graph, id)).collect();

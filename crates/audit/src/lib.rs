@@ -4,12 +4,17 @@
 
 #![forbid(unsafe_code)]
 
+pub mod advice;
+pub mod audit;
 pub mod block;
 pub mod chain;
 pub mod error;
 pub mod figures;
 pub mod graph;
+pub mod output;
 
+pub use advice::Advice;
+pub use audit::{Audit, BlockAudit, Totals};
 pub use error::AuditError;
 pub use graph::{Conv, Graph, Linear, Node, NodeId, Op, Weight};
 

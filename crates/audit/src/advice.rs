@@ -1,0 +1,96 @@
+//! What to change in a block so that K/R is 1.
+
+use serde::Serialize;
+
+use crate::block::{Block, Form};
+use crate::figures::Figures;
+
+/// A change of a block.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "change")]
+pub enum Advice {
+    /// Make no more output channels than the last layer reads: the coefficient of the block loses nothing.
+    FewerOutputs {
+        /// Output channels, R in place of K.
+        k: usize,
+        /// Weights of the block and of what reads it that this saves: all redundant ones.
+        saves: usize,
+        /// Multiply–accumulates of the block that it saves.
+        saves_macs: u64,
+    },
+    /// Spend the same weights on K = R: the coefficient gains rank.
+    EqualRanks {
+        /// Output channels and rank.
+        k: usize,
+        /// Weights of the block, before and after.
+        weights: (usize, usize),
+        /// Multiply–accumulates, before and after, if every layer works on the same positions.
+        macs: (u64, u64),
+        /// Naive parameters less the redundant ones, before and after.
+        identifiable: (usize, usize),
+    },
+}
+
+/// Advice for a block with K > R; none for others. `None` in place of sizes that are not known.
+pub fn advise(block: &Block, figures: &Figures) -> Vec<Advice> {
+    let (Some(p), Some(macs)) = (figures.positions, figures.macs) else { return Vec::new() };
+    let (k, r) = (figures.k, figures.r);
+    let last = &block.factors[block.factors.len() - 1];
+    if k <= r || last.outputs == 0 {
+        return Vec::new();
+    }
+    // MACs of the last layer are in proportion to its outputs.
+    let last_macs = last.weights as u64 * p as u64;
+    let mut advice = vec![Advice::FewerOutputs {
+        k: r,
+        saves: (k - r) * (last.weights / k + p),
+        saves_macs: last_macs - last_macs * r as u64 / k as u64,
+    }];
+    // Blocks that choose their own R: those that begin by making channels.
+    let free = matches!(block.form, Form::Bottleneck | Form::ResNext | Form::ShuffleNet);
+    if !free {
+        return advice;
+    }
+    // Inner channels grow in proportion, in whole groups.
+    let groups = block.factors.iter().map(|f| f.groups.min(f.inputs)).filter(|&g| g < r).max().unwrap_or(1);
+    let weights_at = |rank: usize| -> usize {
+        let scaled = |channels: usize| channels * rank / r;
+        block
+            .factors
+            .iter()
+            .enumerate()
+            .map(|(i, f)| {
+                let inputs = if i == 0 { f.inputs } else { scaled(f.inputs) };
+                let outputs = if i + 1 == block.factors.len() { rank } else { scaled(f.outputs) };
+                let groups = if f.groups == f.inputs { inputs } else { f.groups };
+                outputs * (inputs / groups.max(1)) * f.taps()
+            })
+            .sum()
+    };
+    let candidates = (1..=k).filter(|rank| rank.is_multiple_of(groups));
+    let nearest = candidates.min_by_key(|&rank| weights_at(rank).abs_diff(figures.weights));
+    if let Some(rank) = nearest {
+        let weights = weights_at(rank);
+        let identifiable = (figures.weights + k * p - figures.redundant.unwrap_or(0), weights + rank * p);
+        let scale = weights as f64 / figures.weights.max(1) as f64;
+        let macs = (macs, (macs as f64 * scale).round() as u64);
+        advice.push(Advice::EqualRanks { k: rank, weights: (figures.weights, weights), macs, identifiable });
+    }
+    advice
+}
+
+impl std::fmt::Display for Advice {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Self::FewerOutputs { k, saves, saves_macs } => write!(
+                f,
+                "K = R = {k}: {saves} weights fewer (block and reader), {saves_macs} MACs fewer, same coefficient"
+            ),
+            Self::EqualRanks { k, weights, macs, identifiable } => write!(
+                f,
+                "K = R = {k}: {} → {} weights, about {} → {} MACs, identifiable {} → {}",
+                weights.0, weights.1, macs.0, macs.1, identifiable.0, identifiable.1
+            ),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The audit of a network: its blocks with their figures, and the totals.
+
+use serde::Serialize;
+
+use crate::Result;
+use crate::advice::{Advice, advise};
+use crate::block::{Outside, blocks};
+use crate::figures::Figures;
+use crate::graph::Graph;
+
+/// One block.
+#[derive(Debug, Clone, Serialize)]
+pub struct BlockAudit {
+    /// Its name.
+    pub name: String,
+    /// Its form.
+    pub form: &'static str,
+    /// Its layers, by their names.
+    pub layers: Vec<String>,
+    /// Its figures.
+    pub figures: Figures,
+    /// Activations between its layers. With one the statement on redundancy is exact for the linear part; the ratio K/R
+    /// still says how the block spends its weights.
+    pub activations: Vec<String>,
+    /// Whether a residual join follows.
+    pub residual: bool,
+    /// What to change.
+    pub advice: Vec<Advice>,
+}
+
+/// Totals of a network.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Totals {
+    /// Trained parameters; running statistics of batch normalisation are none.
+    pub parameters: usize,
+    /// Multiply–accumulates of one input: convolutions and matrix products.
+    pub macs: u64,
+    /// Floating-point operations, 2 × MACs.
+    pub flops: u64,
+    /// Blocks.
+    pub blocks: usize,
+    /// Parameters inside blocks.
+    pub block_parameters: usize,
+    /// Naive parameters of the blocks (each with what reads it).
+    pub naive: usize,
+    /// Sample complexity of the blocks.
+    pub d_m: usize,
+    /// Redundant parameters of the blocks.
+    pub redundant: usize,
+    /// Blocks with K > R.
+    pub redundant_blocks: usize,
+    /// Largest K/R.
+    pub largest_kr: f64,
+}
+
+/// The audit of a network.
+#[derive(Debug, Clone, Serialize)]
+pub struct Audit {
+    /// Name of the network.
+    pub name: String,
+    /// Its totals.
+    pub totals: Totals,
+    /// Its blocks, in the network's order.
+    pub blocks: Vec<BlockAudit>,
+    /// Layers that are no block, and why.
+    pub outside: Vec<Outside>,
+}
+
+impl Audit {
+    /// Audits a network; `positions` in place of P of every block.
+    ///
+    /// # Errors
+    /// A structure that cannot be built.
+    pub fn new(graph: &Graph, positions: Option<usize>) -> Result<Self> {
+        let (found, outside) = blocks(graph);
+        let audited = found
+            .iter()
+            .map(|block| {
+                let figures = Figures::new(graph, block, positions)?;
+                Ok(BlockAudit {
+                    name: block.name.clone(),
+                    form: block.form.name(),
+                    layers: block.factors.iter().map(|f| graph.nodes[f.node].name.clone()).collect(),
+                    advice: advise(block, &figures),
+                    figures,
+                    activations: block.activations.clone(),
+                    residual: block.residual,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let sum = |f: &dyn Fn(&Figures) -> usize| audited.iter().map(|b| f(&b.figures)).sum::<usize>();
+        let totals = Totals {
+            parameters: graph.parameters(),
+            macs: graph.macs(),
+            flops: 2 * graph.macs(),
+            blocks: audited.len(),
+            block_parameters: sum(&|f| f.parameters),
+            naive: sum(&|f| f.naive.unwrap_or(0)),
+            d_m: sum(&|f| f.d_m.unwrap_or(0)),
+            redundant: sum(&|f| f.redundant.unwrap_or(0)),
+            redundant_blocks: audited.iter().filter(|b| b.figures.k > b.figures.r).count(),
+            largest_kr: audited.iter().map(|b| b.figures.kr).fold(0.0, f64::max),
+        };
+        Ok(Self { name: graph.name.clone(), totals, blocks: audited, outside })
+    }
+
+    /// Puts the blocks with the most redundant parameters first.
+    pub fn sort_by_redundancy(&mut self) {
+        self.blocks.sort_by_key(|b| std::cmp::Reverse(b.figures.redundant));
+    }
+}

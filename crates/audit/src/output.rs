@@ -1,0 +1,141 @@
+//! Tables of an audit: aligned text, Markdown, LaTeX.
+
+use crate::audit::{Audit, BlockAudit, Totals};
+
+/// Heads of the columns.
+const HEADS: [&str; 12] =
+    ["block", "form", "K", "R", "K/R", "P", "parameters", "naive", "d_M", "df", "redundant", "MACs"];
+
+/// A count, in thousands and millions where it is long.
+fn count(n: Option<impl Into<u128>>) -> String {
+    let Some(n) = n.map(Into::into) else { return "-".to_owned() };
+    match n {
+        0..100_000 => n.to_string(),
+        100_000..100_000_000 => format!("{:.0}k", n as f64 / 1e3),
+        100_000_000..100_000_000_000 => format!("{:.0}M", n as f64 / 1e6),
+        _ => format!("{:.0}G", n as f64 / 1e9),
+    }
+}
+
+/// A ratio without needless digits.
+fn ratio(v: f64) -> String {
+    let text = format!("{v:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn row(b: &BlockAudit) -> Vec<String> {
+    let f = &b.figures;
+    let size = |n: Option<usize>| count(n.map(|n| n as u64));
+    vec![
+        b.name.clone(),
+        b.form.to_owned(),
+        f.k.to_string(),
+        f.r.to_string(),
+        ratio(f.kr),
+        size(f.positions),
+        size(Some(f.parameters)),
+        size(f.naive),
+        size(f.d_m),
+        size(f.df),
+        size(f.redundant),
+        count(f.macs),
+    ]
+}
+
+impl Audit {
+    /// Head and rows of the table of blocks.
+    pub fn rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![HEADS.map(str::to_owned).to_vec()];
+        rows.extend(self.blocks.iter().map(row));
+        rows
+    }
+
+    /// The line of totals.
+    pub fn summary(&self) -> String {
+        let t = &self.totals;
+        let share = if t.naive > 0 { 100.0 * t.redundant as f64 / t.naive as f64 } else { 0.0 };
+        format!(
+            "{}: {} parameters, {:.3} GMAC ({:.3} GFLOP); {} blocks with {} parameters, naive {}, d_M {}, redundant {} \
+             ({share:.1} % of the naive ones, in {} blocks), largest K/R {}",
+            self.name,
+            t.parameters,
+            t.macs as f64 / 1e9,
+            t.flops as f64 / 1e9,
+            t.blocks,
+            t.block_parameters,
+            t.naive,
+            t.d_m,
+            t.redundant,
+            t.redundant_blocks,
+            ratio(t.largest_kr)
+        )
+    }
+
+    /// The table in Markdown.
+    pub fn markdown(&self) -> String {
+        let rows = self.rows();
+        let line = |row: &[String]| format!("| {} |\n", row.join(" | "));
+        let mut text = String::new();
+        for (i, row) in rows.iter().enumerate() {
+            text += &line(row);
+            if i == 0 {
+                text += &line(
+                    &HEADS.map(|h| if h == "block" || h == "form" { "---" } else { "---:" }.to_owned()),
+                );
+            }
+        }
+        format!("{text}\n{}\n", self.summary())
+    }
+
+    /// The table in LaTeX (booktabs).
+    pub fn latex(&self) -> String {
+        let escape = |text: &str| {
+            text.chars()
+                .map(|c| match c {
+                    '_' | '%' | '&' | '#' | '$' | '{' | '}' => format!("\\{c}"),
+                    '\\' => "\\textbackslash{}".to_owned(),
+                    '~' => "\\textasciitilde{}".to_owned(),
+                    '^' => "\\textasciicircum{}".to_owned(),
+                    c => c.to_string(),
+                })
+                .collect::<String>()
+        };
+        let heads = HEADS.map(|h| match h {
+            "K" | "R" | "P" | "K/R" => format!("${h}$"),
+            "d_M" => "$d_{\\mathcal{M}}$".to_owned(),
+            other => other.to_owned(),
+        });
+        let mut text = format!(
+            "\\begin{{tabular}}{{ll{}}}\n\\toprule\n{} \\\\\n\\midrule\n",
+            "r".repeat(10),
+            heads.join(" & ")
+        );
+        for row in self.blocks.iter().map(row) {
+            text += &format!("{} \\\\\n", row.iter().map(|c| escape(c)).collect::<Vec<_>>().join(" & "));
+        }
+        text += "\\bottomrule\n\\end{tabular}\n";
+        format!("% {}\n{text}", self.summary())
+    }
+}
+
+/// Two networks beside each other: what differs, as rows with a head.
+pub fn compare(a: &Audit, b: &Audit) -> Vec<Vec<String>> {
+    let lines: [(&str, fn(&Totals) -> f64); 9] = [
+        ("parameters", |t| t.parameters as f64),
+        ("MACs", |t| t.macs as f64),
+        ("blocks", |t| t.blocks as f64),
+        ("parameters in blocks", |t| t.block_parameters as f64),
+        ("naive parameters", |t| t.naive as f64),
+        ("d_M", |t| t.d_m as f64),
+        ("redundant parameters", |t| t.redundant as f64),
+        ("blocks with K > R", |t| t.redundant_blocks as f64),
+        ("largest K/R", |t| t.largest_kr),
+    ];
+    let mut rows = vec![vec![String::new(), a.name.clone(), b.name.clone(), "ratio".to_owned()]];
+    for (name, value) in lines {
+        let (x, y) = (value(&a.totals), value(&b.totals));
+        let quotient = if x > 0.0 { ratio(y / x) } else { "-".to_owned() };
+        rows.push(vec![name.to_owned(), ratio(x), ratio(y), quotient]);
+    }
+    rows
+}
