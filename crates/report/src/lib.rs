@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod axis;
+pub mod bars;
 pub mod canvas;
 pub mod error;
 pub mod figures;
@@ -16,6 +17,7 @@ pub mod palette;
 pub mod panel;
 pub mod table;
 
+pub use bars::{Bar, draw_bars};
 pub use canvas::{Canvas, Format};
 pub use error::ReportError;
 pub use figures::{FIGURES, draw};

@@ -181,7 +181,14 @@ pub fn run(study: &Study, out: &Path, options: RunOptions) -> Result<RunReport> 
     if !execution.interrupted {
         interrupt::all_stored();
         if options.shard.is_none() {
-            let (summary, checks) = thread_pool(options.threads)?.install(|| summarise(study, &mut run))?;
+            let summarised = thread_pool(options.threads)?.install(|| summarise(study, &mut run));
+            let (summary, checks) = summarised.map_err(|e| match e {
+                // All replicates are stored: the same command has only to write what it finds.
+                StudyError::Runner(source @ RunnerError::Io { .. }) => {
+                    RunnerError::Stopped { stored: execution.done, source: Box::new(source) }.into()
+                }
+                other => other,
+            })?;
             (report.summary, report.checks) = (Some(summary), checks);
         }
     }
