@@ -9,10 +9,12 @@
 pub mod error;
 pub mod execute;
 pub mod interrupt;
+pub mod pages;
 pub mod progress;
 pub mod store;
 pub mod stream;
 pub mod table;
+pub mod text;
 
 pub use error::RunnerError;
 pub use execute::{Execution, Outcome, Task, execute, thread_pool};
@@ -20,6 +22,7 @@ pub use progress::Progress;
 pub use store::{FORMAT_VERSION, Manifest, Provenance, RunDir};
 pub use stream::{Digest, stream};
 pub use table::{Column, Table};
+pub use text::read_text;
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, RunnerError>;

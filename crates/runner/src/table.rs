@@ -15,7 +15,13 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
+use crate::pages::check_pages;
 use crate::{Result, RunnerError};
+
+/// Rows, and bytes of texts, that a byte of a file may stand for. Runs of one value pack without bound; rows of replicates
+/// and cells differ, and take more than a byte each.
+const MOST_ROWS_A_BYTE: usize = 8;
+const MOST_TEXT_A_BYTE: usize = 1024;
 
 /// One column. Missing floats are NaN; missing texts are empty.
 #[derive(Debug, Clone, PartialEq)]
@@ -187,11 +193,18 @@ impl Table {
     }
 
     fn decode(bytes: Bytes) -> std::result::Result<Self, ParquetError> {
-        let reader = SerializedFileReader::new(bytes)?;
+        let size = bytes.len();
+        let reader = SerializedFileReader::new(bytes.clone())?;
+        check_pages(&bytes, reader.metadata())?;
         let mut table = Self::default();
+        let (mut all, mut texts_length) = (0usize, 0usize);
         for g in 0..reader.num_row_groups() {
             let group = reader.get_row_group(g)?;
-            let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
+            let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(usize::MAX);
+            all = all.saturating_add(rows);
+            if all > size.saturating_mul(MOST_ROWS_A_BYTE) {
+                return Err(ParquetError::General(format!("{all} rows in {size} bytes")));
+            }
             let mut columns = Vec::new();
             for (i, descriptor) in group.metadata().schema_descr().columns().iter().enumerate() {
                 let column = match group.get_column_reader(i)? {
@@ -208,6 +221,13 @@ impl Table {
                     ColumnReader::ByteArrayColumnReader(mut r) => {
                         let mut v = Vec::with_capacity(rows);
                         r.read_records(rows, None, None, &mut v)?;
+                        texts_length =
+                            v.iter().fold(texts_length, |sum, text| sum.saturating_add(text.len()));
+                        if texts_length > size.saturating_mul(MOST_TEXT_A_BYTE) {
+                            return Err(ParquetError::General(format!(
+                                "texts of {texts_length} bytes in {size}"
+                            )));
+                        }
                         let texts = v.iter().map(|b| b.as_utf8().map(str::to_owned));
                         Column::Text(texts.collect::<std::result::Result<_, _>>()?)
                     }

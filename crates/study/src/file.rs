@@ -1,5 +1,7 @@
 //! The study file.
 
+use std::collections::BTreeSet;
+
 use convstat_cnn::{GeometrySpec, LayerSpec, StructureSpec, spec::suggestion};
 use convstat_estimate::{SolverKind, Start};
 use serde::{Deserialize, Serialize};
@@ -305,6 +307,10 @@ const MOST_STEPS: usize = 10_000;
 /// Replicates a cell beyond which a plan would not fit into memory.
 const MOST_REPLICATES: u64 = 10_000_000;
 
+/// Draws, and random starts of each, beyond which theory takes days.
+const MOST_DRAWS: usize = 1_000_000;
+const MOST_STARTS: usize = 10_000;
+
 fn one_normal_design() -> Vec<DesignSpec> {
     vec![DesignSpec::Normal(crate::designs::normal::Normal {})]
 }
@@ -385,9 +391,8 @@ impl StudyFile {
             ("estimator", self.estimator.iter().map(|e| e.label().to_owned()).collect()),
             ("samples.n", self.samples.n.iter().flatten().map(ToString::to_string).collect()),
         ] {
-            if let Some(twice) =
-                names.iter().enumerate().find_map(|(i, n)| names[..i].contains(n).then_some(n))
-            {
+            let mut seen = BTreeSet::new();
+            if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
                 return Err(StudyError::bad(list, twice, "it stands twice; give each its own name"));
             }
         }
@@ -436,6 +441,15 @@ impl StudyFile {
                 self.theory.confidence,
                 "it has to be between 0 and 1",
             ));
+        }
+        for (key, value, most) in [
+            ("theory.draws", self.theory.draws, MOST_DRAWS),
+            ("theory.designs", self.theory.designs, MOST_DRAWS),
+            ("theory.starts", self.theory.starts, MOST_STARTS),
+        ] {
+            if value > most {
+                return Err(StudyError::bad(key, value, &format!("at most {most} are possible")));
+            }
         }
         if self.theory.draws < 2 || self.theory.designs < 2 {
             return Err(StudyError::bad(

@@ -50,7 +50,8 @@ impl Command {
 
 /// The text of a file.
 fn read_text(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))
+    convstat::runner::read_text(path)
+        .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))
 }
 
 /// A geometry file.

@@ -1,10 +1,12 @@
 //! CIFAR-10 as Parquet files of PNG images, as on the Hugging Face hub: columns `img` (bytes and path) and `label`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Cursor, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use convstat_runner::pages::check_pages;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
@@ -119,8 +121,14 @@ fn decode(bytes: &[u8], pixels: &mut Vec<u8>) -> std::result::Result<(), String>
 
 /// Adds the rows of a file.
 fn append(path: &Path, pixels: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<()> {
-    let file = File::open(path).map_err(TrainError::io("read", path))?;
-    let reader = SerializedFileReader::new(file).map_err(|e| bad(path, e))?;
+    let bytes = Bytes::from(fs::read(path).map_err(TrainError::io("read", path))?);
+    let reader = SerializedFileReader::new(bytes.clone()).map_err(|e| bad(path, e))?;
+    check_pages(&bytes, reader.metadata()).map_err(|e| bad(path, e))?;
+    let announced = reader.metadata().file_metadata().num_rows();
+    // Images differ, and take more than a byte each; runs of one image pack without bound.
+    if usize::try_from(announced).is_ok_and(|rows| rows > bytes.len()) {
+        return Err(bad(path, format!("{announced} rows in {} bytes", bytes.len())));
+    }
     let mut row = 0;
     for index in 0..reader.num_row_groups() {
         let group = reader.get_row_group(index).map_err(|e| bad(path, e))?;
@@ -131,6 +139,9 @@ fn append(path: &Path, pixels: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<()
             return Err(bad(path, "img.bytes and label are not of bytes and of 64-bit integers"));
         };
         let mut left = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
+        if left > bytes.len() {
+            return Err(bad(path, format!("{left} rows in {} bytes", bytes.len())));
+        }
         while left > 0 {
             let rows = left.min(BATCH);
             let images: Vec<ByteArray> = values::<ByteArrayType>(path, &mut images, "img.bytes", row, rows)?;
@@ -214,6 +225,7 @@ pub(super) fn read(folder: &Path) -> Result<Option<(Images, Images)>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::sync::Arc;
 
     use parquet::file::properties::WriterProperties;

@@ -1,7 +1,6 @@
 //! `ucf101`: videos in the layout of UCF101 (Soomro, Zamir and Shah 2012), with its official lists, decoded once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use rand::seq::SliceRandom as _;
@@ -22,7 +21,7 @@ type Listed = (String, u32);
 
 /// Lines of a list that are not empty, with their numbers from 1.
 fn lines(path: &Path) -> Result<Vec<(usize, String)>> {
-    let text = fs::read_to_string(path).map_err(|e| match e.kind() {
+    let text = convstat_runner::read_text(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => TrainError::data(path, format!("no such file; {MEND}")),
         _ => TrainError::io("read", path)(e),
     })?;
@@ -197,6 +196,7 @@ fn read_with(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::process::Command;
 
     use super::super::{Augment, Loader};
