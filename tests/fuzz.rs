@@ -149,7 +149,7 @@ fn sizes(source: &mut Source) -> String {
 /// Keys of a geometry of one to three modes, rarely of many; their number.
 fn geometry(source: &mut Source) -> (String, usize) {
     let modes = if source.one_in(40) { 4 + source.below(30) } else { 1 + source.below(3) };
-    let input = source.list(modes, if modes > 3 { 1 } else { 5 }, if modes > 3 { 2 } else { 9 });
+    let input = source.list(modes, if modes > 3 { 1 } else { 4 }, if modes > 3 { 2 } else { 7 });
     let kernel = source.list(modes, 1, if modes > 3 { 1 } else { 3 });
     let all = [
         ("input", 100, input),
@@ -304,7 +304,7 @@ fn read_structure(bytes: &[u8]) -> Verdict {
     // The geometry's lines, an empty line, the structure.
     let text = text(bytes)?;
     let (keys, spec) = text.split_once("\n\n").unwrap_or(("", text));
-    let spec = StructureSpec::parse(spec).map_err(said)?;
+    let spec = StructureSpec::parse(spec.trim()).map_err(said)?;
     assert!(!spec.to_string().is_empty());
     let outputs = spec.outputs().map_err(said)?;
     let modes = if keys.is_empty() {

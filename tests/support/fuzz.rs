@@ -112,7 +112,7 @@ impl Source {
         let key: Vec<u8> = (0..4).flat_map(|_| source.next().to_le_bytes()).collect();
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &key);
         source.runner = TestRunner::new_with_rng(Config::default(), rng);
-        source.oddness = *source.pick(&[0, 60, 60, 20, 6]);
+        source.oddness = *source.pick(&[0, 150, 60, 60, 15]);
         source
     }
 
@@ -304,9 +304,12 @@ const ODD_NUMBERS: &[&str] = &[
 const ODD_NAMES: &[&str] =
     &["", ".", "..", "a/b", "Ω ü 漢字", "a\\u0000b", "a\\nb", "\\\"", "-x", "CON", "a b"];
 
-/// A number that is odd.
+/// A number that is odd: a whole one that is 0 or large, or anything else.
 pub fn odd_number() -> impl Strategy<Value = String> {
-    proptest::sample::select(ODD_NUMBERS).prop_map(str::to_owned)
+    proptest::prop_oneof![
+        proptest::sample::select(&EDGES).prop_map(|n| n.to_string()),
+        proptest::sample::select(ODD_NUMBERS).prop_map(str::to_owned),
+    ]
 }
 
 impl Source {
