@@ -1,5 +1,6 @@
 # make figures: set-up, build, studies, an ablation on real images, figures. make test: set-up, format, lints, documentation, tests.
 # make bench: micro benchmarks, and rivals on the same data (Python, downloads PyTorch). make gpu-check: the CUDA backend on a GPU.
+# make sanitize: tests of unsafe code and of the readers under AddressSanitizer.
 # All are safe to repeat and say what they do.
 
 STUDIES := cnn-rate kr-ratio collapse bounds coverage tucker-rate cp-rate tt-rate deep dependence tails efficient-kernels
@@ -7,7 +8,7 @@ RUNS ?= runs
 CONVSTAT := target/release/convstat
 TRAIN := target/release/convstat-train
 
-.PHONY: all figures ablation test setup build lint doc bench gpu-check clean
+.PHONY: all figures ablation test setup build lint doc bench gpu-check sanitize clean
 
 all: figures
 
@@ -69,6 +70,9 @@ bench: build .bench/done
 	@throughput=$$(cargo bench --no-run --message-format=json --package convstat-train --bench throughput 2>/dev/null \
 		| .bench/bin/python -c "import json, sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])"); \
 	.bench/bin/python benches/train_torch.py --against $$throughput --write docs/performance.md
+
+sanitize: setup
+	@scripts/sanitize.sh
 
 gpu-check:
 	@scripts/gpu-check.sh

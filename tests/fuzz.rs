@@ -393,7 +393,7 @@ fn seed_arrays() -> Vec<Vec<u8>> {
         write(ArrayD::ones(ndarray::IxDyn(&[4, 3, 2]))),
         write(ArrayD::zeros(ndarray::IxDyn(&[]))),
         write(ArrayD::zeros(ndarray::IxDyn(&[0, 3]))),
-        write(ArrayD::from_elem(ndarray::IxDyn(&[20]), f64::NAN)),
+        write(ArrayD::from_elem(ndarray::IxDyn(&[500]), f64::NAN)),
     ]
 }
 
@@ -620,31 +620,21 @@ fn arguments(source: &mut Source, folder: &Path) -> String {
         }
         _ => (0..source.below(5)).map(|_| source.draw(&"[ -~]{0,12}")).collect(),
     };
-    let options = [
-        "--sigma",
-        "--confidence",
-        "--starts",
-        "--seed",
-        "--c-h",
-        "--c-condition",
-        "--delta",
-        "--design",
-        "--threads",
-        "--replicates",
-        "--max-iterations",
-        "--lambda",
-        "--solver",
-        "--json",
-        "--empirical",
-        "--memory",
-        "--set",
-        "--norm",
-    ];
+    let theory = ["sigma", "confidence", "starts", "seed", "c-h", "c-condition", "delta", "memory"];
+    let options: &[&str] = match words.first().map(String::as_str) {
+        Some("bound") => &theory,
+        Some("plan-n") => &[&theory[..], &["replicates", "threads"]].concat(),
+        Some("fit") => &["starts", "seed", "max-iterations", "lambda", "memory"],
+        Some("study") => &["replicates", "threads", "memory", "set", "cell"],
+        _ => &["memory"],
+    };
     for _ in 0..source.below(3) {
-        words.push((*source.pick(&options)).to_owned());
-        if !source.one_in(6) {
-            words.push(n(source));
-        }
+        let option = *source.pick(options);
+        words.push(format!("--{option}"));
+        words.push(if option == "confidence" { format!("0.{}", source.number(1, 9)) } else { n(source) });
+    }
+    if source.one_in(4) {
+        words.push((*source.pick(&["--json", "--empirical", "--design", "--solver", "--norm"])).to_owned());
     }
     if source.one_in(10) {
         let at = source.below(words.len());
@@ -744,7 +734,8 @@ fn readers() {
     let program = tempfile::tempdir().unwrap();
     let program = program.path();
     lay_out(program, &run);
-    let seconds = 2;
+    // Commands take milliseconds; a machine that is busy, tens of them.
+    let seconds = 10;
     let memory = (ARRAYS, 400);
     let slow = std::env::var("CONVSTAT_FUZZ_SLOWDOWN").ok().and_then(|v| v.parse().ok()).unwrap_or(1);
     let mut figure = 0;

@@ -48,6 +48,7 @@ unsafe impl GlobalAlloc for Limiting {
             Self::refuse(layout.size());
         }
         Self::took(layout.size());
+        // SAFETY: the caller's; memory that is given came from the system's allocator.
         unsafe { System.alloc(layout) }
     }
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
@@ -55,6 +56,7 @@ unsafe impl GlobalAlloc for Limiting {
             Self::refuse(layout.size());
         }
         Self::took(layout.size());
+        // SAFETY: the caller's; memory that is given came from the system's allocator.
         unsafe { System.alloc_zeroed(layout) }
     }
     unsafe fn realloc(&self, p: *mut u8, layout: Layout, size: usize) -> *mut u8 {
@@ -63,10 +65,12 @@ unsafe impl GlobalAlloc for Limiting {
         }
         LIVE.fetch_sub(layout.size(), Relaxed);
         Self::took(size);
+        // SAFETY: the caller's; memory that is given came from the system's allocator.
         unsafe { System.realloc(p, layout, size) }
     }
     unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: the caller's; memory that is given came from the system's allocator.
         unsafe { System.dealloc(p, layout) }
     }
 }

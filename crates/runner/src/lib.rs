@@ -6,6 +6,16 @@
 //! * [`RunDir`]: manifest, parts, an OS lock (DESIGN: the run directory).
 //! * [`execute`](fn@execute): rayon over tasks, one writer, progress, interruption.
 
+// No panic on a user's input; what cannot be reached says why.
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo,
+    clippy::unimplemented
+)]
+
 pub mod error;
 pub mod execute;
 pub mod interrupt;

@@ -4,7 +4,7 @@
 //! how many entries it has; the reader of crate `parquet` believes both.
 
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 /// Most bytes that one byte of a Snappy stream becomes (a copy of 64 bytes takes two or three), rounded up.
 const INFLATION: i64 = 32;
@@ -17,8 +17,8 @@ const MOST_NESTING: usize = 8;
 /// # Errors
 /// What the first bad page claims.
 pub fn check_pages(bytes: &[u8], metadata: &ParquetMetaData) -> Result<(), ParquetError> {
-    for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
-        let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+    for column in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
         let range = usize::try_from(start).ok().zip(usize::try_from(column.compressed_size()).ok());
         let chunk = range.and_then(|(start, length)| bytes.get(start..)?.get(..length));
         let name = column.column_path();
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(head(&bytes), Some((300, 20, 5, 2)));
         (0..14).for_each(|n| assert_eq!(head(&bytes[..n]), None, "{n}"));
         // Structures in structures without end.
-        assert_eq!(head(&[0x1c; 100_000]), None);
+        assert_eq!(head(&vec![0x1c; 100_000]), None);
         assert_eq!(head(&[0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x0f]), None);
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
+use crate::memory;
 use crate::order::OrderProblem;
 use crate::program::{Compiler, Program, Target};
 use crate::{Result, TensorError};
@@ -164,10 +165,12 @@ impl Contraction {
         self.check(operands)?;
         let targets = self.contiguous();
         let shape: Vec<usize> = targets.iter().map(|t| t.size).collect();
+        memory::check("the result of a contraction", &shape)?;
         let mut result = ArrayD::zeros(IxDyn(&shape));
         let owned: Vec<_> = operands.iter().map(|t| t.as_standard_layout()).collect();
         let slices: Vec<&[f64]> = owned.iter().filter_map(|t| t.as_slice()).collect();
         let program = self.compile(&[], &targets);
+        memory::check("the products in between of a contraction", &[program.buffer_entries()])?;
         if let (Some(out), false) = (result.as_slice_mut(), self.sizes.values().any(|&s| s == 0)) {
             program.run(|i| slices[i], &mut program.buffers(), out, false);
         }
