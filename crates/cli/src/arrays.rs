@@ -1,5 +1,8 @@
 //! NumPy files: `.npy`, `.npz` and `.npz:name`, of any real number type.
 
+// What a file says decides no index.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Cursor, Read};
 use std::path::Path;
@@ -135,7 +138,7 @@ pub fn write(path: &Path, array: &ArrayD<f64>) -> Result<(), Failure> {
 pub fn check_distinct(options: &[(&str, Option<&Path>)]) -> Result<(), Failure> {
     for (i, (name, path)) in options.iter().enumerate() {
         let same = |(_, other): &&(&str, Option<&Path>)| path.is_some() && other == path;
-        if let (Some((other, _)), Some(path)) = (options[..i].iter().find(same), path) {
+        if let (Some((other, _)), Some(path)) = (options.iter().take(i).find(same), path) {
             return Err(Failure::new(format!("{other} and {name} are the same file, {}", path.display()))
                 .help("give each output its own file"));
         }

@@ -3,6 +3,9 @@
 //! A page's head (Thrift's compact protocol) says how long the page is before and after compression and, for a dictionary,
 //! how many entries it has; the reader of crate `parquet` believes both.
 
+// What a file says decides no index.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 

@@ -1,5 +1,8 @@
 //! Tables of named columns, to and from Parquet.
 
+// What a file says decides no index.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;

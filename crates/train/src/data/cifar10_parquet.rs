@@ -64,12 +64,13 @@ impl PageReader for Pages {
 /// The column of a row group.
 fn column(path: &Path, group: &dyn RowGroupReader, name: &str) -> Result<ColumnReader> {
     let descriptors = group.metadata().schema_descr().columns();
-    let Some(index) = descriptors.iter().position(|column| column.path().string() == name) else {
+    let found = descriptors.iter().enumerate().find(|(_, column)| column.path().string() == name);
+    let Some((index, descriptor)) = found else {
         let names: Vec<_> = descriptors.iter().map(|column| column.path().string()).collect();
         return Err(bad(path, format!("no column {name} among {}", names.join(", "))));
     };
     let pages = group.get_column_page_reader(index).map_err(|e| bad(path, e))?;
-    Ok(get_column_reader(descriptors[index].clone(), Box::new(Pages(pages))))
+    Ok(get_column_reader(descriptor.clone(), Box::new(Pages(pages))))
 }
 
 /// The next `rows` values of a column without nulls, where the rows before were `done`.
@@ -115,7 +116,7 @@ fn decode(bytes: &[u8], pixels: &mut Vec<u8>) -> std::result::Result<(), String>
     let mut reader = decoder.read_info().map_err(unreadable)?;
     let start = pixels.len();
     pixels.resize(start + VALUES, 0);
-    reader.next_frame(&mut pixels[start..]).map_err(unreadable)?;
+    reader.next_frame(pixels.get_mut(start..).unwrap_or_default()).map_err(unreadable)?;
     Ok(())
 }
 

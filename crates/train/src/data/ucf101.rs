@@ -161,7 +161,7 @@ fn read_with(
         let (mut kept, mut from) = (Vec::new(), 0);
         // Of videos that are not wanted none is decoded, but as many more as could not be read.
         while kept.len() < wanted && from < part.len() {
-            let next = &part[from..part.len().min(from + wanted - kept.len())];
+            let next = part.get(from..part.len().min(from + wanted - kept.len())).unwrap_or_default();
             from += next.len();
             cache.ensure(&videos, &next.iter().map(|(video, _)| video.as_str()).collect::<Vec<_>>())?;
             for (video, label) in next {
@@ -182,8 +182,8 @@ fn read_with(
         let named: String = named.collect();
         format!("warning: {} of {asked} videos could not be read and are left out:{named}{more}", lost.len())
     });
-    if let Some(part) = readable.iter().position(Vec::is_empty) {
-        let (part, reason) = (["train", "test"][part], report.unwrap_or_default());
+    if let Some((part, _)) = ["train", "test"].iter().zip(&readable).find(|(_, videos)| videos.is_empty()) {
+        let reason = report.unwrap_or_default();
         return Err(TrainError::data(&videos, format!("no video to {part} on can be read; {reason}")));
     }
     let shape = [clip.frames, clip.size, clip.size, 3];
