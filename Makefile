@@ -1,6 +1,7 @@
 # make figures: set-up, build, studies, an ablation on real images, figures. make test: set-up, format, lints, documentation, tests.
 # make soak: the long form of the tests that break things (half an hour).
 # make bench: micro benchmarks, and rivals on the same data (Python, downloads PyTorch). make gpu-check: the CUDA backend on a GPU.
+# make sanitize: tests of unsafe code and of the readers under AddressSanitizer.
 # All are safe to repeat and say what they do.
 
 STUDIES := cnn-rate kr-ratio collapse bounds coverage tucker-rate cp-rate tt-rate deep dependence tails efficient-kernels
@@ -8,7 +9,7 @@ RUNS ?= runs
 CONVSTAT := target/release/convstat
 TRAIN := target/release/convstat-train
 
-.PHONY: all figures ablation test setup build lint doc bench soak gpu-check clean
+.PHONY: all figures ablation test setup build lint doc bench soak sanitize gpu-check clean
 
 all: figures
 
@@ -73,6 +74,9 @@ bench: build .bench/done
 
 soak: setup
 	@scripts/soak.sh
+
+sanitize: setup
+	@scripts/sanitize.sh
 
 gpu-check:
 	@scripts/gpu-check.sh

@@ -1,5 +1,8 @@
 //! NumPy files: `.npy`, `.npz` and `.npz:name`, of any real number type.
 
+// What a file says decides no index.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Cursor, Read};
 use std::path::Path;
@@ -58,7 +61,7 @@ fn entry_of_npz(file: File, path: &str, wanted: Option<&str>, name: &str) -> Res
 
 /// The array of an `.npy` file, tried with each number type in turn.
 fn decode(bytes: &[u8]) -> Result<ArrayD<f64>, String> {
-    check_length(bytes)?;
+    check_header(bytes)?;
     macro_rules! attempt {
         ($($number:ty)*) => {
             $(match ArrayD::<$number>::read_npy(Cursor::new(bytes)) {
@@ -72,18 +75,54 @@ fn decode(bytes: &[u8]) -> Result<ArrayD<f64>, String> {
     Err("its numbers are of a type that is not supported (bool, float16, complex, text or object)".to_owned())
 }
 
-/// Fails if the header names more entries than there are bytes: the reader would allocate them first.
-fn check_length(bytes: &[u8]) -> Result<(), String> {
-    let header = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]);
-    let shape = header.split_once("'shape'").and_then(|(_, rest)| rest.split_once('(')?.1.split_once(')'));
-    let Some((shape, _)) = shape else { return Ok(()) };
-    let sizes = shape.split(',').filter_map(|s| s.trim().trim_end_matches('L').parse::<u128>().ok());
-    let entries = sizes.fold(1u128, u128::saturating_mul);
-    if entries > bytes.len() as u128 {
+/// Most bytes of a header and deepest nesting in it that are believed, as NumPy itself has it; the parser recurses.
+const MOST_HEADER: usize = 10_000;
+const MOST_NESTING: usize = 20;
+
+/// The text of the header and the bytes after it.
+fn split_header(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (version, rest) = bytes.strip_prefix(b"\x93NUMPY")?.split_at_checked(2)?;
+    let (length, rest) = rest.split_at_checked(if version.first() == Some(&1) { 2 } else { 4 })?;
+    let length = length.iter().rev().fold(0, |n, &byte| n << 8 | usize::from(byte));
+    rest.split_at_checked(length)
+}
+
+/// The sizes in a header's text, if it gives them once and as plain numbers.
+fn sizes(header: &str) -> Option<Vec<u128>> {
+    let header = header.replace('"', "'");
+    let (_, rest) = header.split_once("'shape'")?;
+    let (sizes, after) =
+        rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('(')?.split_once(')')?;
+    let plain = |size: &str| size.trim_end_matches('L').parse().ok();
+    let given = sizes.split(',').map(str::trim).filter(|size| !size.is_empty());
+    given.map(plain).collect::<Option<_>>().filter(|_| !after.contains("'shape'"))
+}
+
+/// Fails if the header cannot be parsed safely, or names more entries than there are bytes: the reader would allocate
+/// them first.
+fn check_header(bytes: &[u8]) -> Result<(), String> {
+    let Some((header, data)) = split_header(bytes) else {
+        return Err("it is no .npy file, or it is cut short in its header".to_owned());
+    };
+    let header = String::from_utf8_lossy(header);
+    let nesting = header.chars().fold((0usize, 0), |(depth, most), c| match c {
+        '(' | '[' | '{' => (depth + 1, most.max(depth + 1)),
+        ')' | ']' | '}' => (depth.saturating_sub(1), most),
+        _ => (depth, most),
+    });
+    if header.len() > MOST_HEADER || nesting.1 > MOST_NESTING {
+        let (bytes, depth) = (header.len(), nesting.1);
         return Err(format!(
-            "its header names shape ({shape}) but the file has {} bytes; it is cut short",
-            bytes.len()
+            "its header has {bytes} bytes, nested {depth} deep; at most {MOST_HEADER} and {MOST_NESTING} are read"
         ));
+    }
+    let Some(sizes) = sizes(&header) else {
+        return Err(format!("its header names no shape of whole numbers: {}", header.trim_end()));
+    };
+    let entries = sizes.iter().fold(1u128, |product, size| product.saturating_mul(*size));
+    if entries > data.len() as u128 {
+        let have = data.len();
+        return Err(format!("its header names shape {sizes:?} but {have} bytes follow it; it is cut short"));
     }
     Ok(())
 }
@@ -99,7 +138,7 @@ pub fn write(path: &Path, array: &ArrayD<f64>) -> Result<(), Failure> {
 pub fn check_distinct(options: &[(&str, Option<&Path>)]) -> Result<(), Failure> {
     for (i, (name, path)) in options.iter().enumerate() {
         let same = |(_, other): &&(&str, Option<&Path>)| path.is_some() && other == path;
-        if let (Some((other, _)), Some(path)) = (options[..i].iter().find(same), path) {
+        if let (Some((other, _)), Some(path)) = (options.iter().take(i).find(same), path) {
             return Err(Failure::new(format!("{other} and {name} are the same file, {}", path.display()))
                 .help("give each output its own file"));
         }

@@ -1,6 +1,15 @@
 //! `convstat`: parses, calls, prints.
 
 #![forbid(unsafe_code)]
+// No panic on a user's input; what cannot be reached says why.
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo,
+    clippy::unimplemented
+)]
 
 mod arrays;
 mod commands;
@@ -36,11 +45,15 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if !(cli.memory.is_finite() && cli.memory > 0.0) {
-        eprintln!("error: --memory {}; it has to be a number of GiB above 0", cli.memory);
+    let bytes = cli.memory * f64::from(1u32 << 30);
+    if !(bytes > 0.0 && bytes <= convstat::tensor::memory::LARGEST_LIMIT as f64) {
+        eprintln!(
+            "error: --memory {}; it has to be a number of GiB above 0 and below 16, beyond which BLAS cannot count",
+            cli.memory
+        );
         return ExitCode::from(2);
     }
-    convstat::tensor::memory::set_limit((cli.memory * f64::from(1u32 << 30)) as u64);
+    convstat::tensor::memory::set_limit(bytes as u64);
     let result = convstat::tensor::blas::single_thread().map_err(Into::into).and_then(|()| cli.command.run());
     match result {
         Ok(status) => ExitCode::from(status.code()),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use convstat_tensor::{Buffers, Contraction, Einsum, Program, Target};
+use convstat_tensor::{Buffers, Contraction, Einsum, Program, Target, memory};
 
 use crate::{Result, Structure};
 
@@ -145,6 +145,19 @@ impl DesignProduct {
             .collect();
         let owners = structure.owners().to_vec();
         Self { rows, parameters, columns, owners, prediction, partials }
+    }
+
+    /// Fails if the products in between of [`DesignProduct::new`] or [`Curvature::new`] do not fit into memory.
+    ///
+    /// # Errors
+    /// Bonds so large that they do not.
+    pub fn check(structure: &Structure, rows: usize) -> Result<()> {
+        let plan = structure.design_plan();
+        let seconds = plan.seconds.iter().map(|(_, _, contraction)| contraction.clone());
+        let firsts = plan.partials.iter().chain([&plan.prediction]).map(|c| c.clone().resized(ROW, rows));
+        let entries = firsts.chain(seconds).map(|c| c.compile(&[], &c.contiguous()).buffer_entries());
+        memory::check("the products in between of a fit", &[entries.max().unwrap_or(0)])?;
+        Ok(())
     }
 
     /// Rows of a sample.

@@ -215,6 +215,14 @@ impl Geometry {
             "one transformed input",
             &[geometry.positions_shape(), geometry.kernel_shape()].concat(),
         )?;
+        for mode in &geometry.modes {
+            // Pools of several layers multiply, and rows in the padding are looked at before they are left out.
+            let pools = mode.layers.iter().map(|l| l.pool);
+            memory::check(
+                "the windows of one mode",
+                &mode.feature_shape().into_iter().chain(pools).collect::<Vec<_>>(),
+            )?;
+        }
         Ok(geometry)
     }
 
@@ -274,8 +282,27 @@ impl Geometry {
     }
 
     /// `U_F^{(j)}` for every mode.
-    pub fn factors(&self) -> Vec<Array2<f64>> {
-        self.modes.iter().map(Mode::factor).collect()
+    ///
+    /// # Errors
+    /// One that does not fit into memory.
+    pub fn factors(&self) -> Result<Vec<Array2<f64>>> {
+        let factor = |mode: &Mode| {
+            memory::check(
+                "the factor U_F of one mode",
+                &[&[mode.input()], &mode.feature_shape()[..]].concat(),
+            )?;
+            Ok(mode.factor())
+        };
+        self.modes.iter().map(factor).collect()
+    }
+
+    /// `U_F^{(j)⊤} U_F^{(j)}` for every mode.
+    fn grams(&self) -> Result<Vec<Array2<f64>>> {
+        let gram = |u: Array2<f64>| {
+            memory::check("U_F'U_F of one mode", &[u.ncols(), u.ncols()])?;
+            Ok(u.t().dot(&u))
+        };
+        self.factors()?.into_iter().map(gram).collect()
     }
 
     /// The map `X → Z` by windows.
@@ -308,9 +335,8 @@ impl Geometry {
         let d = self.features();
         memory::check("the second moment of Z", &[d, d])?;
         let mut kron = ArrayD::ones(ndarray::IxDyn(&[1, 1]));
-        for u in self.factors() {
-            let g = u.t().dot(&u).into_dyn();
-            kron = kronecker(&kron.view(), &g.view())?;
+        for g in self.grams()? {
+            kron = kronecker(&kron.view(), &g.into_dyn().view())?;
         }
         let place = self.interleaved_to_split();
         let mut sigma = Array2::zeros((d, d));
@@ -324,20 +350,17 @@ impl Geometry {
 
     /// Rank of `⊗_j U_F^{(j)}`, that of `Σ_Z`.
     pub fn feature_rank(&self) -> Result<usize> {
-        self.factors().iter().try_fold(1, |product, u| {
-            let square = u.t().dot(u);
-            Ok(product * linalg::psd_root(&square.view())?.nrows())
-        })
+        self.grams()?.iter().try_fold(1, |product, g| Ok(product * linalg::psd_root(&g.view())?.nrows()))
     }
 
     /// Smallest and largest squared singular value `c_u, C_u` of `⊗_j U_F^{(j)}` over its `D` columns
     /// (0 if the columns are dependent).
     pub fn factor_spectrum(&self) -> Result<(f64, f64)> {
         let mut range = (1.0, 1.0);
-        for u in self.factors() {
-            let (values, _) = linalg::eigh(&u.t().dot(&u).view())?;
+        for (mode, g) in self.modes.iter().zip(self.grams()?) {
+            let (values, _) = linalg::eigh(&g.view())?;
             let largest = values.last().copied().unwrap_or(0.0);
-            let cut = largest * linalg::rank_tolerance(u.dim());
+            let cut = largest * linalg::rank_tolerance((mode.input(), g.ncols()));
             let smallest = values.first().copied().filter(|&v| v > cut).unwrap_or(0.0);
             range = (range.0 * smallest, range.1 * largest);
         }

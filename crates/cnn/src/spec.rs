@@ -85,6 +85,13 @@ impl StructureSpec {
     /// The structure over the given output modes (their `outputs` counts).
     pub fn build(&self, modes: &OutputModes) -> Result<Structure> {
         let family = self.family()?;
+        if modes.layers > 1 && family.takes_groups() {
+            return Err(bad(format!(
+                "kind \"{}\" factors the kernels of one layer but the geometry has {}; use kind \"deep\", or remove deeper",
+                self.kind(),
+                modes.layers
+            )));
+        }
         let groups: Option<Vec<Vec<usize>>> = self.common("groups", family.takes_groups())?;
         let head_ranks: Option<Vec<usize>> = self.common("head_ranks", family.takes_head_ranks())?;
         family.build(Draft::new(modes, groups.as_deref(), head_ranks.as_deref())?)

@@ -219,7 +219,7 @@ proptest! {
         let z = windows.apply(&x.to_shape((geometry.inputs(), 1)).unwrap().view());
         let found = z.column(0).dot(&w.column(0));
         prop_assert!((found - expected).abs() <= 1e-10 * expected.abs().max(1.0), "{found} {expected}");
-        let u = geometry.factors();
+        let u = geometry.factors().unwrap();
         prop_assert_eq!(u[0].ncols(), geometry.modes()[0].feature_shape().iter().product::<usize>());
     }
 

@@ -1,6 +1,6 @@
 //! Jacobian, dimension and counts of structures; errors of geometries and structures.
 
-use convstat_cnn::{CnnError, Geometry, GeometrySpec, OutputModes, Structure, StructureSpec};
+use convstat_cnn::{CnnError, Geometry, GeometrySpec, LayerSpec, OutputModes, Structure, StructureSpec};
 use ndarray::ArrayD;
 use proptest::prelude::*;
 
@@ -341,4 +341,52 @@ fn the_doubled_structure_holds_all_differences() {
         let again = doubled.contract(&factors).unwrap();
         assert!((&again - &difference).iter().all(|d| d.abs() < 1e-12), "{text}");
     }
+}
+
+/// The message of a geometry or of a structure over it.
+fn refused(geometry: &GeometrySpec, structure: &str) -> String {
+    let built = Geometry::new(geometry).and_then(|g| {
+        g.second_moment()?;
+        StructureSpec::parse(structure)?.build(&g.output_modes(1))
+    });
+    built.unwrap_err().to_string()
+}
+
+#[test]
+fn what_no_memory_or_label_holds_is_refused() {
+    let spec = |input: &[usize], kernel: &[usize]| GeometrySpec {
+        input: input.to_vec(),
+        kernel: kernel.to_vec(),
+        ..GeometrySpec::default()
+    };
+    let cnn = "{ kind = \"cnn\", kernels = 1 }";
+    // Families of one layer over two.
+    let mut deeper = spec(&[6, 8], &[1, 3]);
+    deeper.deeper = vec![LayerSpec { kernel: vec![1, 1], ..LayerSpec::default() }];
+    for kind in ["tucker\", ranks = [1, 1], r = 1", "cp\", rank = 1", "tensor-train\", ranks = [1, 1]"] {
+        let error = refused(&deeper, &format!("{{ kind = \"{kind}, kernels = 1 }}"));
+        assert!(error.contains("has 2; use kind \"deep\", or remove deeper"), "{error}");
+    }
+    // Pools of many layers that keep the size: each feature would average 3^40 rows.
+    let mut pools = spec(&[9], &[1]);
+    let layer = LayerSpec {
+        kernel: vec![1],
+        pool: Some(vec![3]),
+        pool_stride: Some(vec![1]),
+        padding: Some(vec![1]),
+        ..LayerSpec::default()
+    };
+    pools.deeper = vec![layer; 40];
+    assert!(refused(&pools, cnn).contains("the windows of one mode"));
+    // A factor of 10^12 entries, though input and features are a million each.
+    assert!(refused(&spec(&[1_000_000], &[1]), cnn).contains("GiB"));
+    // Labels of pooled modes, operands, and a square that overflows.
+    let many = spec(&[1; 18], &[1; 18]);
+    let ranks = vec!["1"; 18].join(", ");
+    let error = refused(&many, &format!("{{ kind = \"cnn\", kernels = 1, head_ranks = [{ranks}] }}"));
+    assert!(error.contains("head_ranks has 18 entries; at most 16"), "{error}");
+    let error = refused(&spec(&[3], &[2]), &format!("{{ einsum = \"pa{}->pa\" }}", ",p".repeat(100)));
+    assert!(error.contains("101 operands and 2 labels; at most 64"), "{error}");
+    let shuffle = "{ kind = \"shufflenet\", conv_groups = 4294967296, channels = 0, kernels = 4294967296 }";
+    assert!(refused(&spec(&[3, 2], &[2, 2]), shuffle).contains("conv_groups = 4294967296 has to divide"));
 }

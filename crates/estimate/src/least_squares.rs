@@ -124,6 +124,7 @@ impl<'a> LeastSquares<'a> {
         let Blocks { rows: block, count: blocks, lanes } = Blocks::new(structure, source.rows());
         memory::check("the Jacobians of the blocks of rows", &[lanes, block * outputs, parameters])?;
         memory::check("the normal equations of the blocks of rows", &[lanes, parameters, parameters])?;
+        DesignProduct::check(structure, block)?;
         let lane = |_| {
             let fixed = source.in_memory().filter(|_| blocks == 1);
             let mut product = DesignProduct::new(structure, block, fixed.is_some());

@@ -6,6 +6,15 @@
 //! * [`table`]: aligned text tables.
 
 #![forbid(unsafe_code)]
+// No panic on a user's input; what cannot be reached says why.
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo,
+    clippy::unimplemented
+)]
 
 mod axis;
 pub mod bars;

@@ -7,11 +7,22 @@
 //! * [`execute`](fn@execute): rayon over tasks, one writer, progress, interruption.
 //! * [`slurm`]: shards as a job array of a cluster.
 
+// No panic on a user's input; what cannot be reached says why.
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo,
+    clippy::unimplemented
+)]
+
 pub mod error;
 pub mod execute;
 pub mod interrupt;
 mod lock;
 pub mod manifest;
+pub mod pages;
 pub mod parts;
 pub mod progress;
 pub mod shard;
@@ -19,6 +30,7 @@ pub mod slurm;
 pub mod store;
 pub mod stream;
 pub mod table;
+pub mod text;
 
 pub use error::RunnerError;
 pub use execute::{Execution, Outcome, Task, execute, thread_pool};
@@ -29,6 +41,7 @@ pub use shard::{Shard, shard_of};
 pub use store::RunDir;
 pub use stream::{Digest, stream};
 pub use table::{Column, Table};
+pub use text::read_text;
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, RunnerError>;

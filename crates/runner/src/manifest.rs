@@ -148,7 +148,7 @@ impl RunDir {
     pub fn manifest(&self) -> Result<Manifest> {
         let path = self.path().join("manifest.json");
         let not_a_run = |reason: String| RunnerError::NotARun { path: self.path().to_owned(), reason };
-        let text = fs::read_to_string(&path).map_err(|e| not_a_run(e.to_string()))?;
+        let text = crate::read_text(&path).map_err(|e| not_a_run(e.to_string()))?;
         // The version first: a newer format may have other keys.
         let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| not_a_run(e.to_string()))?;
         let found = value.get("format_version").and_then(serde_json::Value::as_u64).unwrap_or(0);

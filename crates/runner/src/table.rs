@@ -1,5 +1,8 @@
 //! Tables of named columns, to and from Parquet.
 
+// What a file says decides no index.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
@@ -17,7 +20,13 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
+use crate::pages::check_pages;
 use crate::{Digest, Result, RunnerError};
+
+/// Rows, and bytes of texts, that a byte of a file may stand for. Runs of one value pack without bound; rows of replicates
+/// and cells differ, and take more than a byte each.
+const MOST_ROWS_A_BYTE: usize = 8;
+const MOST_TEXT_A_BYTE: usize = 1024;
 
 /// One column. Missing floats are NaN; missing texts are empty.
 #[derive(Debug, Clone, PartialEq)]
@@ -200,9 +209,9 @@ impl Table {
     pub fn row(&self, i: usize) -> Self {
         let columns = self.columns.iter().map(|(name, column)| {
             let column = match column {
-                Column::Int(v) => Column::Int(vec![v[i]]),
-                Column::Float(v) => Column::Float(vec![v[i]]),
-                Column::Text(v) => Column::Text(vec![v[i].clone()]),
+                Column::Int(v) => Column::Int(v.get(i).copied().into_iter().collect()),
+                Column::Float(v) => Column::Float(v.get(i).copied().into_iter().collect()),
+                Column::Text(v) => Column::Text(v.get(i).cloned().into_iter().collect()),
             };
             (name.clone(), column)
         });
@@ -212,11 +221,11 @@ impl Table {
     /// The row `i` as names and texts; the texts of numbers differ if a bit does.
     pub fn record(&self, i: usize) -> Vec<(&str, String)> {
         let text = |column: &Column| match column {
-            Column::Int(v) => v[i].to_string(),
-            Column::Float(v) => format!("{:.16e}", v[i]),
-            Column::Text(v) => v[i].clone(),
+            Column::Int(v) => v.get(i).map(ToString::to_string),
+            Column::Float(v) => v.get(i).map(|v| format!("{v:.16e}")),
+            Column::Text(v) => v.get(i).cloned(),
         };
-        self.columns.iter().map(|(name, column)| (name.as_str(), text(column))).collect()
+        self.columns.iter().filter_map(|(name, column)| Some((name.as_str(), text(column)?))).collect()
     }
 
     /// Reads Parquet with integer, number and text columns without nulls.
@@ -233,14 +242,21 @@ impl Table {
     }
 
     fn decode(bytes: Bytes) -> std::result::Result<(Self, HashMap<String, String>), ParquetError> {
-        let reader = SerializedFileReader::new(bytes)?;
+        let size = bytes.len();
+        let reader = SerializedFileReader::new(bytes.clone())?;
+        check_pages(&bytes, reader.metadata())?;
         let pairs = reader.metadata().file_metadata().key_value_metadata();
         let pairs = pairs.into_iter().flatten().filter_map(|p| Some((p.key.clone(), p.value.clone()?)));
         let metadata: HashMap<String, String> = pairs.collect();
         let mut table = Self::default();
+        let (mut all, mut texts_length) = (0usize, 0usize);
         for g in 0..reader.num_row_groups() {
             let group = reader.get_row_group(g)?;
-            let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
+            let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(usize::MAX);
+            all = all.saturating_add(rows);
+            if all > size.saturating_mul(MOST_ROWS_A_BYTE) {
+                return Err(ParquetError::General(format!("{all} rows in {size} bytes")));
+            }
             let mut columns = Vec::new();
             for (i, descriptor) in group.metadata().schema_descr().columns().iter().enumerate() {
                 let column = match group.get_column_reader(i)? {
@@ -257,6 +273,13 @@ impl Table {
                     ColumnReader::ByteArrayColumnReader(mut r) => {
                         let mut v = Vec::with_capacity(rows);
                         r.read_records(rows, None, None, &mut v)?;
+                        texts_length =
+                            v.iter().fold(texts_length, |sum, text| sum.saturating_add(text.len()));
+                        if texts_length > size.saturating_mul(MOST_TEXT_A_BYTE) {
+                            return Err(ParquetError::General(format!(
+                                "texts of {texts_length} bytes in {size}"
+                            )));
+                        }
                         let texts = v.iter().map(|b| b.as_utf8().map(str::to_owned));
                         Column::Text(texts.collect::<std::result::Result<_, _>>()?)
                     }

@@ -307,6 +307,10 @@ const MOST_STEPS: usize = 10_000;
 /// Replicates a cell beyond which a plan would not fit into memory.
 const MOST_REPLICATES: u64 = 10_000_000;
 
+/// Draws, and random starts of each, beyond which theory takes days.
+const MOST_DRAWS: usize = 1_000_000;
+const MOST_STARTS: usize = 10_000;
+
 fn one_normal_design() -> Vec<DesignSpec> {
     vec![DesignSpec::Normal(crate::designs::normal::Normal {})]
 }
@@ -437,6 +441,15 @@ impl StudyFile {
                 self.theory.confidence,
                 "it has to be between 0 and 1",
             ));
+        }
+        for (key, value, most) in [
+            ("theory.draws", self.theory.draws, MOST_DRAWS),
+            ("theory.designs", self.theory.designs, MOST_DRAWS),
+            ("theory.starts", self.theory.starts, MOST_STARTS),
+        ] {
+            if value > most {
+                return Err(StudyError::bad(key, value, &format!("at most {most} are possible")));
+            }
         }
         if self.theory.draws < 2 || self.theory.designs < 2 {
             return Err(StudyError::bad(

@@ -22,6 +22,9 @@ const CONTAINED: f64 = 1e-5;
 /// Replicates over all cells beyond which a study does not fit into memory.
 const MOST_ROWS: u64 = 100_000_000;
 
+/// Cells beyond which a plan does not fit into memory: each has its identity as a text.
+const MOST_CELLS: usize = 1_000_000;
+
 /// Numbers drawn for one replicate beyond which it takes hours.
 const MOST_DRAWN: f64 = 1e12;
 
@@ -314,6 +317,12 @@ fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
             .samples
             .sizes(context.structure.d_m())
             .map_err(|e| StudyError::Setting { setting: setting.name.clone(), source: Box::new(e) })?;
+        let more = sizes.len().saturating_mul(file.design.len()).saturating_mul(file.estimator.len());
+        if cells.len().saturating_add(more) > MOST_CELLS {
+            let mend =
+                format!("at most {MOST_CELLS} cells (sample sizes x designs x estimators) are possible");
+            return Err(StudyError::bad("setting", &setting.name, &mend));
+        }
         for (d, design) in file.design.iter().enumerate() {
             for (e, estimator) in file.estimator.iter().enumerate() {
                 for &n in &sizes {

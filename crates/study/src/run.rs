@@ -61,6 +61,9 @@ impl Study {
     }
 }
 
+/// Parts of a dotted key, more than any has.
+const MOST_NESTING: usize = 8;
+
 /// Sets dotted keys in a TOML text.
 fn apply(text: &str, set: &[String]) -> Result<String> {
     let mut table: toml::Table =
@@ -73,6 +76,13 @@ fn apply(text: &str, set: &[String]) -> Result<String> {
             .map_err(|_| bad("the value has to be TOML"))?;
         let Some(value) = parsed.get("v").cloned() else { return Err(bad("the value has to be TOML")) };
         let mut parts: Vec<&str> = key.trim().split('.').collect();
+        // Tables are written and dropped by recursion.
+        if parts.len() > MOST_NESTING {
+            return Err(bad(&format!(
+                "the key has {} parts; no key has more than {MOST_NESTING}",
+                parts.len()
+            )));
+        }
         let last = parts.pop().unwrap_or_default();
         let mut at = &mut table;
         for part in parts {

@@ -14,6 +14,7 @@ fn check_mode(mode: usize, order: usize) -> Result<()> {
 ///
 /// # Panics
 /// If the number of entries is not that of the shape: for callers where they match by construction.
+#[expect(clippy::unreachable, reason = "the entries come from an array of the same size")]
 pub fn shaped<D: Dimension>(shape: impl IntoDimension<Dim = D>, flat: Vec<f64>) -> Array<f64, D> {
     let shape = shape.into_dimension();
     debug_assert_eq!(shape.size(), flat.len());

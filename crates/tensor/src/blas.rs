@@ -29,9 +29,13 @@ pub fn single_thread() -> Result<()> {
 pub fn set_threads(threads: usize) -> Result<()> {
     #[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
     {
-        // SAFETY: both functions take and return plain integers and touch only OpenBLAS's own state.
+        // SAFETY: it takes nothing, returns an integer and reads only OpenBLAS's own state.
         match unsafe { openblas_get_parallel() } {
-            1 => unsafe { openblas_set_num_threads(threads.max(1) as std::ffi::c_int) },
+            1 => {
+                let threads = std::ffi::c_int::try_from(threads.max(1)).unwrap_or(std::ffi::c_int::MAX);
+                // SAFETY: it takes an integer and changes only OpenBLAS's own state, under its own lock.
+                unsafe { openblas_set_num_threads(threads) }
+            }
             0 => return Err(TensorError::WrongBlas { found: "serial" }),
             _ => return Err(TensorError::WrongBlas { found: "OpenMP" }),
         }
@@ -45,12 +49,13 @@ pub fn set_threads(threads: usize) -> Result<()> {
 pub fn description() -> String {
     #[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
     {
-        // SAFETY: OpenBLAS returns pointers to NUL-terminated strings that live as long as the process.
-        let text = |p: *const std::ffi::c_char| unsafe {
-            std::ffi::CStr::from_ptr(p).to_string_lossy().into_owned()
+        let text = |p: *const std::ffi::c_char| {
+            // SAFETY: OpenBLAS returns pointers to NUL-terminated strings that live as long as the process.
+            unsafe { std::ffi::CStr::from_ptr(p) }.to_string_lossy().into_owned()
         };
-        let config = text(unsafe { openblas_get_config() });
-        let core = text(unsafe { openblas_get_corename() });
+        // SAFETY: both take nothing and return such a string.
+        let (config, core) = unsafe { (openblas_get_config(), openblas_get_corename()) };
+        let (config, core) = (text(config), text(core));
         let version: Vec<&str> = config.split_whitespace().take(2).collect();
         format!("{} ({core})", version.join(" "))
     }

@@ -4,13 +4,19 @@
 //! any number of operands (hyperedges, as in CP). The order of pairwise contractions is searched
 //! exhaustively up to ten operands; each pair is one batched matrix product.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
+use crate::memory;
 use crate::order::OrderProblem;
 use crate::program::{Compiler, Program, Target};
 use crate::{Result, TensorError};
+
+/// Most labels of one contraction: sets of them are the bits of a word.
+const MOST_LABELS: usize = 64;
+/// Most operands of one contraction.
+const MOST_OPERANDS: usize = 64;
 
 /// A parsed einsum text, for instance `pk,kabc->pabc`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +49,7 @@ impl Einsum {
         let inputs: Vec<Vec<char>> = left.split(',').map(labels).collect::<Result<_>>()?;
         let output = labels(right)?;
         let spec = Self { inputs, output };
+        spec.check_size()?;
         for (i, c) in spec.output.iter().enumerate() {
             if !spec.inputs.iter().flatten().any(|x| x == c) {
                 return Err(bad(format!("output label '{c}' stands in no operand")));
@@ -51,10 +58,27 @@ impl Einsum {
                 return Err(bad(format!("output label '{c}' stands twice in the output")));
             }
         }
-        if spec.labels().len() > 64 {
-            return Err(bad("more than 64 labels".into()));
-        }
         Ok(spec)
+    }
+
+    /// Fails on more labels and operands than a search of the order takes.
+    fn check_size(&self) -> Result<()> {
+        let (mut labels, operands) = (BTreeSet::new(), self.inputs.len());
+        let many = self.inputs.iter().chain([&self.output]).flatten().any(|&c| {
+            labels.insert(c);
+            labels.len() > MOST_LABELS
+        });
+        if !many && operands <= MOST_OPERANDS {
+            return Ok(());
+        }
+        // Not the text: it may be long.
+        let text = self.to_string().chars().take(60).collect();
+        let reason = format!(
+            "{operands} operands and {}{} labels; at most {MOST_OPERANDS} and {MOST_LABELS} are possible",
+            if many { "more than " } else { "" },
+            labels.len().min(MOST_LABELS)
+        );
+        Err(TensorError::BadEinsum { text, reason })
     }
 
     /// All labels, in order of first appearance.
@@ -87,7 +111,12 @@ pub struct Contraction {
 impl Contraction {
     /// Plans `spec` for the sizes of its labels.
     pub fn new(spec: &Einsum, sizes: &BTreeMap<char, usize>) -> Result<Self> {
+        spec.check_size()?;
         let labels = spec.labels();
+        if let Some(c) = spec.output.iter().find(|c| !labels.contains(c)) {
+            let reason = format!("output label '{c}' stands in no operand");
+            return Err(TensorError::BadEinsum { text: spec.to_string(), reason });
+        }
         let size = |c: char| {
             sizes.get(&c).copied().ok_or_else(|| TensorError::BadEinsum {
                 text: spec.to_string(),
@@ -136,10 +165,12 @@ impl Contraction {
         self.check(operands)?;
         let targets = self.contiguous();
         let shape: Vec<usize> = targets.iter().map(|t| t.size).collect();
+        memory::check("the result of a contraction", &shape)?;
         let mut result = ArrayD::zeros(IxDyn(&shape));
         let owned: Vec<_> = operands.iter().map(|t| t.as_standard_layout()).collect();
         let slices: Vec<&[f64]> = owned.iter().filter_map(|t| t.as_slice()).collect();
         let program = self.compile(&[], &targets);
+        memory::check("the products in between of a contraction", &[program.buffer_entries()])?;
         if let (Some(out), false) = (result.as_slice_mut(), self.sizes.values().any(|&s| s == 0)) {
             program.run(|i| slices[i], &mut program.buffers(), out, false);
         }

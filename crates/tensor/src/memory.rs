@@ -11,9 +11,12 @@ pub fn limit() -> u64 {
     LIMIT.load(Ordering::Relaxed)
 }
 
-/// Sets the limit in bytes for one array.
+/// The largest limit: BLAS and LAPACK count entries in 32 bits.
+pub const LARGEST_LIMIT: u64 = 8 * i32::MAX as u64;
+
+/// Sets the limit in bytes for one array; more than [`LARGEST_LIMIT`] is that.
 pub fn set_limit(bytes: u64) {
-    LIMIT.store(bytes, Ordering::Relaxed);
+    LIMIT.store(bytes.min(LARGEST_LIMIT), Ordering::Relaxed);
 }
 
 /// Number of entries of an `f64` array of shape `dims`.

@@ -137,8 +137,9 @@ impl Compiler<'_> {
         Placed { source: Source::Operand(i), labels: placed }
     }
 
+    /// Entries over these labels; saturated, so that what is too large stays so until it is refused.
     fn count(&self, labels: &[char]) -> usize {
-        labels.iter().map(|c| self.sizes[c]).product()
+        labels.iter().fold(1usize, |n, c| n.saturating_mul(self.sizes[c]))
     }
 
     fn product(
@@ -180,7 +181,7 @@ impl Compiler<'_> {
     }
 
     fn volume(&self, t: &Placed) -> usize {
-        t.labels.iter().map(|(c, _)| self.sizes[c]).product()
+        t.labels.iter().fold(1usize, |n, (c, _)| n.saturating_mul(self.sizes[c]))
     }
 
     fn strides(&self, labels: &[char]) -> Vec<usize> {
@@ -224,7 +225,7 @@ impl Compiler<'_> {
         let (n_rows, n_cols) = (self.count(rows), self.count(cols));
         Side {
             source: Source::Buffer(to),
-            batch_stride: n_rows * n_cols,
+            batch_stride: n_rows.saturating_mul(n_cols),
             leading: n_cols.max(1),
             transposed: false,
         }
@@ -237,8 +238,8 @@ impl Compiler<'_> {
             let (size, own) = (self.sizes[&c], t.stride(c)?);
             stride = match stride {
                 _ if size == 1 => stride,
-                None => Some((own, own * size)),
-                Some((inner, next)) if own == next => Some((inner, own * size)),
+                None => Some((own, own.saturating_mul(size))),
+                Some((inner, next)) if own == next => Some((inner, own.saturating_mul(size))),
                 Some(_) => return None,
             };
         }
@@ -261,8 +262,8 @@ fn merged(loops: Vec<Loop>) -> Vec<Loop> {
     let mut result: Vec<Loop> = Vec::with_capacity(loops.len());
     for l in loops.into_iter().filter(|l| l.len != 1) {
         match result.last_mut() {
-            Some(o) if o.from == l.from * l.len && o.to == l.to * l.len => {
-                *o = Loop { len: o.len * l.len, ..l };
+            Some(o) if o.from == l.from.saturating_mul(l.len) && o.to == l.to.saturating_mul(l.len) => {
+                *o = Loop { len: o.len.saturating_mul(l.len), ..l };
             }
             _ => result.push(l),
         }
@@ -271,6 +272,11 @@ fn merged(loops: Vec<Loop>) -> Vec<Loop> {
 }
 
 impl Program {
+    /// Entries of all buffers; saturated.
+    pub fn buffer_entries(&self) -> usize {
+        self.buffer_lengths.iter().fold(0usize, |n, &length| n.saturating_add(length))
+    }
+
     /// Buffers of the right sizes.
     pub fn buffers(&self) -> Buffers {
         Buffers(self.buffer_lengths.iter().map(|&n| vec![0.0; n]).collect())

@@ -153,7 +153,7 @@ impl Command {
 
 /// The file, its text and its data.
 fn load(path: &Path, data: Option<&Path>, seeds: Option<u64>) -> Result<(AblationFile, String, Dataset)> {
-    let text = fs::read_to_string(path).map_err(TrainError::io("read", path))?;
+    let text = convstat_runner::read_text(path).map_err(TrainError::io("read", path))?;
     let mut file = AblationFile::parse(&text).map_err(|e| match e {
         TrainError::Toml { message, span: Some(span) } => Failure::InFile {
             message,

@@ -1,7 +1,7 @@
 //! One layer: a convolution with full or composed weights, then batch normalisation and an activation.
 
 use candle_core::Tensor;
-use convstat_tensor::Einsum;
+use convstat_tensor::{Einsum, memory};
 
 use crate::engine::{Activation, ConvSpec, Tape, Var};
 use crate::parameters::{Parameters, Start};
@@ -156,8 +156,8 @@ impl LayerPlan {
             let mend = format!("it has to divide {channels} input and {kernels} output channels");
             return Err(TrainError::bad(format!("groups of {name}"), groups, mend));
         }
-        let taps: usize = self.kernel.iter().product();
-        let fan_in = taps * channels / groups;
+        let taps = self.kernel.iter().fold(1usize, |n, &taps| n.saturating_mul(taps));
+        let fan_in = taps.saturating_mul(channels / groups);
         // PyTorch's default for convolutions: uniform with variance 1/(3 fan-in).
         let bound = 1.0 / (fan_in.max(1) as f64).sqrt();
         let weight = match &self.composed {
@@ -214,10 +214,12 @@ pub(crate) fn composed(
             *known = size.min(*known);
         }
     }
-    let terms: usize =
-        bonds.iter().filter(|(l, _)| !plan.network.output.contains(l)).map(|(_, s)| s).product();
+    let sizes: Option<Vec<usize>> = plan.network.output.iter().map(|l| bonds.get(l).copied()).collect();
+    memory::check(&format!("the weights of {name}"), &sizes.unwrap_or_default())?;
+    let terms: f64 =
+        bonds.iter().filter(|(l, _)| !plan.network.output.contains(l)).map(|(_, s)| *s as f64).product();
     let trained = plan.factors.iter().filter(|f| !matches!(f, FactorPlan::Unit(..))).count();
-    let deviation = (variance / terms as f64).powf(0.5 / trained.max(1) as f64);
+    let deviation = (variance / terms).powf(0.5 / trained.max(1) as f64);
     let factors = plan.factors.iter().map(|factor| match factor {
         FactorPlan::Own(own, shape) => {
             let number = parameters.add(format!("{name}.{own}"), shape, Start::Normal(deviation))?;
@@ -313,8 +315,9 @@ impl Layer {
 
     /// Multiply–accumulates of the convolution for one input of these spatial sizes; padding counts.
     pub fn macs(&self, input: &[usize]) -> Result<u64> {
-        let positions: usize = self.output(input)?.iter().product();
-        let taps: usize = self.kernel.iter().product();
-        Ok((positions * taps * self.kernels * (self.channels / self.spec.groups)) as u64)
+        let output = self.output(input)?;
+        let sizes = output.iter().chain(&self.kernel).chain([&self.kernels]);
+        let all = sizes.fold(1u64, |n, &size| n.saturating_mul(size as u64));
+        Ok(all.saturating_mul((self.channels / self.spec.groups) as u64))
     }
 }

@@ -33,6 +33,9 @@ fn bottleneck() -> BlockSpec {
     BlockSpec::Name("bottleneck".to_owned())
 }
 
+/// Rank of a stage beyond which a number is a mistake.
+const MOST_RANK: usize = 1 << 16;
+
 /// Blocks of a stage beyond which a number is a mistake.
 const MOST_BLOCKS: usize = 1000;
 
@@ -253,6 +256,9 @@ impl Network {
 /// K of a stage: R times the ratio.
 fn kernels_of(stage: &StageSpec, kr: f64) -> Result<usize> {
     let kernels = stage.r as f64 * kr;
+    if stage.r > MOST_RANK {
+        return Err(TrainError::bad("network.stages.r", stage.r, format!("at most {MOST_RANK} is possible")));
+    }
     if stage.r == 0 || !(kernels.is_finite() && kernels >= 1.0 && kernels.fract().abs() < 1e-9) {
         let mend = "R times the K/R ratio has to be a whole number of at least 1";
         return Err(TrainError::bad("network.stages.r", format!("{} at K/R = {kr}", stage.r), mend));
@@ -286,7 +292,7 @@ impl Builder {
         for (i, plan) in block.layers(place)?.into_iter().enumerate() {
             let layer =
                 plan.build(&format!("blocks.{number}.{i}"), &mut self.parameters, &mut self.running)?;
-            self.macs += layer.macs(&self.spatial)?;
+            self.macs = self.macs.saturating_add(layer.macs(&self.spatial)?);
             self.spatial = layer.output(&self.spatial)?;
             layers.push(layer);
         }
@@ -301,7 +307,7 @@ impl Builder {
                 let plan = plan.activation(Activation::Identity);
                 let name = format!("blocks.{number}.shortcut");
                 let layer = plan.build(&name, &mut self.parameters, &mut self.running)?;
-                self.macs += layer.macs(&input)?;
+                self.macs = self.macs.saturating_add(layer.macs(&input)?);
                 self.beside += place.channels * place.kernels;
                 let sizes = layer.output(&input)?;
                 (Beside::Projection(layer), Some(sizes))

@@ -131,6 +131,7 @@ fn cast<T: Float>(value: f64) -> T {
 ///
 /// # Panics
 /// If the buffers are too few or lengths differ: a mistake of the caller, never of a file.
+#[expect(clippy::unreachable, reason = "the number of moments is that of the optimiser, as asserted")]
 pub fn update<T: Float + Send + Sync>(
     spec: &OptimiserSpec,
     rate: f64,

@@ -33,11 +33,12 @@ impl Parameters {
     /// Adds a parameter, or finds it again under its name; its number.
     ///
     /// # Errors
-    /// The same name with another shape, a size of 0.
+    /// The same name with another shape, a size of 0, a size that passes the limit on one array.
     pub fn add(&mut self, name: String, shape: &[usize], start: Start) -> Result<usize> {
         if shape.contains(&0) {
             return Err(TrainError::shape("parameter", format!("{name} has shape {shape:?}")));
         }
+        convstat_tensor::memory::check(&name, shape)?;
         if let Some(&number) = self.by_name.get(&name) {
             if self.shapes[number] == shape {
                 return Ok(number);

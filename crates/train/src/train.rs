@@ -38,6 +38,9 @@ pub struct TrainingSpec {
     pub schedule: ScheduleSpec,
 }
 
+/// Epochs beyond which a number is a mistake.
+const MOST_EPOCHS: u64 = 1_000_000;
+
 /// Ends training when held-out training images are classified no better for some epochs; the best parameters count.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,8 +60,8 @@ impl TrainingSpec {
         let bad = |key: &str, value: String, mend: &str| {
             Err(TrainError::bad(format!("training.{key}"), value, mend))
         };
-        if self.epochs == 0 {
-            return bad("epochs", "0".to_owned(), "give at least 1");
+        if !(1..=MOST_EPOCHS).contains(&self.epochs) {
+            return bad("epochs", self.epochs.to_string(), &format!("give 1 to {MOST_EPOCHS}"));
         }
         if self.batch < 2 {
             return bad("batch", self.batch.to_string(), "batch normalisation needs at least 2 images");
@@ -552,7 +555,7 @@ pub fn train(
     }
     let stopped = |p: &Progress| {
         let done = p.steps / each;
-        spec.early_stop.is_some_and(|s| p.best.is_some_and(|(_, at)| done >= at + s.patience))
+        spec.early_stop.is_some_and(|s| p.best.is_some_and(|(_, at)| done >= at.saturating_add(s.patience)))
     };
     let save = |trainer: &Trainer, progress: &Progress| -> Result<()> {
         watch.checkpoint.map_or(Ok(()), |path| trainer.save(path, progress))

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use candle_core::{DType, Device, Tensor};
 use convstat_runner::{interrupt, thread_pool};
+use convstat_train::ablation::{AblationFile, Fixed, Plan};
 use convstat_train::data::{self, Augment, Dataset};
 use convstat_train::engine::Tape;
 use convstat_train::engine::cpu::Cpu;
@@ -492,4 +493,47 @@ fn broken_checkpoints_are_errors() {
     checkpoint::write(&path, &[], "{").unwrap();
     assert!(trainer.restore(&path).unwrap_err().to_string().contains("its state"));
     assert_eq!(bits(&trainer), before, "what fails changes nothing");
+}
+
+#[test]
+fn ranks_at_a_budget_are_the_nearest() {
+    let text = "
+        [ablation]
+        name = 'budget'
+        [data]
+        name = 'digits'
+        [network]
+        stages = [{ r = 8 }, { r = 12 }]
+        [grid]
+        kr = [0.5, 1, 3, 16]
+        fixed = ['parameters', 'macs']
+        blocks = ['bottleneck', { kind = 'resnext', cardinality = 4 }, { kind = 'shufflenet', conv_groups = 2 }]
+        [training]
+        epochs = 1
+        batch = 2
+        optimiser = { kind = 'sgd', rate = 0.1 }";
+    let (input, file) = ([8, 8, 4], AblationFile::parse(text).unwrap());
+    let plan = Plan::new(file.clone(), &input, 10).unwrap();
+    assert!(plan.cells.len() >= 12);
+    for cell in &plan.cells {
+        let size = |spec: &NetworkSpec, kr: f64| -> Option<[f64; 2]> {
+            let network = Network::new(spec, &input, 10, kr).ok()?;
+            Some([network.counts().parameters as f64, network.counts().macs as f64])
+        };
+        let scaled = |r: usize| {
+            let mut spec = NetworkSpec { block: cell.network.block.clone(), ..file.network.clone() };
+            for stage in &mut spec.stages {
+                stage.r = ((stage.r * r) as f64 / 8.0).round().max(1.0) as usize;
+            }
+            spec
+        };
+        let budget = size(&scaled(8), 4.0).unwrap();
+        let found = [cell.counts.parameters as f64, cell.counts.macs as f64];
+        for fixed in &cell.fixed {
+            let i = usize::from(*fixed == Fixed::Macs);
+            let distances = (1..=64).filter_map(|r| Some((size(&scaled(r), cell.kr)?[i] - budget[i]).abs()));
+            let least = distances.fold(f64::INFINITY, f64::min);
+            assert_eq!((found[i] - budget[i]).abs(), least, "{} {} {fixed:?}", cell.block, cell.kr);
+        }
+    }
 }

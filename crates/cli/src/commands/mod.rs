@@ -56,7 +56,8 @@ fn trace_table(steps: &[TracePoint]) -> String {
 
 /// The text of a file.
 fn read_text(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))
+    convstat::runner::read_text(path)
+        .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))
 }
 
 /// A geometry file.

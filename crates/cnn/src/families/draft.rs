@@ -7,6 +7,9 @@ use convstat_tensor::Einsum;
 use super::bad;
 use crate::{OutputModes, Result, Structure};
 
+/// Pooled modes for which there are labels: `K` to `Z`.
+const MOST_HEAD_RANKS: usize = 16;
+
 /// Collects factors and label sizes. Output labels are `p` for all positions together (or `K L M …`, one
 /// a mode, where the head is low-rank), `a b c …` for the taps, and `o` for the responses if there are
 /// several.
@@ -40,6 +43,12 @@ impl Draft {
         let mut sizes: BTreeMap<char, usize> = taps.iter().copied().zip(modes.taps.iter().copied()).collect();
         let positions: Vec<char> = match head_ranks {
             None => vec!['p'],
+            Some(ranks) if ranks.len() > MOST_HEAD_RANKS => {
+                return bad(format!(
+                    "head_ranks has {} entries; at most {MOST_HEAD_RANKS} are possible",
+                    ranks.len()
+                ));
+            }
             Some(ranks) if ranks.len() == modes.positions.len() => ('K'..='Z').take(ranks.len()).collect(),
             Some(ranks) => {
                 return bad(format!(
@@ -81,7 +90,7 @@ impl Draft {
 
     /// Rows of the head: positions times responses, the `P` of the closed forms.
     pub fn head_size(&self) -> usize {
-        self.modes.total_positions() * self.modes.outputs
+        self.modes.total_positions().saturating_mul(self.modes.outputs)
     }
 
     /// Whether the fully connected weights are unstructured, as the closed forms take them.

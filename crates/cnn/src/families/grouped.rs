@@ -67,7 +67,8 @@ impl Family for ShuffleNet {
     fn build(&self, mut draft: Draft) -> Result<Structure> {
         let (space, _) = space_and_channel(&draft)?;
         let g = self.conv_groups;
-        if g == 0 || !self.kernels.is_multiple_of(g) || !self.channels.is_multiple_of(g * g) {
+        let divides = |square: usize| self.kernels.is_multiple_of(g) && self.channels.is_multiple_of(square);
+        if g == 0 || !g.checked_mul(g).is_some_and(divides) {
             return bad(format!(
                 "conv_groups = {g} has to divide kernels = {} and its square channels = {}",
                 self.kernels, self.channels

@@ -255,27 +255,25 @@ fn budgeted(
         }
         spec
     };
-    let mut best: Option<(f64, NetworkSpec)> = None;
-    let mut last_error = None;
-    for r in 1..=8 * first {
-        let spec = scaled(r);
-        // Some ranks do not divide into groups, and some ratios make no whole K.
-        match size(&spec, kr) {
-            Ok(found) => {
+    // Counts grow with the ranks, but some ranks do not divide into groups, and some ratios make no whole K.
+    let mut nearest: Option<(f64, usize)> = None;
+    let (mut low, mut high) = (1, 8 * first + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match (middle..high).find_map(|r| Some((r, size(&scaled(r), kr).ok()?))) {
+            None => high = middle,
+            Some((r, found)) => {
                 let distance = (found - budget).abs();
-                if best.as_ref().is_none_or(|(d, _)| distance < *d) {
-                    best = Some((distance, spec));
+                // Of two ranks as near the smaller.
+                if nearest.is_none_or(|(d, n)| distance < d || distance == d && r < n) {
+                    nearest = Some((distance, r));
                 }
-                if found > 2.0 * budget {
-                    break;
-                }
+                if found > budget { high = middle } else { low = r + 1 }
             }
-            Err(e) => last_error = Some(e),
         }
     }
-    match (best, last_error) {
-        (Some((_, spec)), _) => Ok(spec),
-        (None, Some(e)) => Err(e),
-        (None, None) => Ok(base.clone()),
+    match nearest {
+        Some((_, r)) => Ok(scaled(r)),
+        None => size(&scaled(first), kr).map(|_| base.clone()),
     }
 }

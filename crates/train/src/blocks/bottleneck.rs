@@ -80,7 +80,8 @@ impl Block for ShuffleNet {
     fn layers(&self, place: &Place) -> Result<Vec<LayerPlan>> {
         let (g, axes) = (self.conv_groups, place.axes());
         let fits = |n: usize| g > 0 && n.is_multiple_of(g);
-        if !fits(place.channels) || !fits(place.kernels) || !place.r.is_multiple_of(g * g) {
+        let square = g.checked_mul(g).is_some_and(|square| square > 0 && place.r.is_multiple_of(square));
+        if !fits(place.channels) || !fits(place.kernels) || !square {
             let mend = format!(
                 "it has to divide C = {} and K = {}, and its square R = {}",
                 place.channels, place.kernels, place.r

@@ -40,7 +40,8 @@ fn append((pixels, labels): &mut Parts, path: &Path) -> Result<()> {
             return Err(TrainError::data(path, reason));
         }
         labels.push(u32::from(*label));
-        pixels.extend((0..PIXELS).flat_map(|p| [0, PIXELS, 2 * PIXELS].map(|plane| planes[plane + p])));
+        let (planes, _) = planes.as_chunks::<PIXELS>();
+        pixels.extend((0..PIXELS).flat_map(|p| planes.iter().filter_map(move |plane| plane.get(p))));
     }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! CIFAR-10 as Parquet files of PNG images, as on the Hugging Face hub: columns `img` (bytes and path) and `label`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Cursor, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use convstat_runner::pages::check_pages;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
@@ -62,12 +64,13 @@ impl PageReader for Pages {
 /// The column of a row group.
 fn column(path: &Path, group: &dyn RowGroupReader, name: &str) -> Result<ColumnReader> {
     let descriptors = group.metadata().schema_descr().columns();
-    let Some(index) = descriptors.iter().position(|column| column.path().string() == name) else {
+    let found = descriptors.iter().enumerate().find(|(_, column)| column.path().string() == name);
+    let Some((index, descriptor)) = found else {
         let names: Vec<_> = descriptors.iter().map(|column| column.path().string()).collect();
         return Err(bad(path, format!("no column {name} among {}", names.join(", "))));
     };
     let pages = group.get_column_page_reader(index).map_err(|e| bad(path, e))?;
-    Ok(get_column_reader(descriptors[index].clone(), Box::new(Pages(pages))))
+    Ok(get_column_reader(descriptor.clone(), Box::new(Pages(pages))))
 }
 
 /// The next `rows` values of a column without nulls, where the rows before were `done`.
@@ -113,14 +116,20 @@ fn decode(bytes: &[u8], pixels: &mut Vec<u8>) -> std::result::Result<(), String>
     let mut reader = decoder.read_info().map_err(unreadable)?;
     let start = pixels.len();
     pixels.resize(start + VALUES, 0);
-    reader.next_frame(&mut pixels[start..]).map_err(unreadable)?;
+    reader.next_frame(pixels.get_mut(start..).unwrap_or_default()).map_err(unreadable)?;
     Ok(())
 }
 
 /// Adds the rows of a file.
 fn append(path: &Path, pixels: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<()> {
-    let file = File::open(path).map_err(TrainError::io("read", path))?;
-    let reader = SerializedFileReader::new(file).map_err(|e| bad(path, e))?;
+    let bytes = Bytes::from(fs::read(path).map_err(TrainError::io("read", path))?);
+    let reader = SerializedFileReader::new(bytes.clone()).map_err(|e| bad(path, e))?;
+    check_pages(&bytes, reader.metadata()).map_err(|e| bad(path, e))?;
+    let announced = reader.metadata().file_metadata().num_rows();
+    // Images differ, and take more than a byte each; runs of one image pack without bound.
+    if usize::try_from(announced).is_ok_and(|rows| rows > bytes.len()) {
+        return Err(bad(path, format!("{announced} rows in {} bytes", bytes.len())));
+    }
     let mut row = 0;
     for index in 0..reader.num_row_groups() {
         let group = reader.get_row_group(index).map_err(|e| bad(path, e))?;
@@ -131,6 +140,9 @@ fn append(path: &Path, pixels: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<()
             return Err(bad(path, "img.bytes and label are not of bytes and of 64-bit integers"));
         };
         let mut left = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
+        if left > bytes.len() {
+            return Err(bad(path, format!("{left} rows in {} bytes", bytes.len())));
+        }
         while left > 0 {
             let rows = left.min(BATCH);
             let images: Vec<ByteArray> = values::<ByteArrayType>(path, &mut images, "img.bytes", row, rows)?;
@@ -214,6 +226,7 @@ pub(super) fn read(folder: &Path) -> Result<Option<(Images, Images)>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::sync::Arc;
 
     use parquet::file::properties::WriterProperties;

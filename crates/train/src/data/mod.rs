@@ -2,10 +2,18 @@
 //!
 //! A new data set is one file with a function of type [`Reader`] and one line in [`DATASETS`].
 
+// What a file says decides no index.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
 mod cifar10;
 mod cifar10_parquet;
+// Built in: no input.
+#[allow(clippy::indexing_slicing)]
 mod digits;
+// Cuts views of samples that `Images::check` has looked at.
+#[allow(clippy::indexing_slicing)]
 pub mod images;
+#[allow(clippy::indexing_slicing)]
 pub mod loader;
 mod mat;
 mod svhn;

@@ -36,7 +36,8 @@ impl Part {
             x.read(&mut image)?;
             let (columns, _) = image.as_chunks::<SIDE>();
             for row in 0..SIDE {
-                let at = |column: usize| columns.iter().skip(column).step_by(SIDE).map(move |c| c[row]);
+                let at =
+                    |column: usize| columns.iter().skip(column).step_by(SIDE).filter_map(move |c| c.get(row));
                 self.pixels.extend((0..SIDE).flat_map(at));
             }
         }

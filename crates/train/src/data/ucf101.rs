@@ -1,7 +1,6 @@
 //! `ucf101`: videos in the layout of UCF101 (Soomro, Zamir and Shah 2012), with its official lists, decoded once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use rand::seq::SliceRandom as _;
@@ -22,7 +21,7 @@ type Listed = (String, u32);
 
 /// Lines of a list that are not empty, with their numbers from 1.
 fn lines(path: &Path) -> Result<Vec<(usize, String)>> {
-    let text = fs::read_to_string(path).map_err(|e| match e.kind() {
+    let text = convstat_runner::read_text(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => TrainError::data(path, format!("no such file; {MEND}")),
         _ => TrainError::io("read", path)(e),
     })?;
@@ -162,7 +161,7 @@ fn read_with(
         let (mut kept, mut from) = (Vec::new(), 0);
         // Of videos that are not wanted none is decoded, but as many more as could not be read.
         while kept.len() < wanted && from < part.len() {
-            let next = &part[from..part.len().min(from + wanted - kept.len())];
+            let next = part.get(from..part.len().min(from + wanted - kept.len())).unwrap_or_default();
             from += next.len();
             cache.ensure(&videos, &next.iter().map(|(video, _)| video.as_str()).collect::<Vec<_>>())?;
             for (video, label) in next {
@@ -183,8 +182,8 @@ fn read_with(
         let named: String = named.collect();
         format!("warning: {} of {asked} videos could not be read and are left out:{named}{more}", lost.len())
     });
-    if let Some(part) = readable.iter().position(Vec::is_empty) {
-        let (part, reason) = (["train", "test"][part], report.unwrap_or_default());
+    if let Some((part, _)) = ["train", "test"].iter().zip(&readable).find(|(_, videos)| videos.is_empty()) {
+        let reason = report.unwrap_or_default();
         return Err(TrainError::data(&videos, format!("no video to {part} on can be read; {reason}")));
     }
     let shape = [clip.frames, clip.size, clip.size, 3];
@@ -197,6 +196,7 @@ fn read_with(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::process::Command;
 
     use super::super::{Augment, Loader};

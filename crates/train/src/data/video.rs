@@ -333,7 +333,7 @@ fn run(command: &mut Command, most: usize, stop: fn() -> bool) -> io::Result<Opt
         let mut last = String::new();
         let lines = stderr.into_iter().flat_map(|e| BufReader::new(e).split(b'\n'));
         for line in lines.map_while(std::result::Result::ok) {
-            let line = String::from_utf8_lossy(&line[..line.len().min(1000)]).trim().to_owned();
+            let line = String::from_utf8_lossy(line.get(..1000).unwrap_or(&line)).trim().to_owned();
             if !line.is_empty() {
                 last = line;
             }

@@ -4,6 +4,9 @@
 //! folder beside its place, and renamed when it is whole. So whatever is in place is whole, and the same command goes on after
 //! any interruption. A new data set is a line a file in [`SOURCES`].
 
+// What a file says decides no index.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
 mod download;
 mod http;
 mod rar;

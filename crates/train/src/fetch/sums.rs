@@ -126,7 +126,7 @@ impl Sums {
     /// # Errors
     /// A file that cannot be read, a line that is no sum with a name.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(TrainError::io("read", path))?;
+        let text = convstat_runner::read_text(path).map_err(TrainError::io("read", path))?;
         let mut by_name = BTreeMap::new();
         for (i, line) in text.lines().enumerate() {
             if line.trim().is_empty() || line.starts_with('#') {
@@ -177,7 +177,7 @@ pub(super) struct Record {
 impl Record {
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join("checksums.txt");
-        let lines = match fs::read_to_string(&path) {
+        let lines = match convstat_runner::read_text(&path) {
             Ok(text) => text.lines().map(Into::into).collect(),
             Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(TrainError::io("read", &path)(e)),

@@ -1,6 +1,7 @@
 //! Archives: unpacked beside their place and renamed when they are whole. Nothing leaves the folder they are unpacked into,
 //! and nothing in it is a link.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -26,6 +27,33 @@ pub enum Format {
 const MOST_BYTES: u64 = 64 << 30;
 const MOST_RATIO: u64 = 200;
 const MOST_FILES: u64 = 1_000_000;
+
+/// Most bytes between two files of a tar archive: their heads, long names and attributes, which are read as a whole, and
+/// what folders and empty blocks take.
+const MOST_HEADER: u64 = 1 << 20;
+
+/// A source of which no more is read than there is room for.
+struct Metered<'a, R> {
+    source: R,
+    room: &'a Cell<u64>,
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let room = self.room.get();
+        if room == 0 && !out.is_empty() {
+            return Err(std::io::Error::other(format!(
+                "more than {MOST_HEADER} bytes in the head of an entry"
+            )));
+        }
+        let most = usize::try_from(room).unwrap_or(usize::MAX).min(out.len());
+        let n = self.source.read(out.get_mut(..most).unwrap_or_default())?;
+        if room < u64::MAX {
+            self.room.set(room - n as u64);
+        }
+        Ok(n)
+    }
+}
 
 /// An archive to unpack.
 pub(super) struct Job<'a> {
@@ -143,17 +171,22 @@ impl Sink<'_> {
     }
 
     fn tar_gz(&mut self, file: File) -> Stepped<()> {
-        let mut archive = tar::Archive::new(GzDecoder::new(BufReader::new(file)));
+        let room = Cell::new(MOST_HEADER);
+        let source = Metered { source: GzDecoder::new(BufReader::new(file)), room: &room };
+        let mut archive = tar::Archive::new(source);
         for entry in archive.entries().map_err(|e| self.broken(e))? {
             let entry = entry.map_err(|e| self.broken(e))?;
             let name = entry.path().map_err(|e| self.broken(e))?.into_owned();
+            room.set(u64::MAX);
             match entry.header().entry_type() {
                 kind if kind.is_dir() => self.folder(&name)?,
                 kind if kind.is_file() || kind.is_contiguous() => self.file(&name, entry)?,
                 kind if kind.is_pax_global_extensions() => {}
                 _ => return Err(self.refused(&name.to_string_lossy(), "is a link or a device").into()),
             }
+            room.set(MOST_HEADER);
         }
+        room.set(u64::MAX);
         // The checksum of gzip stands behind the end of the tar archive.
         self.pump(&mut archive.into_inner(), |_| Ok(()))
     }

@@ -88,8 +88,11 @@ pub fn product<T: Real>([m, n, k]: [usize; 3], a: Mat<T>, b: Mat<T>, beta: T, c:
     if m == 0 || n == 0 || k == 0 {
         return;
     }
+    // BLAS counts in 32 bits.
+    let counts = |n: usize| i32::try_from(n).is_ok();
     let fits = |len: usize, rows: usize, cols: usize, leading: usize| {
-        leading >= cols && len >= (rows - 1) * leading + cols
+        let last = (rows - 1).checked_mul(leading).and_then(|n| n.checked_add(cols));
+        leading >= cols && counts(rows) && counts(leading) && last.is_some_and(|last| len >= last)
     };
     let sides = |t: bool, r: usize, c: usize| if t { (c, r) } else { (r, c) };
     let ((ar, ac), (br, bc)) = (sides(a.transposed, m, k), sides(b.transposed, k, n));
@@ -97,7 +100,7 @@ pub fn product<T: Real>([m, n, k]: [usize; 3], a: Mat<T>, b: Mat<T>, beta: T, c:
         fits(a.entries.len(), ar, ac, a.leading)
             && fits(b.entries.len(), br, bc, b.leading)
             && fits(c.len(), m, n, leading),
-        "a matrix of a product is larger than its memory"
+        "a matrix of a product is larger than its memory, or than BLAS can count"
     );
     // SAFETY: the sizes were checked.
     unsafe {
@@ -138,8 +141,8 @@ pub fn zeros<T: Real>(n: usize) -> Vec<T> {
 #[allow(clippy::uninit_vec)]
 pub fn unwritten<T: Real>(n: usize) -> Vec<T> {
     let mut v = Vec::with_capacity(n);
-    // SAFETY: the capacity is there, and T is f32 or f64, for which every bit pattern is a number; nobody reads an entry
-    // before writing it.
+    // SAFETY: the capacity is there, and T is f32 or f64, which need no dropping. The entries are not initialised: what
+    // makes this right is that each caller writes all of them, as the result of one operation, before anything reads one.
     unsafe { v.set_len(n) };
     v
 }
