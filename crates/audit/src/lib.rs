@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod catalogue;
 pub mod error;
 pub mod graph;
 
