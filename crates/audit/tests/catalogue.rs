@@ -165,10 +165,10 @@ fn shapes_fit_along_every_edge() {
                     assert_eq!((c.kernel.len(), node.shape.len()), (x.len() - 1, x.len()), "{at}");
                 }
                 (Op::Linear(l), [x]) => {
-                    assert_eq!((&[l.inputs][..], &node.shape), (*x, &vec![l.outputs]), "{at}")
+                    assert_eq!((&[l.inputs][..], &node.shape), (*x, &vec![l.outputs]), "{at}");
                 }
                 (Op::Add, [a, b]) => {
-                    assert!(a == b && *a == node.shape && node.inputs[0] != node.inputs[1], "{at}")
+                    assert!(a == b && *a == node.shape && node.inputs[0] != node.inputs[1], "{at}");
                 }
                 (Op::Multiply, [gate, x]) => {
                     assert_eq!((gate[0], *x), (x[0], node.shape.as_slice()), "{at}");
@@ -287,7 +287,7 @@ fn extreme_options() {
             let options = CatalogueOptions { input: Some(vec![side; modes]), classes: Some(1 << 24) };
             match entry.graph(&options) {
                 Ok(graph) => {
-                    assert!(graph.macs() > graph.nodes.last().unwrap().macs() && graph.macs() < 1 << 62)
+                    assert!(graph.macs() > graph.nodes.last().unwrap().macs() && graph.macs() < 1 << 62);
                 }
                 Err(AuditError::BadOption { option: "input", .. }) => assert!(side < 8192),
                 Err(e) => panic!("{}: {e}", entry.name),

@@ -1,5 +1,5 @@
-//! ConvNeXt (Liu et al. 2022). Its linear layers on the last mode are pointwise convolutions here, channels first; the
-//! layer scale is a norm of kind `scale`.
+//! ConvNeXt (Liu et al. 2022). Its linear layers on the last mode are pointwise convolutions here, channels first;
+//! the layer scale is a norm of kind `scale`.
 
 use super::builder::{Builder, Filter, Maps};
 use super::{IMAGENET, Network};

@@ -5,7 +5,7 @@ use super::builder::{Builder, Filter, Maps};
 use super::{IMAGENET, Network};
 use crate::Result;
 
-/// An inverted residual: kernel, expanded channels, channels, whether it has squeeze and excitation, activation, stride.
+/// An inverted residual: kernel, expanded channels, channels, squeeze and excitation or not, activation, stride.
 type Row = (usize, usize, usize, bool, &'static str, usize);
 
 const RE: &str = "relu";

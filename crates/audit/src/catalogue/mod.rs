@@ -1,7 +1,7 @@
 //! Built-in networks, by the names that torchvision gives them, with layers called as there (`layer1.0.conv1`).
 //!
-//! They are architectures without weights. Parameters and multiply–accumulates agree with torchvision's own, layer by layer
-//! (`tests/catalogue.rs`).
+//! They are architectures without weights; layers, parameters and multiply–accumulates are those of PyTorch's modules.
+//! The table of a family stands in its file; a new family is one file and one line in `FAMILIES`.
 //!
 //! ```
 //! use convstat_audit::catalogue::{CatalogueOptions, network};
@@ -94,7 +94,8 @@ const KINETICS: Network = Network { input: &[16, 112, 112], classes: 400, ..IMAG
 /// What may differ from the published network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CatalogueOptions {
-    /// Spatial sizes: `[height, width]` or one size for both; `[frames, height, width]` for clips. Default: the network's.
+    /// Spatial sizes: `[height, width]` or one size for both; `[frames, height, width]` for clips. Default: the
+    /// network's.
     pub input: Option<Vec<usize>>,
     /// Number of classes. Default: the network's.
     pub classes: Option<usize>,
@@ -110,7 +111,8 @@ pub fn names() -> Vec<&'static str> {
     networks().map(|n| n.name).collect()
 }
 
-/// The entry of a name or alias. Only letters and digits count, upper and lower case alike: `ResNet-50` is `resnet50`.
+/// The entry of a name or alias. Only letters and digits count, upper and lower case alike: `ResNet-50` is
+/// `resnet50`.
 ///
 /// # Errors
 /// [`AuditError::UnknownName`], with the nearest name and the list.

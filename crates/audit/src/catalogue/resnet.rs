@@ -1,5 +1,5 @@
-//! Residual networks: ResNet, ResNeXt, Wide ResNet, and the 3-D ResNets of Hara et al., which have the same blocks with
-//! windows of three modes and shortcuts of type B (a projection where shapes differ).
+//! Residual networks: ResNet, ResNeXt, Wide ResNet, and the 3-D ResNets of Hara et al., which have the same blocks
+//! with windows of three modes and shortcuts of type B (a projection where shapes differ).
 
 use super::builder::{Builder, Filter, Maps};
 use super::window::{Sizes, Window};

@@ -1,5 +1,5 @@
-//! ShuffleNet (Zhang et al. 2018), which torchvision lacks: units `stageN.i` of a grouped pointwise convolution, a shuffle
-//! of channels, a depthwise convolution and a grouped pointwise convolution.
+//! ShuffleNet (Zhang et al. 2018), which torchvision lacks: units `stageN.i` of a grouped pointwise convolution, a
+//! shuffle of channels, a depthwise convolution and a grouped pointwise convolution.
 
 use super::builder::{Builder, Filter, Maps};
 use super::window::Window;

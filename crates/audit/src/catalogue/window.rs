@@ -72,8 +72,8 @@ impl Window {
     }
 }
 
-/// Positions of a window of `k` every `s` over `n` entries and `p` zeros on either side: `⌊(n + 2p − k)/s⌋ + 1`; or rounded up,
-/// but without a window that starts behind the last entry (as PyTorch's `pooling_output_shape`).
+/// Positions of a window of `k` every `s` over `n` entries and `p` zeros on either side: `⌊(n + 2p − k)/s⌋ + 1`; or
+/// rounded up, but without a window that starts behind the last entry (as PyTorch's `pooling_output_shape`).
 fn positions(n: usize, k: usize, s: usize, p: usize, ceil: bool) -> Option<usize> {
     let room = (n + 2 * p).checked_sub(k)?;
     if !ceil {
