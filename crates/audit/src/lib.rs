@@ -7,6 +7,7 @@
 pub mod advice;
 pub mod audit;
 pub mod block;
+pub mod catalogue;
 pub mod chain;
 pub mod error;
 pub mod figures;
