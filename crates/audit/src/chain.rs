@@ -104,8 +104,17 @@ pub fn chains(graph: &Graph) -> (Vec<Chain>, Vec<NodeId>) {
             }
             let mut next = readers[at].iter().copied().filter(|r| !gates.contains(r));
             let Some(reader) = next.next() else { break End::Output };
-            if next.any(|other| other != reader) {
-                break End::Branch;
+            let others: Vec<NodeId> = next.filter(|other| *other != reader).collect();
+            if !others.is_empty() {
+                // Joins beside each other, as in DenseNet, are one join.
+                let all = |is: fn(&Op) -> bool| {
+                    is(&graph.nodes[reader].op) && others.iter().all(|&o| is(&graph.nodes[o].op))
+                };
+                break match () {
+                    () if all(|op| matches!(op, Op::Concat { .. })) => End::Concat,
+                    () if all(|op| matches!(op, Op::Add)) => End::Sum,
+                    () => End::Branch,
+                };
             }
             let node = &graph.nodes[reader];
             let last = chain.layers.len() - 1;

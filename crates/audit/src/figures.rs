@@ -15,8 +15,8 @@ const MOST_JACOBIAN: usize = 4_000_000;
 pub struct Figures {
     /// Output channels.
     pub k: usize,
-    /// Rank on the output channels: the channels that enter the last layer which makes output channels; for a spatial
-    /// convolution alone the entries of its window, if they are fewer than K, else K.
+    /// Rank on the output channels: the channels that enter the last layer which makes output channels; where that layer has a
+    /// window the entries of the window, if they are fewer than K, else K.
     pub r: usize,
     /// K/R.
     pub kr: f64,
@@ -28,11 +28,11 @@ pub struct Figures {
     pub weights: usize,
     /// Naive parameters: the weights, and the KP that read its output.
     pub naive: Option<usize>,
-    /// Sample complexity d_M of its structure, where that counts fewer than the naive parameters without the redundant ones.
+    /// Sample complexity: d_M of its structure, or the naive parameters without the redundant ones if those are fewer.
     pub d_m: Option<usize>,
     /// Dimension of its coefficient, where it has a closed form or is small.
     pub df: Option<usize>,
-    /// Redundant parameters (K − R)(R + P): no data can identify them. The gauge (2R² of a bottleneck's two bonds, which any
+    /// Redundant parameters (K − R)(R + P), where the last layer has groups (K − R)(R/groups + P): no data can identify them. The gauge (2R² of a bottleneck's two bonds, which any
     /// factorisation has) is not in it.
     pub redundant: Option<usize>,
     /// Multiply–accumulates of one input.
@@ -70,14 +70,14 @@ impl Figures {
         let macs = sizes_known.then(|| nodes().map(|n| graph.nodes[n].macs()).sum::<u64>());
         let entries = |n: usize| graph.nodes[n].shape.iter().map(|&s| s as u64).product::<u64>();
         let naive = p.map(|p| weights + k * p);
-        let redundant = p.map(|p| k.saturating_sub(r) * (r + p));
+        // Where the last layer has groups, each of its kernels has R/groups weights.
+        let redundant = p.map(|p| k.saturating_sub(r) * (r / last.groups + p));
         let built = p.and_then(|p| structure(block, p));
         let (mut d_m, mut df, mut text) = (None, None, None);
         if let (Some((spec, modes)), Some(naive), Some(redundant)) = (built, naive, redundant) {
             let structure = StructureSpec::parse(&spec)?.build(&modes)?;
-            let count = structure.d_m();
-            // An order count above the parameters themselves says nothing.
-            d_m = Some(if count > naive { naive - redundant.min(naive) } else { count });
+            // Order counts may pass the parameters themselves, and counts of grouped blocks keep some of K.
+            d_m = Some(structure.d_m().min(naive - redundant.min(naive)));
             df = dimension(&structure);
             text = Some(spec);
         } else if let (Some(naive), Some(redundant)) = (naive, redundant) {
@@ -109,13 +109,11 @@ fn dimension(structure: &Structure) -> Option<usize> {
     counts.df_closed_form.or_else(|| is_small().then(|| structure.df().ok()).flatten())
 }
 
-/// R: the channels that enter the last layer that makes output channels. A window alone is such a layer with all its entries.
+/// R: the channels that enter the last layer that makes output channels. Where that layer has a window, each of its entries
+/// counts, and no more than K can be used.
 fn rank(block: &Block) -> usize {
     let last = &block.factors[block.factors.len() - 1];
-    match block.form {
-        Form::Convolution | Form::ReducedConvolution => last.outputs.min(last.inputs * last.taps()),
-        _ => last.inputs,
-    }
+    if last.taps() > 1 { last.outputs.min(last.inputs * last.taps()) } else { last.inputs }
 }
 
 /// The structure of crate `cnn` and the modes of its coefficient over `p` positions; none where groups leave it without one.

@@ -12,12 +12,14 @@ pub mod chain;
 pub mod error;
 pub mod figures;
 pub mod graph;
+pub mod load;
 pub mod output;
 
 pub use advice::Advice;
 pub use audit::{Audit, BlockAudit, Totals};
 pub use error::AuditError;
 pub use graph::{Conv, Graph, Linear, Node, NodeId, Op, Weight};
+pub use load::{LoadOptions, load};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, AuditError>;

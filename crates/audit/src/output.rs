@@ -6,15 +6,17 @@ use crate::audit::{Audit, BlockAudit, Totals};
 const HEADS: [&str; 12] =
     ["block", "form", "K", "R", "K/R", "P", "parameters", "naive", "d_M", "df", "redundant", "MACs"];
 
-/// A count, in thousands and millions where it is long.
+/// A count with three digits where it is long.
 fn count(n: Option<impl Into<u128>>) -> String {
     let Some(n) = n.map(Into::into) else { return "-".to_owned() };
-    match n {
-        0..100_000 => n.to_string(),
-        100_000..100_000_000 => format!("{:.0}k", n as f64 / 1e3),
-        100_000_000..100_000_000_000 => format!("{:.0}M", n as f64 / 1e6),
-        _ => format!("{:.0}G", n as f64 / 1e9),
+    if n < 100_000 {
+        return n.to_string();
     }
+    let (scale, unit) =
+        [(1e9, "G"), (1e6, "M"), (1e3, "k")].into_iter().find(|(s, _)| n as f64 >= *s).unwrap_or((1.0, ""));
+    let v = n as f64 / scale;
+    let digits = if v < 10.0 { 2 } else { usize::from(v < 100.0) };
+    format!("{v:.digits$}{unit}")
 }
 
 /// A ratio without needless digits.

@@ -72,6 +72,7 @@ macro_rules! from_errors {
 }
 
 from_errors!(
+    convstat::audit::AuditError,
     convstat::cnn::CnnError,
     convstat::estimate::EstimateError,
     convstat::report::ReportError,

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod audit;
 mod bound;
 mod figures;
 mod fit;
@@ -28,6 +29,13 @@ pub enum Command {
     Formulate(formulate::Formulate),
     /// Fit a structure to data
     Fit(fit::FitCommand),
+    /// Redundancy left in a network, block by block: K, R, K/R, parameters, sample complexity, cost
+    #[command(after_help = "Examples:
+  convstat audit resnet50
+  convstat audit model.onnx --why --advice --figure model.svg
+  convstat audit resnet50 mobilenet_v2                       compares two
+  convstat audit model.safetensors --format json")]
+    Audit(audit::AuditCommand),
     /// Bounds and exact risk of one setting
     Bound(bound::Bound),
     /// Sample size for a target error, by each theory and by simulation
@@ -42,6 +50,7 @@ impl Command {
             Self::Figures(c) => c.run(),
             Self::Formulate(c) => c.run(),
             Self::Fit(c) => c.run(),
+            Self::Audit(c) => c.run(),
             Self::Bound(c) => c.run(),
             Self::PlanN(c) => c.run(),
         }

@@ -1,0 +1,186 @@
+//! `convstat audit`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use convstat::audit::{Audit, LoadOptions, catalogue, load, output::compare};
+use convstat::report::{Bar, Canvas, Format as Picture, draw_bars, table::align};
+
+use crate::failure::Failure;
+use crate::output::{Status, print, print_json};
+
+/// How the audit is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A table to read
+    Table,
+    /// Everything, for programs
+    Json,
+    /// A table for a page
+    Markdown,
+    /// A table for a paper (booktabs)
+    Latex,
+}
+
+/// Order of the blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Order {
+    /// As in the network
+    Network,
+    /// Most redundant parameters first
+    Redundancy,
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct AuditCommand {
+    /// Model files (.onnx, .safetensors, .toml) or names as torchvision spells them (resnet50); several are compared
+    #[arg(required_unless_present = "list")]
+    models: Vec<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Input without the batch, channels first, for instance 3x224x224 (default: what the model says, or its usual one)
+    #[arg(long, value_name = "CxHxW")]
+    input: Option<String>,
+    /// Classes of a network known by name (default: as published)
+    #[arg(long, value_name = "N")]
+    classes: Option<u64>,
+    /// Positions P that what reads a block has weights on, for every block (default: those of its output)
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    positions: Option<u64>,
+    /// Order of the blocks
+    #[arg(long, value_enum, default_value_t = Order::Network)]
+    sort: Order,
+    /// What to change in each block with K > R
+    #[arg(long)]
+    advice: bool,
+    /// List the layers outside the theory, and why they are
+    #[arg(long)]
+    why: bool,
+    /// Draw a bar a block, identifiable against redundant parameters, to this file (.svg, .png or .pdf)
+    #[arg(long, value_name = "FILE")]
+    figure: Option<PathBuf>,
+    /// List the networks known by name
+    #[arg(long)]
+    list: bool,
+}
+
+/// An input shape: whole numbers between x or commas.
+fn shape(text: &str) -> Result<Vec<usize>, Failure> {
+    let sizes: Result<Vec<usize>, _> = text.split(['x', ',', '×']).map(|s| s.trim().parse()).collect();
+    sizes.ok().filter(|s| s.iter().all(|&n| (1..=1 << 20).contains(&n)) && s.len() <= 8).ok_or_else(|| {
+        Failure::new(format!("--input {text}"))
+            .help("write channels and sizes, for instance 3x224x224; each from 1 to 1048576")
+    })
+}
+
+impl AuditCommand {
+    /// Does it.
+    pub fn run(&self) -> Result<Status, Failure> {
+        if self.list {
+            let row =
+                |n: &catalogue::Network| vec![n.name.to_owned(), n.title.to_owned(), n.source.to_owned()];
+            let head = vec!["name".to_owned(), "network".to_owned(), "paper".to_owned()];
+            print(&align(&std::iter::once(head).chain(catalogue::networks().map(row)).collect::<Vec<_>>()))?;
+            return Ok(Status::Done);
+        }
+        let options = LoadOptions {
+            input: self.input.as_deref().map(shape).transpose()?,
+            classes: self.classes.map(|c| c as usize),
+        };
+        let mut audits = Vec::new();
+        for model in &self.models {
+            let graph = load(model, &options)?;
+            let mut audit = Audit::new(&graph, self.positions.map(|p| p as usize))?;
+            if self.sort == Order::Redundancy {
+                audit.sort_by_redundancy();
+            }
+            audits.push(audit);
+        }
+        if let Some(path) = &self.figure {
+            Self::draw(&audits, path)?;
+        }
+        match self.format {
+            Format::Json if audits.len() == 1 => print_json(&audits[0])?,
+            Format::Json => print_json(&audits)?,
+            Format::Markdown => print(&audits.iter().map(Audit::markdown).collect::<Vec<_>>().join("\n"))?,
+            Format::Latex => print(&audits.iter().map(Audit::latex).collect::<Vec<_>>().join("\n"))?,
+            Format::Table => self.table(&audits)?,
+        }
+        Ok(Status::Done)
+    }
+
+    fn table(&self, audits: &[Audit]) -> Result<(), Failure> {
+        for audit in audits {
+            if !audit.blocks.is_empty() {
+                print(&align(&audit.rows()))?;
+            }
+            if self.advice {
+                let advised = audit.blocks.iter().filter(|b| !b.advice.is_empty());
+                for block in advised {
+                    let lines: String = block.advice.iter().map(|a| format!("    {a}\n")).collect();
+                    print(&format!("{}\n{lines}", block.name))?;
+                }
+            }
+            if self.why {
+                for o in &audit.outside {
+                    print(&format!("{}: {}; {}\n", o.name, o.what, o.why))?;
+                }
+            } else if !audit.outside.is_empty() {
+                print(&format!("layers outside the theory: {} (--why)\n", audit.outside.len()))?;
+            }
+            print(&format!("{}\n", audit.summary()))?;
+        }
+        if let [a, b] = audits {
+            print(&format!("\n{}", align(&compare(a, b))))?;
+        }
+        Ok(())
+    }
+
+    fn draw(audits: &[Audit], path: &std::path::Path) -> Result<(), Failure> {
+        let [audit] = audits else {
+            return Err(
+                Failure::new("--figure draws one model").help("give one model, or leave --figure out")
+            );
+        };
+        let extension = path.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or_default();
+        let format = Picture::parse_list(&extension)?;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+        let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        picture(audit, &name).save(folder, &format)?;
+        eprintln!("{}", path.display());
+        Ok(())
+    }
+}
+
+/// The picture of an audit.
+fn picture(audit: &Audit, name: &str) -> Canvas {
+    let bars: Vec<Bar> = audit
+        .blocks
+        .iter()
+        .map(|b| {
+            let (naive, redundant) =
+                (b.figures.naive.unwrap_or(b.figures.weights), b.figures.redundant.unwrap_or(0));
+            Bar {
+                label: b.name.clone(),
+                first: naive.saturating_sub(redundant) as f64,
+                second: redundant as f64,
+                note: format!("K/R {:.3}", b.figures.kr)
+                    .trim_end_matches('0')
+                    .trim_end_matches('.')
+                    .to_owned(),
+            }
+        })
+        .collect();
+    let alt = format!("Naive parameters of each block of {}, identifiable and redundant", audit.name);
+    let parts = ["identifiable, and gauge", "redundant, (K − R)(R + P)"];
+    draw_bars(
+        name,
+        &alt,
+        &audit.name,
+        parts,
+        "naive parameters of a block: its weights and the KP that read it",
+        &bars,
+    )
+}
