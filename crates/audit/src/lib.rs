@@ -6,6 +6,8 @@
 
 pub mod error;
 pub mod graph;
+pub mod spectrum;
+pub mod vbmf;
 
 pub use error::AuditError;
 pub use graph::{Conv, Graph, Linear, Node, NodeId, Op, Weight};
