@@ -117,7 +117,7 @@ impl Spectrum {
 /// `inputs × outputs/groups × kernel…`) or a matrix `outputs × inputs`.
 ///
 /// # Errors
-/// A weight of less than two modes, groups that do not divide its first mode, entries that are not finite, a Gram matrix over
+/// A weight of less than two modes or without entries, groups that do not divide its first mode, entries that are not finite, a Gram matrix over
 /// the memory limit, LAPACK's failures.
 pub fn spectrum(weight: &Weight, groups: usize, transposed: bool, side: Side) -> Result<Spectrum> {
     let kernel = Kernel::new(weight, groups)?;
@@ -146,8 +146,11 @@ pub fn spectra(graph: &Graph) -> Result<Vec<Result<LayerSpectra>>> {
             let both = Kernel::new(weight, groups).and_then(|kernel| {
                 let output = kernel.spectrum(Side::Output, transposed)?;
                 // Blocks of windows of one position are matrices; the other side is the transpose.
-                let input =
-                    if kernel.taps == 1 { output.clone() } else { kernel.spectrum(Side::Input, transposed)? };
+                let input = if kernel.taps == 1 {
+                    output.clone()
+                } else {
+                    kernel.spectrum(Side::Input, transposed)?
+                };
                 Ok(LayerSpectra { node, output, input })
             });
             (node, both.map_err(|e| named(graph, node, &e)))
@@ -190,6 +193,9 @@ impl Kernel {
         let [channels, second, kernel @ ..] = shape.as_slice() else {
             return Err(bad("a spectrum needs at least the modes of outputs and inputs"));
         };
+        if shape.contains(&0) {
+            return Err(bad("it has no entries"));
+        }
         if groups == 0 || channels % groups != 0 {
             return Err(bad("the groups have to divide the first mode"));
         }
@@ -200,7 +206,14 @@ impl Kernel {
             return Err(TensorError::NotFinite { what: "weight", index, value: value.into() }.into());
         }
         let taps = kernel.iter().product();
-        Ok(Self { numbers: weight.numbers(), groups, first: channels / groups, second: *second, taps, entries })
+        Ok(Self {
+            numbers: weight.numbers(),
+            groups,
+            first: channels / groups,
+            second: *second,
+            taps,
+            entries,
+        })
     }
 
     fn spectrum(&self, side: Side, transposed: bool) -> Result<Spectrum> {

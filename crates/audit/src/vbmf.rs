@@ -112,41 +112,78 @@ impl FreeEnergy {
         noise + signal + self.l * variance.ln()
     }
 
+    fn tau(&self, x: f64) -> f64 {
+        let b = x - (1.0 + self.alpha);
+        0.5 * (b + (b * b - 4.0 * self.alpha).max(0.0).sqrt())
+    }
+
     fn component(&self, x: f64) -> f64 {
-        let alpha = self.alpha;
-        let b = x - (1.0 + alpha);
-        let tau = 0.5 * (b + (b * b - 4.0 * alpha).max(0.0).sqrt());
+        let (alpha, tau) = (self.alpha, self.tau(x));
         1.0 + alpha + alpha / tau + tau.ln_1p() + alpha * (tau / alpha).ln_1p()
     }
 
-    /// The least free energy between two bounds: it can have several minima (one between each two thresholds), so first a
-    /// grid in log σ², then golden sections around its best point.
+    /// `L M σ² − Σ γ² + Σ M σ² τ_h` over the `kept` largest components: the free energy's derivative in σ² times `M σ⁴`.
+    fn slope(&self, variance: f64, kept: usize) -> f64 {
+        let scale = 1.0 / (self.m * variance);
+        // γ² − M σ² τ = M σ² (1 + α + α/τ), without cancelling.
+        let explained = |s: &f64| 1.0 + self.alpha + self.alpha / self.tau(s * scale);
+        let signal: f64 = self.squares.iter().take(kept).map(explained).sum();
+        let noise = self.tails.get(kept).copied().unwrap_or(0.0);
+        self.l * self.m * variance - noise - self.m * variance * signal
+    }
+
+    /// The least free energy between two bounds. It can have a minimum between each two thresholds (where σ² passes one,
+    /// the slope jumps down): each of these stretches, cut into short pieces, is searched for a slope that turns from falling
+    /// to rising.
     fn minimise(&self, low: f64, high: f64) -> f64 {
-        const STEP: f64 = 0.05;
-        let (from, to) = (low.ln(), high.ln());
-        let steps = ((to - from) / STEP).ceil().clamp(16.0, 800.0) as usize;
-        let at = |i: usize| from + (to - from) * i as f64 / steps as f64;
-        let best = (0..=steps)
-            .map(|i| (self.at(at(i).exp()), i))
-            .min_by(|a, b| a.0.total_cmp(&b.0))
-            .map_or(steps, |(_, i)| i);
-        let (mut a, mut b) = (at(best.saturating_sub(1)), at((best + 1).min(steps)));
-        let golden = 0.5 * (5.0f64.sqrt() - 1.0);
-        let (mut c, mut d) = (b - golden * (b - a), a + golden * (b - a));
-        let (mut at_c, mut at_d) = (self.at(c.exp()), self.at(d.exp()));
-        while b - a > 1e-9 {
-            if at_c <= at_d {
-                (b, d, at_d) = (d, c, at_c);
-                c = b - golden * (b - a);
-                at_c = self.at(c.exp());
+        const PIECE: f64 = 0.05;
+        let mut best = (self.at(high), high);
+        let mut consider = |variance: f64| {
+            let energy = self.at(variance);
+            if energy < best.0 {
+                best = (energy, variance);
+            }
+        };
+        consider(low);
+        let mut kept = self.above(low);
+        let mut from = low;
+        while from < high {
+            // Where the last kept component falls to the threshold.
+            let end = kept.checked_sub(1).and_then(|k| self.squares.get(k));
+            let to = end.map_or(high, |s| s / (self.m * self.x_lower)).clamp(from, high);
+            let pieces = ((to / from).ln() / PIECE).ceil().clamp(1.0, 2000.0) as usize;
+            let ratio = (to / from).powf(1.0 / pieces as f64);
+            let mut left = from;
+            let mut falling = self.slope(left, kept) < 0.0;
+            for piece in 1..=pieces {
+                let right = if piece == pieces { to } else { left * ratio };
+                let rising = self.slope(right, kept) >= 0.0;
+                if falling && rising {
+                    consider(self.turn(left, right, kept));
+                }
+                (left, falling) = (right, !rising);
+            }
+            if kept == 0 {
+                break;
+            }
+            (from, kept) = (to, kept - 1);
+        }
+        best.1
+    }
+
+    /// Where the slope turns from falling to rising, by bisection.
+    fn turn(&self, mut low: f64, mut high: f64, kept: usize) -> f64 {
+        for _ in 0..60 {
+            let middle = 0.5 * (low + high);
+            if middle <= low || middle >= high {
+                break;
+            }
+            if self.slope(middle, kept) < 0.0 {
+                low = middle;
             } else {
-                (a, c, at_c) = (c, d, at_d);
-                d = a + golden * (b - a);
-                at_d = self.at(d.exp());
+                high = middle;
             }
         }
-        let inner = if at_c <= at_d { c } else { d };
-        // The best grid point stays if it lies at an end.
-        if self.at(inner.exp()) <= self.at(at(best).exp()) { inner.exp() } else { at(best).exp() }
+        high
     }
 }
