@@ -7,6 +7,7 @@
 pub mod error;
 pub mod graph;
 pub mod spectrum;
+pub mod toml_file;
 pub mod vbmf;
 
 pub use error::AuditError;
