@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod graph;
+pub mod safetensors_file;
 pub mod spectrum;
 pub mod toml_file;
 pub mod vbmf;
