@@ -55,7 +55,7 @@ pub(super) fn graph(name: String, modules: Vec<Module>, input: Option<&[usize]>)
     let mut rest = modules.as_slice();
     while let Some(first) = rest.first() {
         let prefix = block(&first.path);
-        let same = |m: &&Module| prefix.is_some() && block(&m.path) == prefix;
+        let same = |m: &&Module| block(&m.path) == prefix;
         let length = rest.iter().take_while(same).count().max(1);
         let (these, after) = rest.split_at(length);
         match prefix {

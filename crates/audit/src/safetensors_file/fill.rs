@@ -1,10 +1,13 @@
 //! Weights into the graph of a known architecture.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::modules::{Kind, modules};
 use super::tensors::Tensor;
 use crate::graph::{Graph, NodeId, Op};
+
+/// Pieces of a prefix, at most.
+const MOST_PREFIX: usize = 8;
 
 /// Puts weights into layers.
 pub(super) fn fill(mut graph: Graph, tensors: Vec<Tensor>) -> Result<Graph, String> {
@@ -62,24 +65,25 @@ fn trimmed(shape: &[usize]) -> &[usize] {
     if matrix { shape.get(..2).unwrap_or(shape) } else { shape }
 }
 
-/// Each layer's tensor by its name, also behind a prefix.
+/// Each layer's tensor by its name behind the prefix that most of them have (often none, or `model.`).
 fn named<'a>(graph: &Graph, layers: &[NodeId], tensors: &'a [Tensor]) -> Vec<(NodeId, &'a Tensor)> {
-    // All ends of a name, the shortest tensor's first; ends that several tensors share belong to none.
-    let mut ends: HashMap<&str, Option<&Tensor>> = HashMap::new();
-    let mut whole: HashMap<&str, &Tensor> = HashMap::new();
+    let name = |id: NodeId| graph.nodes.get(id).map_or("", |n| n.name.as_str());
+    let names: HashSet<&str> = layers.iter().map(|&id| name(id)).collect();
+    let mut prefixes: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut paths: HashMap<&str, &Tensor> = HashMap::new();
     for tensor in tensors {
         let Some(path) = tensor.name.strip_suffix(".weight") else { continue };
-        whole.insert(path, tensor);
-        for (at, _) in path.match_indices('.').take(8) {
-            let end = path.get(at + 1..).unwrap_or_default();
-            ends.entry(end).and_modify(|t| *t = None).or_insert(Some(tensor));
+        paths.insert(path, tensor);
+        let dots = path.match_indices('.').take(MOST_PREFIX).map(|(at, _)| at + 1);
+        for (prefix, end) in std::iter::once(0).chain(dots).filter_map(|at| path.split_at_checked(at)) {
+            if names.contains(end) {
+                *prefixes.entry(prefix).or_default() += 1;
+            }
         }
     }
-    let find = |id: &NodeId| {
-        let name = graph.nodes.get(*id)?.name.as_str();
-        let tensor = whole.get(name).copied().or_else(|| ends.get(name).copied().flatten())?;
-        Some((*id, tensor))
-    };
+    // The first, so the shortest, of those with the most layers.
+    let prefix = prefixes.iter().rev().max_by_key(|(_, count)| **count).map_or("", |(prefix, _)| *prefix);
+    let find = |&id: &NodeId| Some((id, *paths.get(format!("{prefix}{}", name(id)).as_str())?));
     layers.iter().filter_map(find).collect()
 }
 

@@ -41,7 +41,8 @@ fn rank(piece: &str, siblings: &HashSet<&str>) -> u64 {
         "cls_token" | "pos_embed" | "mask_token" | "position_embeddings" => 1,
         "stem" | "conv_stem" | "patch_embed" | "embeddings" | "embedder" | "conv0" => STEM,
         "norm0" if dense => STEM + 1,
-        "conv_exp" | "conv_reduce" | "convolution" | "conv" | "qkv" | "query" | "q_proj" | "gate_proj" => 10,
+        "conv_exp" | "conv_reduce" | "convolution" | "conv" | "qkv" | "self" | "query" | "q_proj"
+        | "gate_proj" => 10,
         "conv_expand" | "key" | "k_proj" | "up_proj" | "bn" => 11,
         "value" | "v_proj" | "attn" | "attention" => 12,
         "normalization" | "ls1" | "gamma_1" => 13,

@@ -149,7 +149,8 @@ matrices = [
 for net in ("pnet", "rnet", "onet"):
     state = torch.load(Path(sys.argv[1]) / f"{net}.pt", map_location="cpu", weights_only=True)
     if net == "pnet":
-        save_file({k: v.numpy() for k, v in state.items()}, HERE / "pnet.safetensors")
+        # Some are transposed views, which safetensors.numpy would store in the order of memory.
+        save_file({k: np.ascontiguousarray(v.numpy()) for k, v in state.items()}, HERE / "pnet.safetensors")
     for name, tensor in state.items():
         weight = tensor.numpy().astype(np.float64)
         if weight.ndim == 4 and weight.shape[0] >= 16 and min(weight.shape[:2]) > 1:
