@@ -235,6 +235,11 @@ impl Weight {
         }
     }
 
+    /// The kind of its numbers.
+    pub fn numbers(&self) -> Numbers {
+        self.numbers
+    }
+
     /// Its entries.
     pub fn to_array(&self) -> ArrayD<f32> {
         let at = |chunk: &[u8]| match (self.numbers, chunk) {

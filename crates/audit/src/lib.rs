@@ -14,6 +14,10 @@ pub mod figures;
 pub mod graph;
 pub mod load;
 pub mod output;
+pub mod safetensors_file;
+pub mod spectrum;
+pub mod toml_file;
+pub mod vbmf;
 
 pub use advice::Advice;
 pub use audit::{Audit, BlockAudit, Totals};
