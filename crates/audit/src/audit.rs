@@ -1,12 +1,15 @@
 //! The audit of a network: its blocks with their figures, and the totals.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::Result;
 use crate::advice::{Advice, advise};
 use crate::block::{Outside, blocks};
 use crate::figures::Figures;
-use crate::graph::Graph;
+use crate::graph::{Graph, NodeId};
+use crate::spectrum::{Spectrum, spectra};
 
 /// One block.
 #[derive(Debug, Clone, Serialize)]
@@ -26,6 +29,50 @@ pub struct BlockAudit {
     pub residual: bool,
     /// What to change.
     pub advice: Vec<Advice>,
+    /// What the trained weights of its layers use, where the model holds them.
+    pub trained: Vec<Trained>,
+}
+
+/// What the trained weights of a layer use.
+#[derive(Debug, Clone, Serialize)]
+pub struct Trained {
+    /// The layer.
+    pub layer: String,
+    /// Of its unfolding along the output channels.
+    pub output: TrainedRanks,
+    /// Of its unfolding along the input channels.
+    pub input: TrainedRanks,
+}
+
+/// Ranks of a trained unfolding ([`Spectrum`]).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrainedRanks {
+    /// Singular values above rounding.
+    pub rank: usize,
+    /// Singular values above noise, by variational Bayesian matrix factorisation (Nakajima et al. 2013).
+    pub vbmf: Option<usize>,
+    /// `‖W‖_F² / ‖W‖₂²`.
+    pub stable: f64,
+    /// Components that keep 90, 95 and 99 % of the energy.
+    pub energy_90_95_99: [usize; 3],
+    /// Share of the energy that R components keep, for R = 1, 2, 4, … and all.
+    pub energy_kept: Vec<(usize, f64)>,
+}
+
+impl TrainedRanks {
+    fn new(spectrum: &Spectrum) -> Self {
+        let all = spectrum.singular_values.len();
+        let doubling = std::iter::successors(Some(1usize), |r| r.checked_mul(2)).take_while(|&r| r < all);
+        let kept = doubling.chain([all]).map(|r| (r, spectrum.energy_kept(r))).collect();
+        let e = spectrum.energy;
+        Self {
+            rank: spectrum.rank,
+            vbmf: spectrum.vbmf_rank,
+            stable: spectrum.stable_rank,
+            energy_90_95_99: [e.r90, e.r95, e.r99],
+            energy_kept: kept,
+        }
+    }
 }
 
 /// Totals of a network.
@@ -70,9 +117,16 @@ impl Audit {
     /// Audits a network; `positions` in place of P of every block.
     ///
     /// # Errors
-    /// A structure that cannot be built.
+    /// A structure that cannot be built, weights that are not finite.
     pub fn new(graph: &Graph, positions: Option<usize>) -> Result<Self> {
         let (found, outside) = blocks(graph);
+        let mut trained: HashMap<NodeId, Trained> = HashMap::new();
+        for layer in spectra(graph)? {
+            let layer = layer?;
+            let name = graph.nodes[layer.node].name.clone();
+            let (output, input) = (TrainedRanks::new(&layer.output), TrainedRanks::new(&layer.input));
+            trained.insert(layer.node, Trained { layer: name, output, input });
+        }
         let audited = found
             .iter()
             .map(|block| {
@@ -82,6 +136,7 @@ impl Audit {
                     form: block.form.name(),
                     layers: block.factors.iter().map(|f| graph.nodes[f.node].name.clone()).collect(),
                     advice: advise(block, &figures),
+                    trained: block.factors.iter().filter_map(|f| trained.get(&f.node).cloned()).collect(),
                     figures,
                     activations: block.activations.clone(),
                     residual: block.residual,

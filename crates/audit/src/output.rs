@@ -25,10 +25,13 @@ fn ratio(v: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn row(b: &BlockAudit) -> Vec<String> {
+/// Heads of the columns of trained weights: of the last layer along the output channels.
+const TRAINED: [&str; 3] = ["rank", "VBMF", "95 %"];
+
+fn row(b: &BlockAudit, trained: bool) -> Vec<String> {
     let f = &b.figures;
     let size = |n: Option<usize>| count(n.map(|n| n as u64));
-    vec![
+    let mut row = vec![
         b.name.clone(),
         b.form.to_owned(),
         f.k.to_string(),
@@ -41,15 +44,33 @@ fn row(b: &BlockAudit) -> Vec<String> {
         size(f.df),
         size(f.redundant),
         count(f.macs),
-    ]
+    ];
+    if trained {
+        let dash = || "-".to_owned();
+        let last = b.trained.last().filter(|t| b.layers.last() == Some(&t.layer)).map(|t| &t.output);
+        row.push(last.map_or_else(dash, |t| t.rank.to_string()));
+        row.push(last.and_then(|t| t.vbmf).map_or_else(dash, |r| r.to_string()));
+        row.push(last.map_or_else(dash, |t| t.energy_90_95_99[1].to_string()));
+    }
+    row
 }
 
 impl Audit {
     /// Head and rows of the table of blocks.
     pub fn rows(&self) -> Vec<Vec<String>> {
-        let mut rows = vec![HEADS.map(str::to_owned).to_vec()];
-        rows.extend(self.blocks.iter().map(row));
+        let trained = self.has_weights();
+        let mut heads = HEADS.to_vec();
+        if trained {
+            heads.extend(TRAINED);
+        }
+        let mut rows = vec![heads.into_iter().map(str::to_owned).collect()];
+        rows.extend(self.blocks.iter().map(|b| row(b, trained)));
         rows
+    }
+
+    /// Whether the model holds weights.
+    pub fn has_weights(&self) -> bool {
+        self.blocks.iter().any(|b| !b.trained.is_empty())
     }
 
     /// The line of totals.
@@ -112,7 +133,7 @@ impl Audit {
             "r".repeat(10),
             heads.join(" & ")
         );
-        for row in self.blocks.iter().map(row) {
+        for row in self.blocks.iter().map(|b| row(b, false)) {
             text += &format!("{} \\\\\n", row.iter().map(|c| escape(c)).collect::<Vec<_>>().join(" & "));
         }
         text += "\\bottomrule\n\\end{tabular}\n";

@@ -43,6 +43,9 @@ pub struct AuditCommand {
     /// Input without the batch, channels first, for instance 3x224x224 (default: what the model says, or its usual one)
     #[arg(long, value_name = "CxHxW")]
     input: Option<String>,
+    /// Network known by name that a safetensors file holds the weights of (default: what a config.json beside it says)
+    #[arg(long, value_name = "NAME")]
+    architecture: Option<String>,
     /// Classes of a network known by name (default: as published)
     #[arg(long, value_name = "N")]
     classes: Option<u64>,
@@ -87,6 +90,7 @@ impl AuditCommand {
         }
         let options = LoadOptions {
             input: self.input.as_deref().map(shape).transpose()?,
+            architecture: self.architecture.clone(),
             classes: self.classes.map(|c| c as usize),
         };
         let mut audits = Vec::new();
