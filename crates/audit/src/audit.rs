@@ -8,7 +8,7 @@ use crate::Result;
 use crate::advice::{Advice, advise};
 use crate::block::{Outside, blocks};
 use crate::figures::Figures;
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Op};
 use crate::spectrum::{Spectrum, spectra};
 
 /// One block.
@@ -80,20 +80,21 @@ impl TrainedRanks {
 pub struct Totals {
     /// Trained parameters; running statistics of batch normalisation are none.
     pub parameters: usize,
-    /// Multiply–accumulates of one input: convolutions and matrix products.
-    pub macs: u64,
+    /// Multiply–accumulates of one input: convolutions and matrix products; none if the sizes of a layer are not known, as the
+    /// counts below.
+    pub macs: Option<u64>,
     /// Floating-point operations, 2 × MACs.
-    pub flops: u64,
+    pub flops: Option<u64>,
     /// Blocks.
     pub blocks: usize,
     /// Parameters inside blocks.
     pub block_parameters: usize,
     /// Naive parameters of the blocks (each with what reads it).
-    pub naive: usize,
+    pub naive: Option<usize>,
     /// Sample complexity of the blocks.
-    pub d_m: usize,
+    pub d_m: Option<usize>,
     /// Redundant parameters of the blocks.
-    pub redundant: usize,
+    pub redundant: Option<usize>,
     /// Blocks with K > R.
     pub redundant_blocks: usize,
     /// Largest K/R.
@@ -143,16 +144,21 @@ impl Audit {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
-        let sum = |f: &dyn Fn(&Figures) -> usize| audited.iter().map(|b| f(&b.figures)).sum::<usize>();
+        let sum = |f: &dyn Fn(&Figures) -> Option<usize>| {
+            audited.iter().map(|b| f(&b.figures)).sum::<Option<usize>>()
+        };
+        let is_layer = |op: &Op| matches!(op, Op::Conv(_) | Op::Linear(_));
+        let sizes_known = graph.nodes.iter().all(|n| !is_layer(&n.op) || !n.shape.is_empty());
+        let macs = sizes_known.then(|| graph.macs());
         let totals = Totals {
             parameters: graph.parameters(),
-            macs: graph.macs(),
-            flops: 2 * graph.macs(),
+            macs,
+            flops: macs.map(|m| 2 * m),
             blocks: audited.len(),
-            block_parameters: sum(&|f| f.parameters),
-            naive: sum(&|f| f.naive.unwrap_or(0)),
-            d_m: sum(&|f| f.d_m.unwrap_or(0)),
-            redundant: sum(&|f| f.redundant.unwrap_or(0)),
+            block_parameters: audited.iter().map(|b| b.figures.parameters).sum(),
+            naive: sum(&|f| f.naive),
+            d_m: sum(&|f| f.d_m),
+            redundant: sum(&|f| f.redundant),
             redundant_blocks: audited.iter().filter(|b| b.figures.k > b.figures.r).count(),
             largest_kr: audited.iter().map(|b| b.figures.kr).fold(0.0, f64::max),
         };

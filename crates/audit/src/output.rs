@@ -76,19 +76,23 @@ impl Audit {
     /// The line of totals.
     pub fn summary(&self) -> String {
         let t = &self.totals;
-        let share = if t.naive > 0 { 100.0 * t.redundant as f64 / t.naive as f64 } else { 0.0 };
+        let cost = match t.macs {
+            Some(m) => format!("{:.3} GMAC ({:.3} GFLOP)", m as f64 / 1e9, 2.0 * m as f64 / 1e9),
+            None => "MACs not known without the sizes of its layers".to_owned(),
+        };
+        let counts = match (t.naive, t.d_m, t.redundant) {
+            (Some(naive), Some(d_m), Some(redundant)) => {
+                let share = 100.0 * redundant as f64 / naive.max(1) as f64;
+                format!("naive {naive}, d_M {d_m}, redundant {redundant} ({share:.1} % of the naive ones), ")
+            }
+            _ => String::new(),
+        };
         format!(
-            "{}: {} parameters, {:.3} GMAC ({:.3} GFLOP); {} blocks with {} parameters, naive {}, d_M {}, redundant {} \
-             ({share:.1} % of the naive ones, in {} blocks), largest K/R {}",
+            "{}: {} parameters, {cost}; {} blocks with {} parameters, {counts}K > R in {} of them, largest K/R {}",
             self.name,
             t.parameters,
-            t.macs as f64 / 1e9,
-            t.flops as f64 / 1e9,
             t.blocks,
             t.block_parameters,
-            t.naive,
-            t.d_m,
-            t.redundant,
             t.redundant_blocks,
             ratio(t.largest_kr)
         )
@@ -143,22 +147,24 @@ impl Audit {
 
 /// Two networks beside each other: what differs, as rows with a head.
 pub fn compare(a: &Audit, b: &Audit) -> Vec<Vec<String>> {
-    let lines: [(&str, fn(&Totals) -> f64); 9] = [
-        ("parameters", |t| t.parameters as f64),
-        ("MACs", |t| t.macs as f64),
-        ("blocks", |t| t.blocks as f64),
-        ("parameters in blocks", |t| t.block_parameters as f64),
-        ("naive parameters", |t| t.naive as f64),
-        ("d_M", |t| t.d_m as f64),
-        ("redundant parameters", |t| t.redundant as f64),
-        ("blocks with K > R", |t| t.redundant_blocks as f64),
-        ("largest K/R", |t| t.largest_kr),
+    let of = |v: Option<usize>| v.map(|v| v as f64);
+    let lines: [(&str, &dyn Fn(&Totals) -> Option<f64>); 9] = [
+        ("parameters", &|t| Some(t.parameters as f64)),
+        ("MACs", &|t| t.macs.map(|m| m as f64)),
+        ("blocks", &|t| Some(t.blocks as f64)),
+        ("parameters in blocks", &|t| Some(t.block_parameters as f64)),
+        ("naive parameters", &|t| of(t.naive)),
+        ("d_M", &|t| of(t.d_m)),
+        ("redundant parameters", &|t| of(t.redundant)),
+        ("blocks with K > R", &|t| Some(t.redundant_blocks as f64)),
+        ("largest K/R", &|t| Some(t.largest_kr)),
     ];
     let mut rows = vec![vec![String::new(), a.name.clone(), b.name.clone(), "ratio".to_owned()]];
     for (name, value) in lines {
         let (x, y) = (value(&a.totals), value(&b.totals));
-        let quotient = if x > 0.0 { ratio(y / x) } else { "-".to_owned() };
-        rows.push(vec![name.to_owned(), ratio(x), ratio(y), quotient]);
+        let text = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), ratio);
+        let quotient = x.zip(y).filter(|(x, _)| *x > 0.0).map(|(x, y)| y / x);
+        rows.push(vec![name.to_owned(), text(x), text(y), text(quotient)]);
     }
     rows
 }
