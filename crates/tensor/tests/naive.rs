@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use convstat_tensor::linalg::{
-    cholesky, condition_number, eigh, gram, lstsq, pivoted_cholesky, psd_root, qr, qr_r, rank, solve_upper,
-    solve_upper_transposed, svd,
+    cholesky, condition_number, eigh, eigvalsh, gram, lstsq, pivoted_cholesky, psd_root, qr, qr_r, rank,
+    solve_upper, solve_upper_transposed, svd,
 };
 use convstat_tensor::{
     TensorError, einsum, fold, hosvd, inner, kronecker, kronecker_sum, multi_mode_dot, norm, outer, unfold,
@@ -277,4 +277,17 @@ fn roots_and_ranks_do_not_depend_on_units_and_lose_only_rounding() {
             );
         }
     }
+}
+
+#[test]
+fn eigenvalues_alone_and_eigenvectors_in_either_order() {
+    let g = gram(&matrix(9, 6, 5).view());
+    let (values, v) = eigh(&g.view()).unwrap();
+    for (a, b) in eigvalsh(&g.view()).unwrap().iter().zip(&values) {
+        assert!((a - b).abs() < 1e-13 * values[5]);
+    }
+    // The transpose of a symmetric matrix is the same matrix in Fortran order.
+    let (_, w) = eigh(&g.t()).unwrap();
+    assert!(near2(&g.dot(&v), &(&v * &values)));
+    assert!(near2(&g.dot(&w), &(&w * &values)));
 }

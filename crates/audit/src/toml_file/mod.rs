@@ -68,9 +68,10 @@ const MOST_BYTES: u64 = 4 << 20;
 /// not fit together, with their line.
 pub fn read(path: &Path) -> Result<Graph> {
     let io = |source| AuditError::Io { path: path.to_owned(), source };
-    let length = std::fs::metadata(path).map_err(io)?.len();
-    if length > MOST_BYTES {
-        let reason = format!("{length} bytes; an architecture file has at most {MOST_BYTES}");
+    let file = std::fs::metadata(path).map_err(io)?;
+    if !file.is_file() || file.len() > MOST_BYTES {
+        let reason =
+            format!("{} bytes, or no file; an architecture file has at most {MOST_BYTES}", file.len());
         return Err(AuditError::BadModel { path: path.to_owned(), reason });
     }
     let bytes = std::fs::read(path).map_err(io)?;
