@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod graph;
+pub mod onnx;
 
 pub use error::AuditError;
 pub use graph::{Conv, Graph, Linear, Node, NodeId, Op, Weight};
