@@ -49,7 +49,7 @@ def export(model, x, path, *, dynamo=False, opset=17, keep=True, symbolic=False,
             axes |= {2: "height", 3: "width"}
         options["dynamic_axes"] = {"x": axes}
     if dynamo:
-        torch.onnx.export(model, (x,), path, dynamo=True, external_data=symbolic, input_names=["x"], verbose=False)
+        torch.onnx.export(model, (x,), path, dynamo=True, external_data=False, input_names=["x"], verbose=False, optimize=not keep)
         return
     torch.onnx.export(
         model, (x,), path, dynamo=False, opset_version=opset, input_names=["x"], output_names=["y"],
@@ -122,7 +122,7 @@ def small(folder, write):
     image = torch.randn(1, 3, 32, 32)
     write("residual.onnx", Residual(), image)
     write("residual-opset9.onnx", Residual(), image, opset=9)
-    write("residual-symbolic.onnx", Residual(), image, symbolic=True, wide=True)
+    write("residual-symbolic.onnx", Residual(), torch.randn(1, 3, 224, 224), symbolic=True, wide=True)
     write("residual-dynamo.onnx", Residual(), image, dynamo=True)
     write("sequence.onnx", Sequence(), torch.randn(1, 6, 8))
     write("sequence-opset11.onnx", Sequence(), torch.randn(1, 6, 8), opset=11)
@@ -146,6 +146,7 @@ def big(folder, write):
         write(f"{name}.onnx", model, x)
         write(f"{name}-folded.onnx", model, x, keep=False, opset=13, folded=True)
         write(f"{name}-dynamo.onnx", model, x, dynamo=True)
+        write(f"{name}-dynamo-folded.onnx", model, x, dynamo=True, keep=False, folded=True)
         print(name, flush=True)
 
 
@@ -156,6 +157,11 @@ def main():
 
     def write(file, model, x, folded=False, **options):
         model.eval()
+        # Exporters merge tensors of the same entries, as the ones and zeros of fresh normalisations are.
+        with torch.no_grad():
+            for tensor in [*model.parameters(), *model.buffers()]:
+                if tensor.is_floating_point():
+                    tensor.uniform_(0.5, 1.5)
         parameters, macs, convolutions = count(model, x)
         path = os.path.join(folder, file)
         try:

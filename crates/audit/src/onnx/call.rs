@@ -89,6 +89,7 @@ pub(super) fn plain(kind: &str) -> Option<(&'static str, &'static [usize])> {
         "MatMulInteger" | "DynamicQuantizeMatMul" | "MatMulIntegerToFloat" | "FusedMatMul" => ("MatMul", &[0, 1]),
         "QGemm" => ("Gemm", &[0, 3, 6]),
         "FusedGemm" => ("Gemm", &[0, 1, 2]),
+        "DynamicQuantizeLSTM" => ("LSTM", &[0, 1, 2, 3, 4, 5, 6, 7]),
         "QLinearAdd" => ("Add", &[0, 3]),
         "QLinearMul" => ("Mul", &[0, 3]),
         "QLinearSigmoid" => ("Sigmoid", &[0]),

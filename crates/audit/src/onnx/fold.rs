@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::call::Call;
+use super::moved::sources;
 use super::shapes;
 use super::tensor::Kind;
 use super::value::{MOST_DATA, mode, product};
@@ -16,35 +17,23 @@ pub(super) fn fold(call: &Call, sizes: &[usize], fill: Option<f64>) -> Data {
     let entries = product(sizes).filter(|&n| n <= MOST_DATA)?;
     let data = |i: usize| call.input(i).and_then(|v| v.data.clone());
     let folded: Vec<Option<f64>> = match call.kind {
-        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => return data(0).filter(|d| d.len() == entries),
+        "Identity" | "Dropout" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => return data(0).filter(|d| d.len() == entries),
         "Cast" | "CastLike" => {
             let whole = !cast_kind(call).is_float();
             data(0)?.iter().map(|v| v.map(|v| if whole { v.trunc() } else { v })).collect()
         }
         "Concat" => {
-            // Sizes are lists: concatenation along the first mode.
-            if sizes.len() != 1 {
+            // Along the first mode entries follow one another; sizes are lists.
+            if mode(call.int("axis", 0), sizes.len()) != Some(0) {
                 return None;
             }
             let parts: Option<Vec<_>> = (0..call.inputs.len()).map(data).collect();
             parts?.iter().flat_map(|p| p.iter().copied()).collect()
         }
-        "Gather" => {
-            let (list, rank) = (data(0)?, call.input(0)?.rank()?);
-            let one = |i: &Option<f64>| i.and_then(|i| mode(i as i64, list.len())).and_then(|i| *list.get(i)?);
-            if rank != 1 {
-                return None;
-            }
-            data(1)?.iter().map(one).collect()
-        }
-        "Slice" => {
+        "Gather" | "Slice" | "Transpose" => {
             let list = data(0)?;
-            let [(_, Some((start, end, step)))] = shapes::slices(call)?[..] else { return None };
-            if call.input(0)?.rank() != Some(1) {
-                return None;
-            }
-            let at = |i: usize| start.checked_add(step.checked_mul(i as i64)?).filter(|_| start != end);
-            (0..entries).map(|i| at(i).and_then(|i| *list.get(usize::try_from(i).ok()?)?)).collect()
+            let places = sources(call, sizes)?;
+            places.into_iter().map(|place| place.and_then(|p| *list.get(p)?)).collect()
         }
         "ConstantOfShape" => vec![fill; entries],
         "Range" => {

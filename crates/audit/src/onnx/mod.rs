@@ -39,6 +39,7 @@ mod control;
 mod fold;
 mod inputs;
 mod kinds;
+mod moved;
 mod operations;
 mod options;
 mod order;

@@ -136,7 +136,7 @@ impl<'m> Reader<'m> {
         let order = weight.part.as_ref().and_then(|p| p.order.clone());
         let stored = weight.part.as_ref().and_then(|p| self.tensors.get(p.tensor)?.weight(p.shape.clone(), order));
         let bias = call.input(2).filter(|b| b.is_constant());
-        self.train_layer(weight, bias);
+        self.train(std::iter::once(weight).chain(bias));
         // The shape of a map has its channels, so that operations follow from positions.
         let fits = shape.as_ref().is_none_or(|s| s.get(1).copied().flatten() == Some(outputs));
         if !fits {
@@ -193,7 +193,7 @@ impl<'m> Reader<'m> {
             self.tensors.get(p.tensor)?.weight(p.shape.clone(), order)
         });
         let bias = bias.filter(|b| b.is_constant());
-        self.train_layer(weight, bias);
+        self.train(std::iter::once(weight).chain(bias));
         Some(Op::Linear(Linear { inputs, outputs, bias: bias.is_some(), weight: stored }))
     }
 
@@ -214,7 +214,7 @@ impl<'m> Reader<'m> {
         match (size("K"), size("N"), call.input(1)) {
             (Some(inputs), Some(outputs), Some(weight)) => {
                 let bias = call.input(5);
-                self.train_layer(weight, bias);
+                self.train(std::iter::once(weight).chain(bias));
                 Op::Linear(Linear { inputs, outputs, bias: bias.is_some(), weight: None })
             }
             _ => Op::Other { kind: "matmulnbits".to_owned(), parameters: self.train_inputs(call, 1), macs: 0 },
@@ -286,8 +286,11 @@ impl<'m> Reader<'m> {
         let wide: Vec<usize> = sizes.iter().enumerate().filter(|(_, s)| **s > 1).map(|(i, _)| i).collect();
         let &[place] = &wide[..] else { return false };
         let from_end = sizes.len() - place;
-        let is_linear = other.node.and_then(|id| self.nodes.get(id)).is_some_and(|n| matches!(n.op, Op::Linear(_)));
-        rank >= 4 && rank.checked_sub(from_end) == Some(1) || is_linear && from_end == 1
+        // Bias of a linear layer; scale and shift of a layer normalisation in pieces.
+        let maker = other.node.and_then(|id| self.nodes.get(id)).map(|n| &n.op);
+        let divided = matches!(maker, Some(Op::Other { kind, .. }) if kind == "div");
+        let affine = divided || matches!(maker, Some(Op::Linear(_) | Op::Norm { .. }));
+        rank >= 4 && rank.checked_sub(from_end) == Some(1) || affine && from_end == 1
     }
 
     /// The branches of a concatenation; a trained constant among them (a class token) becomes a node.

@@ -58,7 +58,8 @@ pub(super) struct Reader<'m> {
     scopes: Vec<Scope<'m>>,
     declared: HashMap<&'m str, Shape>,
     pub tensors: Vec<Stored>,
-    counted: Vec<bool>,
+    /// Entries of each stored tensor that are parameters of a layer so far.
+    used: Vec<usize>,
     pub nodes: Vec<Node>,
     pub facts: Vec<Fact>,
     names: HashSet<String>,
@@ -84,7 +85,7 @@ impl<'m> Reader<'m> {
             scopes: Vec::new(),
             declared: HashMap::new(),
             tensors: Vec::new(),
-            counted: Vec::new(),
+            used: Vec::new(),
             nodes: Vec::new(),
             facts: Vec::new(),
             names: HashSet::new(),
@@ -241,7 +242,9 @@ impl<'m> Reader<'m> {
             let rest = shapes.iter().skip(1).map(|_| Value::constant(of, Some(vec![])));
             return Ok(first.map(|v| Value { kind: of, ..v }).into_iter().chain(rest).collect());
         }
-        if call.inputs.iter().flatten().all(Value::is_constant) {
+        // What a cast is like, and the scale of a quantised weight, need not be known.
+        let passed = kinds::passes(call.kind);
+        if passed || call.inputs.iter().flatten().all(Value::is_constant) {
             return self.constants(call, shapes);
         }
         self.operation(call, name, shapes)
@@ -268,7 +271,7 @@ impl<'m> Reader<'m> {
     fn constants(&mut self, call: &Call<'m>, shapes: Vec<Shape>) -> Result<Vec<Value>, Reason> {
         let mut origins: Vec<usize> = Vec::new();
         // The scale of a quantised weight is none of its parameters, and indices are none of a table's.
-        let made_of = if matches!(call.kind, "DequantizeLinear" | "Gather" | "Reshape" | "Slice") { 1 } else { usize::MAX };
+        let made_of = if matches!(call.kind, "DequantizeLinear" | "CastLike" | "Gather" | "Reshape" | "Slice") { 1 } else { usize::MAX };
         for value in call.inputs.iter().flatten().take(made_of) {
             origins.extend_from_slice(&value.origins);
         }
@@ -310,7 +313,7 @@ impl<'m> Reader<'m> {
         let part = Some(Part { tensor, shape: stored.shape.clone(), order: None });
         let value = Value { node: None, shape, kind: stored.kind, data, part, origins: Rc::new([tensor]) };
         self.tensors.push(stored);
-        self.counted.push(false);
+        self.used.push(0);
         value
     }
 
@@ -450,37 +453,29 @@ impl<'m> Reader<'m> {
         }
     }
 
-    /// Parameters of the stored tensors that the values are made of, each counted once in the network.
+    /// Parameters of a layer that has these values; those that a layer before it has are noted as shared.
+    ///
+    /// A value that is a piece of stored tensors counts as a piece, one that repeats their entries counts as they.
     pub(super) fn train<'v>(&mut self, values: impl IntoIterator<Item = &'v Value>) -> usize {
         let mut sum = 0;
         for value in values {
-            for &origin in value.origins.iter() {
-                let (Some(stored), Some(counted)) = (self.tensors.get(origin), self.counted.get_mut(origin)) else {
-                    continue;
-                };
-                if stored.may_train() && !*counted {
-                    *counted = true;
-                    sum += stored.entries();
+            let places = value.origins.iter().copied();
+            let places: Vec<usize> =
+                places.filter(|&o| self.tensors.get(o).is_some_and(Stored::may_train)).collect();
+            let held: usize = places.iter().filter_map(|&o| self.tensors.get(o)).map(Stored::entries).sum();
+            let amount = value.entries().unwrap_or(held).min(held);
+            let mut left = amount;
+            for place in places {
+                if let (Some(stored), Some(used)) = (self.tensors.get(place), self.used.get_mut(place)) {
+                    let fresh = left.min(stored.entries().saturating_sub(*used));
+                    *used += fresh;
+                    left -= fresh;
                 }
             }
+            self.shared = self.shared.saturating_add(left);
+            sum += amount;
         }
         sum
-    }
-
-    /// Marks the weights of a layer whose parameters follow from its sizes; notes those that a layer before it has.
-    pub(super) fn train_layer(&mut self, weight: &Value, bias: Option<&Value>) {
-        for value in std::iter::once(weight).chain(bias) {
-            let origins = value.origins.iter();
-            let seen = origins.clone().any(|&o| self.counted.get(o) == Some(&true));
-            if seen {
-                self.shared = self.shared.saturating_add(value.entries().unwrap_or(0));
-            }
-            for &origin in origins {
-                if let Some(counted) = self.counted.get_mut(origin) {
-                    *counted = true;
-                }
-            }
-        }
     }
 
     /// Takes the operations since `mark` back out; returns their parameters and multiply–accumulates.

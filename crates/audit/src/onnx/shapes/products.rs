@@ -68,7 +68,8 @@ pub(in super::super) fn einsum(call: &Call) -> Option<Einsum> {
 
 /// `Y`, `Y_h` and `Y_c`.
 pub(super) fn recurrent(call: &Call) -> Vec<Shape> {
-    let hidden = call.input(2).and_then(|r| r.size(2));
+    let given = usize::try_from(call.int("hidden_size", 0)).ok().filter(|&h| h > 0);
+    let hidden = given.or(call.input(2).and_then(|r| r.size(2)));
     let directions = call.input(2).and_then(|r| r.size(0));
     let size = |mode| call.input(0).and_then(|x| x.size(mode));
     let (y, last) = if call.int("layout", 0) == 0 {
