@@ -4,7 +4,8 @@
     python make_onnx.py big DIR      torchvision's networks with random weights, by both exporters (torch, torchvision, onnxscript)
 
 Each line of DIR/expected.tsv: file, trained parameters (sum of p.numel()), multiply-accumulates of convolutions and linear
-layers (hooks) of one input, number of convolutions, input.
+layers (hooks; none where a network calls linear as a function), number of convolutions, all multiply-accumulates (half of
+what PyTorch's FlopCounterMode counts; none for recurrent layers, which it doesn't know), input.
 """
 
 import os
@@ -13,6 +14,7 @@ import warnings
 
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 warnings.filterwarnings("ignore")
 
@@ -33,11 +35,14 @@ def count(model, x):
 
     kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
     hooks = [m.register_forward_hook(hook) for m in model.modules() if isinstance(m, kinds)]
-    with torch.no_grad():
+    with torch.no_grad(), FlopCounterMode(display=False) as flops:
         model(x)
     for h in hooks:
         h.remove()
-    return sum(p.numel() for p in model.parameters()), macs, convolutions
+    if any(isinstance(m, nn.MultiheadAttention) or "Attention" in type(m).__name__ for m in model.modules()):
+        macs = ""
+    recurrent = any(isinstance(m, nn.RNNBase) for m in model.modules())
+    return sum(p.numel() for p in model.parameters()), macs, convolutions, "" if recurrent else flops.get_total_flops() // 2
 
 
 def export(model, x, path, *, dynamo=False, opset=17, keep=True, symbolic=False, wide=False):
@@ -162,7 +167,7 @@ def main():
             for tensor in [*model.parameters(), *model.buffers()]:
                 if tensor.is_floating_point():
                     tensor.uniform_(0.5, 1.5)
-        parameters, macs, convolutions = count(model, x)
+        parameters, macs, convolutions, flops = count(model, x)
         path = os.path.join(folder, file)
         try:
             export(model, x, path, **options)
@@ -170,8 +175,8 @@ def main():
             print(file, "not exported:", str(error).splitlines()[:1], flush=True)
             return
         # A batch norm that the export folds into its convolution is a bias: its scale is in the weights then.
-        lines.append("\t".join([file, "" if folded else str(parameters), str(macs), str(convolutions),
-                                "x".join(map(str, x.shape))]))
+        counts = ["" if folded else parameters, macs, convolutions, flops, "x".join(map(str, x.shape))]
+        lines.append("\t".join([file, *map(str, counts)]))
         with open(os.path.join(folder, "expected.tsv"), "w") as out:
             out.write("\n".join(lines) + "\n")
 

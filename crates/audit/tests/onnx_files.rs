@@ -78,8 +78,9 @@ fn check(folder: &Path) -> Vec<String> {
         }
         let Some(line) = expected.lines().find(|l| l.split('\t').next() == Some(&name)) else { continue };
         let fields: Vec<&str> = line.split('\t').collect();
-        let found = [model.parameters.to_string(), macs.to_string(), convolutions.to_string()];
-        for ((what, found), &expected) in ["parameters", "macs", "convolutions"].iter().zip(&found).zip(&fields[1..]) {
+        let found = [model.graph.parameters() as u64, macs, convolutions as u64, model.graph.macs()];
+        let found = found.map(|n| n.to_string());
+        for ((what, found), &expected) in ["parameters", "macs", "convolutions", "macs in all"].iter().zip(&found).zip(&fields[1..]) {
             if !expected.is_empty() && expected != found {
                 wrong.push(format!("{name}: {found} {what}, PyTorch has {expected}"));
             }

@@ -135,7 +135,7 @@ impl<'m> Reader<'m> {
         let windows = windows(call, kernel.to_vec(), &spatial(call, modes))?;
         let order = weight.part.as_ref().and_then(|p| p.order.clone());
         let stored = weight.part.as_ref().and_then(|p| self.tensors.get(p.tensor)?.weight(p.shape.clone(), order));
-        let bias = call.input(2).filter(|b| b.is_constant());
+        let bias = call.input(2).filter(|b| self.is_bias(b));
         self.train(std::iter::once(weight).chain(bias));
         // The shape of a map has its channels, so that operations follow from positions.
         let fits = shape.as_ref().is_none_or(|s| s.get(1).copied().flatten() == Some(outputs));
@@ -192,7 +192,7 @@ impl<'m> Reader<'m> {
             let order = Some(order).filter(|o| *o != [0, 1]);
             self.tensors.get(p.tensor)?.weight(p.shape.clone(), order)
         });
-        let bias = bias.filter(|b| b.is_constant());
+        let bias = bias.filter(|b| self.is_bias(b));
         self.train(std::iter::once(weight).chain(bias));
         Some(Op::Linear(Linear { inputs, outputs, bias: bias.is_some(), weight: stored }))
     }

@@ -8,7 +8,7 @@ use super::wire::{Field, Fields, Reason, varints};
 const DEEPEST: usize = 100;
 /// Messages of one file. Every message takes at most some 250 bytes of memory and at least 2 of the file, so this bounds what
 /// a hostile file can ask for; the largest exports have some hundred thousands.
-const MOST_MESSAGES: usize = 1 << 22;
+const MOST_MESSAGES: usize = 1 << 21;
 
 /// What is left to spend on one file.
 pub(super) struct Budget {

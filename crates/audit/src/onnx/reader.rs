@@ -17,7 +17,7 @@ use super::{fold, kinds};
 use crate::graph::{Node, NodeId, Op};
 
 /// Operations of a network with its functions and loops written out; graphs and functions inside one another.
-const MOST_NODES: usize = 1 << 20;
+const MOST_NODES: usize = 1 << 18;
 const DEEPEST: usize = 32;
 /// Entries of constants that are computed with, in all.
 const MOST_COMPUTED: usize = 1 << 22;
@@ -459,9 +459,7 @@ impl<'m> Reader<'m> {
     pub(super) fn train<'v>(&mut self, values: impl IntoIterator<Item = &'v Value>) -> usize {
         let mut sum = 0;
         for value in values {
-            let places = value.origins.iter().copied();
-            let places: Vec<usize> =
-                places.filter(|&o| self.tensors.get(o).is_some_and(Stored::may_train)).collect();
+            let places = self.trained(value);
             let held: usize = places.iter().filter_map(|&o| self.tensors.get(o)).map(Stored::entries).sum();
             let amount = value.entries().unwrap_or(held).min(held);
             let mut left = amount;
@@ -476,6 +474,19 @@ impl<'m> Reader<'m> {
             sum += amount;
         }
         sum
+    }
+
+    /// Stored tensors of a value that can be parameters; one number that is repeated is none.
+    fn trained(&self, value: &Value) -> Vec<usize> {
+        let one = value.entries() == Some(1);
+        let may = |t: &Stored| t.may_train() && (one || t.entries() > 1);
+        value.origins.iter().copied().filter(|&o| self.tensors.get(o).is_some_and(may)).collect()
+    }
+
+    /// Whether a constant is a layer's bias: exporters write zeros for those that have none.
+    pub(super) fn is_bias(&self, value: &Value) -> bool {
+        let narrow = |o: &usize| self.tensors.get(*o).is_some_and(|t| t.entries() > 1 || !t.literal);
+        value.is_constant() && value.origins.iter().any(narrow)
     }
 
     /// Takes the operations since `mark` back out; returns their parameters and multiply–accumulates.
