@@ -17,6 +17,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 warnings.filterwarnings("ignore")
+# The fused attention of inference is one that the counter doesn't know.
+torch.backends.mha.set_fastpath_enabled(False)
 
 
 def count(model, x):

@@ -80,7 +80,9 @@ fn check(folder: &Path) -> Vec<String> {
         let fields: Vec<&str> = line.split('\t').collect();
         let found = [model.graph.parameters() as u64, macs, convolutions as u64, model.graph.macs()];
         let found = found.map(|n| n.to_string());
-        for ((what, found), &expected) in ["parameters", "macs", "convolutions", "macs in all"].iter().zip(&found).zip(&fields[1..]) {
+        for ((what, found), &expected) in
+            ["parameters", "macs", "convolutions", "macs in all"].iter().zip(&found).zip(&fields[1..])
+        {
             if !expected.is_empty() && expected != found {
                 wrong.push(format!("{name}: {found} {what}, PyTorch has {expected}"));
             }
@@ -98,4 +100,52 @@ fn small_exports_count_as_pytorch_does() {
 fn files_of_a_folder_count_as_pytorch_does() {
     let Some(folder) = std::env::var_os("CONVSTAT_ONNX") else { return };
     assert_eq!(check(Path::new(&folder)), Vec::<String>::new());
+}
+
+#[test]
+fn sizes_of_inputs_are_the_users() {
+    let named = model("residual-symbolic.onnx", &["x=1x3x32x32"]);
+    let modes = model("residual-symbolic.onnx", &["height=32", "width=32"]);
+    let first = model("residual-symbolic.onnx", &["3x32x32"]);
+    let batch = model("residual-symbolic.onnx", &["8x3x32x32"]);
+    for model in [&named, &modes, &first, &batch] {
+        assert_eq!((model.graph.macs(), model.notes.len()), (90_184, 0));
+        assert_eq!(model.graph.nodes[1].shape, [8, 16, 16]);
+    }
+    let wrong = |text: &str| {
+        let options = OnnxOptions { inputs: vec![text.parse().unwrap()] };
+        open(&data().join("residual-symbolic.onnx"), &options).unwrap_err().to_string()
+    };
+    assert!(wrong("y=1x3x32x32").contains("the inputs are x"), "{}", wrong("y=1x3x32x32"));
+    assert!(wrong("x=1x2").contains("has 4 sizes"));
+}
+
+#[test]
+fn formulas_of_exporters_are_one_operation() {
+    let found = kinds(&model("residual-opset9.onnx", &[]).graph);
+    for kind in ["silu", "hardswish", "gelu", "move shuffle"] {
+        assert_eq!(found.get(kind), Some(&1), "{kind}: {found:?}");
+    }
+    let found = kinds(&model("sequence-opset11.onnx", &[]).graph);
+    assert_eq!((found.get("norm layer"), found.get("gelu")), (Some(&1), Some(&1)), "{found:?}");
+    let found = kinds(&model("volume.onnx", &[]).graph);
+    assert_eq!((found.get("norm group"), found.get("mish")), (Some(&1), Some(&1)), "{found:?}");
+}
+
+#[test]
+fn weights_stand_as_outputs_by_inputs() {
+    for name in ["residual.onnx", "sequence.onnx", "volume.onnx"] {
+        for node in model(name, &[]).graph.nodes {
+            let (weight, outputs, inputs) = match &node.op {
+                Op::Conv(c) if c.transposed => (&c.weight, c.inputs, c.outputs / c.groups),
+                Op::Conv(c) => (&c.weight, c.outputs, c.inputs / c.groups),
+                Op::Linear(l) => (&l.weight, l.outputs, l.inputs),
+                _ => continue,
+            };
+            let array = weight.as_ref().unwrap().to_array();
+            assert_eq!(array.shape()[..2], [outputs, inputs], "{name}: {}", node.name);
+            // The exporting script draws all parameters from 0.5 to 1.5.
+            assert!(array.iter().all(|v| (0.5..1.5).contains(v)), "{name}: {}", node.name);
+        }
+    }
 }

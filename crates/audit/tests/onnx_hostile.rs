@@ -182,7 +182,14 @@ fn external_data_stays_in_its_folder() {
     let conv = |location: &str, offset: &str| {
         let entry = |k: &str, v: &str| piece(13, [piece(1, k), piece(2, v)].concat());
         let dims = [3, 2, 1, 1].map(|d| number(1, d)).concat();
-        let weight = [dims, number(2, 1), piece(8, "w"), number(14, 1), entry("location", location), entry("offset", offset)];
+        let weight = [
+            dims,
+            number(2, 1),
+            piece(8, "w"),
+            number(14, 1),
+            entry("location", location),
+            entry("offset", offset),
+        ];
         model(&graph(&[node("Conv", &["x", "w"], &["y"], &[])], &[weight.concat()]), &[])
     };
     let model = read_in(&inside, &conv("weights", "40")).unwrap();

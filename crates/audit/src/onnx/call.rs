@@ -86,7 +86,9 @@ pub(super) fn plain(kind: &str) -> Option<(&'static str, &'static [usize])> {
         "ConvInteger" => ("Conv", &[0, 1]),
         "FusedConv" | "NhwcFusedConv" => ("Conv", &[0, 1, 2]),
         "QLinearMatMul" => ("MatMul", &[0, 3]),
-        "MatMulInteger" | "DynamicQuantizeMatMul" | "MatMulIntegerToFloat" | "FusedMatMul" => ("MatMul", &[0, 1]),
+        "MatMulInteger" | "DynamicQuantizeMatMul" | "MatMulIntegerToFloat" | "FusedMatMul" => {
+            ("MatMul", &[0, 1])
+        }
         "QGemm" => ("Gemm", &[0, 3, 6]),
         "FusedGemm" => ("Gemm", &[0, 1, 2]),
         "DynamicQuantizeLSTM" => ("LSTM", &[0, 1, 2, 3, 4, 5, 6, 7]),

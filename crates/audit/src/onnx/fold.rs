@@ -17,7 +17,9 @@ pub(super) fn fold(call: &Call, sizes: &[usize], fill: Option<f64>) -> Data {
     let entries = product(sizes).filter(|&n| n <= MOST_DATA)?;
     let data = |i: usize| call.input(i).and_then(|v| v.data.clone());
     let folded: Vec<Option<f64>> = match call.kind {
-        "Identity" | "Dropout" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => return data(0).filter(|d| d.len() == entries),
+        "Identity" | "Dropout" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => {
+            return data(0).filter(|d| d.len() == entries);
+        }
         "Cast" | "CastLike" => {
             let whole = !cast_kind(call).is_float();
             data(0)?.iter().map(|v| v.map(|v| if whole { v.trunc() } else { v })).collect()
@@ -139,8 +141,8 @@ pub(super) fn kind(call: &Call) -> Kind {
         "Cast" | "CastLike" => cast_kind(call),
         "DequantizeLinear" | "EyeLike" | "RandomNormal" | "RandomUniform" => Kind::FLOAT,
         "Shape" | "Size" | "NonZero" | "ArgMax" | "ArgMin" => Kind::INT64,
-        "Equal" | "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual" | "Not" | "And" | "Or" | "Xor" | "IsNaN"
-        | "IsInf" => Kind::BOOL,
+        "Equal" | "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual" | "Not" | "And" | "Or" | "Xor"
+        | "IsNaN" | "IsInf" => Kind::BOOL,
         "Where" | "OneHot" => call.input(call.inputs.len().saturating_sub(1)).map_or(Kind::FLOAT, |v| v.kind),
         _ => call.input(0).map_or(Kind::FLOAT, |v| v.kind),
     }

@@ -25,7 +25,7 @@ pub(super) struct Input<'m> {
 
 /// The inputs of a network.
 pub(super) struct Inputs<'m> {
-    pub inputs: Vec<Input<'m>>,
+    pub list: Vec<Input<'m>>,
     /// Size of the batch that shapes have.
     pub batch: usize,
     /// Whether the shapes that the file declares hold: no size was chosen here or by the user, but the batch.
@@ -41,7 +41,9 @@ fn size(dim: &Dim) -> Option<usize> {
 
 /// Shapes of the inputs of a graph.
 pub(super) fn inputs<'m>(
-    graph: &'m GraphProto, options: &OnnxOptions, notes: &mut Vec<String>,
+    graph: &'m GraphProto,
+    options: &OnnxOptions,
+    notes: &mut Vec<String>,
 ) -> Result<Inputs<'m>> {
     // Files of IR version 3 list the initialisers among the inputs.
     let stored: HashSet<&str> = graph.initializers.iter().map(|t| t.name.as_str()).collect();
@@ -65,20 +67,26 @@ pub(super) fn inputs<'m>(
             batch = option.sizes.first().copied().unwrap_or(1);
         }
     }
-    if let Some(option) = symbol.and_then(|s| if let Dim::Symbol(s) = s { given.get(s.as_str()) } else { None }) {
+    if let Some(option) =
+        symbol.and_then(|s| if let Dim::Symbol(s) = s { given.get(s.as_str()) } else { None })
+    {
         batch = option.sizes.first().copied().unwrap_or(1);
     }
-    let mut all = Inputs { inputs: Vec::new(), batch, declared: true };
+    let mut all = Inputs { list: Vec::new(), batch, declared: true };
     for value in values {
         let input = one(value, symbol, batch, &given, &mut all.declared, notes)?;
-        all.inputs.push(input);
+        all.list.push(input);
     }
     Ok(all)
 }
 
 fn one<'m>(
-    value: &'m ValueInfo, batch_symbol: Option<&Dim>, batch: usize, given: &HashMap<&str, &InputSize>,
-    declared: &mut bool, notes: &mut Vec<String>,
+    value: &'m ValueInfo,
+    batch_symbol: Option<&Dim>,
+    batch: usize,
+    given: &HashMap<&str, &InputSize>,
+    declared: &mut bool,
+    notes: &mut Vec<String>,
 ) -> Result<Input<'m>> {
     let kind = Kind(value.kind);
     let input = |shape| Input { name: &value.name, kind, shape, value: None };
@@ -97,7 +105,9 @@ fn one<'m>(
         let shape: Vec<Option<usize>> = match dims.len().checked_sub(sizes.len()) {
             Some(0) => sizes.iter().map(|&s| Some(s)).collect(),
             Some(1) => std::iter::once(batch).chain(sizes.iter().copied()).map(Some).collect(),
-            _ => return Err(bad(&option.to_string(), format!("\"{}\" has {} sizes", value.name, dims.len()))),
+            _ => {
+                return Err(bad(&option.to_string(), format!("\"{}\" has {} sizes", value.name, dims.len())));
+            }
         };
         return Ok(input(Some(shape)));
     }
@@ -143,12 +153,10 @@ fn assume(shape: &mut [Option<usize>], kind: Kind) {
         // Channels last, as TensorFlow has them.
         [_, a, _, c] if few(*c) && !few(*a) => vec![None, Some(IMAGE), Some(IMAGE), None],
         [_, _, _, _] => vec![None, Some(3), Some(IMAGE), Some(IMAGE)],
-        [_, a, _, _, c] if few(*c) && !few(*a) => {
-            VIDEO.iter().fold(vec![None], |mut v, &s| {
-                v.push(Some(s));
-                v
-            })
-        }
+        [_, a, _, _, c] if few(*c) && !few(*a) => VIDEO.iter().fold(vec![None], |mut v, &s| {
+            v.push(Some(s));
+            v
+        }),
         [_, _, _, _, _] => [None, Some(3)].into_iter().chain(VIDEO.map(Some)).collect(),
         _ => return,
     };

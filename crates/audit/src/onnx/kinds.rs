@@ -70,9 +70,26 @@ pub(super) fn norm(kind: &str) -> Option<&'static str> {
 pub(super) fn moves(kind: &str) -> bool {
     matches!(
         kind,
-        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Slice" | "Gather" | "Expand" | "Tile" | "Pad"
-            | "Resize" | "Upsample" | "DepthToSpace" | "SpaceToDepth" | "Split" | "GatherElements" | "GatherND"
-            | "GridSample" | "ReverseSequence" | "Trilu"
+        "Reshape"
+            | "Flatten"
+            | "Squeeze"
+            | "Unsqueeze"
+            | "Transpose"
+            | "Slice"
+            | "Gather"
+            | "Expand"
+            | "Tile"
+            | "Pad"
+            | "Resize"
+            | "Upsample"
+            | "DepthToSpace"
+            | "SpaceToDepth"
+            | "Split"
+            | "GatherElements"
+            | "GatherND"
+            | "GridSample"
+            | "ReverseSequence"
+            | "Trilu"
     )
 }
 
@@ -80,7 +97,14 @@ pub(super) fn moves(kind: &str) -> bool {
 pub(super) fn passes(kind: &str) -> bool {
     matches!(
         kind,
-        "Identity" | "Dropout" | "Cast" | "CastLike" | "QuantizeLinear" | "DequantizeLinear" | "DynamicQuantizeLinear"
-            | "Optional" | "OptionalGetElement"
+        "Identity"
+            | "Dropout"
+            | "Cast"
+            | "CastLike"
+            | "QuantizeLinear"
+            | "DequantizeLinear"
+            | "DynamicQuantizeLinear"
+            | "Optional"
+            | "OptionalGetElement"
     )
 }

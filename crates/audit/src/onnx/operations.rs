@@ -15,7 +15,10 @@ const FEWEST: usize = 2;
 impl<'m> Reader<'m> {
     /// An operator that reads an activation.
     pub(super) fn operation(
-        &mut self, call: &Call<'m>, name: &str, shapes: Vec<Shape>,
+        &mut self,
+        call: &Call<'m>,
+        name: &str,
+        shapes: Vec<Shape>,
     ) -> Result<Vec<Value>, Reason> {
         let of = fold::kind(call);
         let mut fact = Fact { kind: call.kind.to_owned(), ..Fact::default() };
@@ -38,7 +41,11 @@ impl<'m> Reader<'m> {
             "Einsum" => {
                 let macs = products::einsum(call).and_then(|e| e.macs).filter(|_| call.inputs.len() == 2);
                 let parameters = self.train_inputs(call, 0);
-                Op::Other { kind: "einsum".to_owned(), parameters, macs: macs.unwrap_or(0) / self.batch.max(1) as u64 }
+                Op::Other {
+                    kind: "einsum".to_owned(),
+                    parameters,
+                    macs: macs.unwrap_or(0) / self.batch.max(1) as u64,
+                }
             }
             "LSTM" | "GRU" | "RNN" => self.recurrent(call),
             "MaxPool" | "AveragePool" | "LpPool" => pool(call, &shape)?,
@@ -120,7 +127,9 @@ impl<'m> Reader<'m> {
             let parameters = self.train_inputs(call, 0);
             return Ok(Op::Other { kind: "conv".to_owned(), parameters, macs: 0 });
         };
-        let &[first, second, ref kernel @ ..] = &sizes[..] else { return Err("a weight of one mode".to_owned()) };
+        let &[first, second, ref kernel @ ..] = &sizes[..] else {
+            return Err("a weight of one mode".to_owned());
+        };
         let modes = kernel.len();
         if modes == 0 {
             return Err(format!("a weight of shape {sizes:?}, which has no spatial modes"));
@@ -128,13 +137,17 @@ impl<'m> Reader<'m> {
         let groups = call.int("group", 1);
         let groups = usize::try_from(groups).ok().filter(|&g| g > 0 && first % g == 0);
         let Some(groups) = groups else {
-            return Err(format!("group = {} for {first} channels: it has to divide them", call.int("group", 1)));
+            return Err(format!(
+                "group = {} for {first} channels: it has to divide them",
+                call.int("group", 1)
+            ));
         };
         let other = second.checked_mul(groups).ok_or_else(|| format!("group = {groups} is too large"))?;
         let (inputs, outputs) = if transposed { (first, other) } else { (other, first) };
         let windows = windows(call, kernel.to_vec(), &spatial(call, modes))?;
         let order = weight.part.as_ref().and_then(|p| p.order.clone());
-        let stored = weight.part.as_ref().and_then(|p| self.tensors.get(p.tensor)?.weight(p.shape.clone(), order));
+        let stored =
+            weight.part.as_ref().and_then(|p| self.tensors.get(p.tensor)?.weight(p.shape.clone(), order));
         let bias = call.input(2).filter(|b| self.is_bias(b));
         self.train(std::iter::once(weight).chain(bias));
         // The shape of a map has its channels, so that operations follow from positions.
@@ -202,7 +215,9 @@ impl<'m> Reader<'m> {
         let parameters = self.train_inputs(call, 0);
         let entries = shape.as_ref().and_then(|s| product(&s.iter().copied().collect::<Option<Vec<_>>>()?));
         let first = call.input(0);
-        let last = first.and_then(Value::rank).and_then(|r| r.checked_sub(if call.int("transA", 0) == 0 { 1 } else { 2 }));
+        let last = first
+            .and_then(Value::rank)
+            .and_then(|r| r.checked_sub(if call.int("transA", 0) == 0 { 1 } else { 2 }));
         let inner = first.and_then(|v| v.size(last?));
         let macs = entries.zip(inner).and_then(|(e, k)| (e as u64).checked_mul(k as u64)).unwrap_or(0);
         Op::Other { kind: kind.to_owned(), parameters, macs: macs / self.batch.max(1) as u64 }
@@ -217,13 +232,15 @@ impl<'m> Reader<'m> {
                 self.train(std::iter::once(weight).chain(bias));
                 Op::Linear(Linear { inputs, outputs, bias: bias.is_some(), weight: None })
             }
-            _ => Op::Other { kind: "matmulnbits".to_owned(), parameters: self.train_inputs(call, 1), macs: 0 },
+            _ => {
+                Op::Other { kind: "matmulnbits".to_owned(), parameters: self.train_inputs(call, 1), macs: 0 }
+            }
         }
     }
 
     fn recurrent(&mut self, call: &Call) -> Op {
         let weights = [1, 2].map(|i| call.input(i).and_then(Value::entries).unwrap_or(0));
-        let steps = call.input(0).and_then(|x| x.size(if call.int("layout", 0) == 0 { 0 } else { 1 }));
+        let steps = call.input(0).and_then(|x| x.size(usize::from(call.int("layout", 0) != 0)));
         let sum = weights.iter().sum::<usize>() as u64;
         let trained = [1, 2, 3, 7].map(|i| call.input(i).filter(|v| v.is_constant()).cloned());
         let parameters = self.train(trained.iter().flatten());
@@ -240,7 +257,8 @@ impl<'m> Reader<'m> {
             // Exporters write a group normalisation as an instance normalisation of ones and zeros.
             let made = value.origins.iter().all(|&o| self.tensors.get(o).is_some_and(|t| t.literal));
             let numbers = value.numbers().unwrap_or_default();
-            let neutral = !numbers.is_empty() && numbers.iter().all(|&v| v == if place == 1 { 1.0 } else { 0.0 });
+            let neutral =
+                !numbers.is_empty() && numbers.iter().all(|&v| v == if place == 1 { 1.0 } else { 0.0 });
             if !(call.kind == "InstanceNormalization" && made && neutral) {
                 sum += self.train([value]);
             }
@@ -275,7 +293,9 @@ impl<'m> Reader<'m> {
     fn trains(&self, constant: &Value, other: &Value) -> bool {
         let Some(sizes) = constant.sizes().filter(|_| constant.kind.is_float()) else { return false };
         let stored: Vec<_> = constant.origins.iter().filter_map(|&o| self.tensors.get(o)).collect();
-        if !stored.iter().any(|t| t.may_train() && t.entries() >= FEWEST) || product(&sizes).is_none_or(|n| n < FEWEST) {
+        if !stored.iter().any(|t| t.may_train() && t.entries() >= FEWEST)
+            || product(&sizes).is_none_or(|n| n < FEWEST)
+        {
             return false;
         }
         if stored.iter().any(|t| !t.literal && !computed(&t.name)) {
@@ -302,7 +322,8 @@ impl<'m> Reader<'m> {
                 continue;
             }
             let large = value.kind.is_float() && value.entries().is_some_and(|n| n >= FEWEST);
-            let origin = value.origins.first().and_then(|&o| self.tensors.get(o)).filter(|t| !t.literal && large);
+            let origin =
+                value.origins.first().and_then(|&o| self.tensors.get(o)).filter(|t| !t.literal && large);
             if let Some(name) = origin.map(|t| t.name.clone()) {
                 let parameters = self.train([value]);
                 let op = Op::Other { kind: "parameter".to_owned(), parameters, macs: 0 };

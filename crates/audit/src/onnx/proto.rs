@@ -29,7 +29,9 @@ trait Message: Default {
 }
 
 fn message<M: Message>(bytes: Bytes, budget: &mut Budget) -> Result<M, Reason> {
-    let most = format!("more than {MOST_MESSAGES} parts, or parts more than {DEEPEST} deep; no network needs that many");
+    let most = format!(
+        "more than {MOST_MESSAGES} parts, or parts more than {DEEPEST} deep; no network needs that many"
+    );
     budget.messages = budget.messages.checked_sub(1).ok_or_else(|| most.clone())?;
     budget.depth = budget.depth.checked_sub(1).ok_or(most)?;
     let mut message = M::default();

@@ -76,7 +76,11 @@ pub(super) struct Reader<'m> {
 impl<'m> Reader<'m> {
     pub(super) fn new(model: &'m Model, folder: &'m Path, inputs: &Inputs<'m>) -> Self {
         let functions = model.functions.iter();
-        let opset = model.opsets.iter().find(|o| o.domain.is_empty() || o.domain == "ai.onnx").map_or(1, |o| o.version);
+        let opset = model
+            .opsets
+            .iter()
+            .find(|o| o.domain.is_empty() || o.domain == "ai.onnx")
+            .map_or(1, |o| o.version);
         Self {
             functions: functions.map(|f| ((&f.domain[..], &f.name[..], &f.overload[..]), f)).collect(),
             folder,
@@ -102,14 +106,13 @@ impl<'m> Reader<'m> {
     /// Reads the main graph; returns the nodes whose values it returns.
     pub(super) fn read(&mut self, graph: &'m GraphProto, inputs: Inputs<'m>) -> Result<Vec<NodeId>, Reason> {
         self.open(HashMap::new(), false)?;
-        for input in inputs.inputs {
-            let value = match input.value {
-                Some(value) => Value { data: Some(value), ..Value::constant(input.kind, input.shape) },
-                None => {
-                    let fact = Fact { kind: "Input".to_owned(), ..Fact::default() };
-                    let id = self.emit(input.name, Op::Input, vec![], &input.shape, fact);
-                    Value::activation(id, input.kind, input.shape)
-                }
+        for input in inputs.list {
+            let value = if let Some(value) = input.value {
+                Value { data: Some(value), ..Value::constant(input.kind, input.shape) }
+            } else {
+                let fact = Fact { kind: "Input".to_owned(), ..Fact::default() };
+                let id = self.emit(input.name, Op::Input, vec![], &input.shape, fact);
+                Value::activation(id, input.kind, input.shape)
             };
             self.define(input.name, value)?;
         }
@@ -188,7 +191,8 @@ impl<'m> Reader<'m> {
     fn run(&mut self, nodes: &'m [NodeProto]) -> Result<(), Reason> {
         for place in order(nodes)? {
             let Some(node) = nodes.get(place) else { continue };
-            self.left = self.left.checked_sub(1).ok_or_else(|| format!("more than {MOST_NODES} operations"))?;
+            self.left =
+                self.left.checked_sub(1).ok_or_else(|| format!("more than {MOST_NODES} operations"))?;
             let name = if node.name.is_empty() { node.outputs.first() } else { Some(&node.name) };
             let name = name.map_or("", String::as_str);
             let said = |reason| format!("operation \"{name}\" ({}): {reason}", node.kind);
@@ -203,7 +207,8 @@ impl<'m> Reader<'m> {
     }
 
     fn node(&mut self, node: &'m NodeProto, name: &str) -> Result<Vec<Value>, Reason> {
-        let inputs = node.inputs.iter().map(|n| if n.is_empty() { Ok(None) } else { self.value(n).map(Some) });
+        let inputs =
+            node.inputs.iter().map(|n| if n.is_empty() { Ok(None) } else { self.value(n).map(Some) });
         let inputs: Vec<Option<Value>> = inputs.collect::<Result<_, _>>()?;
         let key = (&node.domain[..], &node.kind[..], &node.overload[..]);
         if let Some(&function) = self.functions.get(&key) {
@@ -271,7 +276,12 @@ impl<'m> Reader<'m> {
     fn constants(&mut self, call: &Call<'m>, shapes: Vec<Shape>) -> Result<Vec<Value>, Reason> {
         let mut origins: Vec<usize> = Vec::new();
         // The scale of a quantised weight is none of its parameters, and indices are none of a table's.
-        let made_of = if matches!(call.kind, "DequantizeLinear" | "CastLike" | "Gather" | "Reshape" | "Slice") { 1 } else { usize::MAX };
+        let made_of = if matches!(call.kind, "DequantizeLinear" | "CastLike" | "Gather" | "Reshape" | "Slice")
+        {
+            1
+        } else {
+            usize::MAX
+        };
         for value in call.inputs.iter().flatten().take(made_of) {
             origins.extend_from_slice(&value.origins);
         }
@@ -280,7 +290,9 @@ impl<'m> Reader<'m> {
         origins.truncate(MOST_ORIGINS);
         let origins: Rc<[usize]> = origins.into();
         let fill = match call.attribute("value").and_then(|a| a.tensor.as_ref()) {
-            Some(tensor) => Stored::new(tensor, true, self.folder, &mut self.notes)?.data(1).and_then(|d| d.first().copied()),
+            Some(tensor) => Stored::new(tensor, true, self.folder, &mut self.notes)?
+                .data(1)
+                .and_then(|d| d.first().copied()),
             None => Some(0.0),
         };
         let of = kind(call);
@@ -288,7 +300,8 @@ impl<'m> Reader<'m> {
         for (i, shape) in shapes.into_iter().enumerate() {
             let mut value = Value { origins: origins.clone(), ..Value::constant(of, shape) };
             if i == 0 {
-                let sizes = value.sizes().filter(|s| product(s).is_some_and(|n| n <= self.computed.min(MOST_DATA)));
+                let sizes =
+                    value.sizes().filter(|s| product(s).is_some_and(|n| n <= self.computed.min(MOST_DATA)));
                 value.data = sizes.and_then(|s| fold::fold(call, &s, fill));
                 self.computed -= value.data.as_ref().map_or(0, |d| d.len()).min(self.computed);
                 value.part = part(call, &value);
@@ -334,7 +347,8 @@ impl<'m> Reader<'m> {
             return Ok(Value::constant(Kind(8), None));
         };
         let shape = if list { vec![numbers.len()] } else { vec![] };
-        let data = (numbers.len() <= MOST_DATA.min(self.computed)).then(|| numbers.into_iter().map(Some).collect());
+        let data =
+            (numbers.len() <= MOST_DATA.min(self.computed)).then(|| numbers.into_iter().map(Some).collect());
         self.computed -= data.as_ref().map_or(0, |d: &Rc<[Option<f64>]>| d.len()).min(self.computed);
         let name = call.node.outputs.first().map_or("", String::as_str);
         Ok(self.keep(Stored::literal(name, shape, kind), data))
@@ -342,7 +356,11 @@ impl<'m> Reader<'m> {
 
     /// Writes out a function of the file.
     fn function(
-        &mut self, function: &'m Function, node: &'m NodeProto, name: &str, inputs: Vec<Option<Value>>,
+        &mut self,
+        function: &'m Function,
+        node: &'m NodeProto,
+        name: &str,
+        inputs: Vec<Option<Value>>,
     ) -> Result<Vec<Value>, Reason> {
         let around = self.scopes.last().map(|s| s.bound.clone()).unwrap_or_default();
         let mut bound: Bound<'m> = function.defaults.iter().map(|a| (&a.name[..], a)).collect();
@@ -372,7 +390,14 @@ impl<'m> Reader<'m> {
     }
 
     /// Appends an operation to the graph.
-    pub(super) fn emit(&mut self, name: &str, op: Op, inputs: Vec<NodeId>, shape: &Shape, fact: Fact) -> NodeId {
+    pub(super) fn emit(
+        &mut self,
+        name: &str,
+        op: Op,
+        inputs: Vec<NodeId>,
+        shape: &Shape,
+        fact: Fact,
+    ) -> NodeId {
         let sizes = shape.as_ref().and_then(|s| s.iter().copied().collect::<Option<Vec<usize>>>());
         let shape = sizes.map(|s| self.without_batch(s)).unwrap_or_default();
         let name = self.unique(name);
@@ -395,13 +420,12 @@ impl<'m> Reader<'m> {
             Op::Other { macs, .. } => Some((*macs).max(entries)),
             _ => entries.checked_mul(by.max(1)),
         };
-        match most.and_then(|m| self.macs.checked_add(m)).filter(|&m| m <= MOST_MACS) {
-            Some(sum) => self.macs = sum,
-            None => {
-                node.shape = vec![];
-                if let Op::Other { macs, .. } = &mut node.op {
-                    *macs = 0;
-                }
+        if let Some(sum) = most.and_then(|m| self.macs.checked_add(m)).filter(|&m| m <= MOST_MACS) {
+            self.macs = sum;
+        } else {
+            node.shape = vec![];
+            if let Op::Other { macs, .. } = &mut node.op {
+                *macs = 0;
             }
         }
     }

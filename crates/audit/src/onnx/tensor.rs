@@ -74,13 +74,17 @@ pub(super) struct Stored {
 impl Stored {
     /// Reads a tensor; external data lies beside the file, in `folder`.
     pub(super) fn new(
-        proto: &TensorProto, literal: bool, folder: &Path, notes: &mut Vec<String>,
+        proto: &TensorProto,
+        literal: bool,
+        folder: &Path,
+        notes: &mut Vec<String>,
     ) -> Result<Self, Reason> {
         let at = |reason: Reason| format!("tensor \"{}\": {reason}", proto.name);
         let kind = Kind(proto.kind);
         let size = |&d: &i64| usize::try_from(d).map_err(|_| format!("a size of {d}"));
         let shape: Vec<usize> = proto.dims.iter().map(size).collect::<Result<_, _>>().map_err(at)?;
-        let entries = shape.iter().try_fold(1usize, |n, &s| n.checked_mul(s.max(1))).filter(|&n| n <= MOST_ENTRIES);
+        let entries =
+            shape.iter().try_fold(1usize, |n, &s| n.checked_mul(s.max(1))).filter(|&n| n <= MOST_ENTRIES);
         let Some(entries) = entries.filter(|_| shape.len() <= MOST_MODES) else {
             return Err(at(format!("the shape {:?} is larger than any network's", proto.dims)));
         };
@@ -143,7 +147,11 @@ impl Stored {
 /// The little-endian entries of a tensor, without a copy where the file has them so; none for texts, sparse tensors and
 /// external files that are absent.
 fn bytes(
-    proto: &TensorProto, kind: Kind, entries: usize, folder: &Path, notes: &mut Vec<String>,
+    proto: &TensorProto,
+    kind: Kind,
+    entries: usize,
+    folder: &Path,
+    notes: &mut Vec<String>,
 ) -> Result<Option<Bytes>, Reason> {
     if kind.0 == 8 || proto.sparse {
         return Ok(None);
@@ -183,7 +191,10 @@ fn widths(numbers: &[Bytes], bits: usize, expected: usize) -> Result<Bytes, Reas
 }
 
 fn external(
-    proto: &TensorProto, expected: usize, folder: &Path, notes: &mut Vec<String>,
+    proto: &TensorProto,
+    expected: usize,
+    folder: &Path,
+    notes: &mut Vec<String>,
 ) -> Result<Option<Bytes>, Reason> {
     let key = |key: &str| proto.external.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str());
     let location = key("location").ok_or_else(|| "external data without a location".to_owned())?;
@@ -193,7 +204,9 @@ fn external(
     };
     let (offset, length) = (number("offset")?.unwrap_or(0), number("length")?);
     if length.is_some_and(|n| n != expected as u64) {
-        return Err(format!("external data of {length:?} bytes, but its shape and data_type need {expected}"));
+        return Err(format!(
+            "external data of {length:?} bytes, but its shape and data_type need {expected}"
+        ));
     }
     let relative = Path::new(location);
     let inside = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
@@ -206,7 +219,9 @@ fn external(
     match (path.canonicalize(), folder.canonicalize()) {
         // A link may point elsewhere.
         (Ok(path), Ok(folder)) if !path.starts_with(&folder) => {
-            return Err(format!("external data at \"{location}\", which links to outside the model's folder"));
+            return Err(format!(
+                "external data at \"{location}\", which links to outside the model's folder"
+            ));
         }
         (Ok(_), Ok(_)) => {}
         _ => {
@@ -224,7 +239,9 @@ fn external(
     }
     let held = metadata.len();
     if offset.checked_add(expected as u64).is_none_or(|end| end > held) {
-        return Err(format!("external data at {offset} of \"{location}\" needs {expected} bytes; the file has {held}"));
+        return Err(format!(
+            "external data at {offset} of \"{location}\" needs {expected} bytes; the file has {held}"
+        ));
     }
     file.seek(SeekFrom::Start(offset)).map_err(said)?;
     let mut bytes = vec![0; expected];

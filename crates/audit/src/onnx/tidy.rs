@@ -98,13 +98,16 @@ impl Net {
 
     /// Whether a node adds a number.
     fn adds(&self, id: NodeId) -> Option<f64> {
-        let fact = self.fact(id).filter(|_| matches!(self.op(id), Some(Op::Add)) && self.before(id).is_some())?;
+        let fact =
+            self.fact(id).filter(|_| matches!(self.op(id), Some(Op::Add)) && self.before(id).is_some())?;
         Some(fact.number?).filter(|_| fact.kind == "Add")
     }
 
     /// The factor of a node that multiplies with a number or divides by one.
     fn scales(&self, id: NodeId) -> Option<f64> {
-        let fact = self.fact(id).filter(|_| matches!(self.op(id), Some(Op::Multiply)) && self.before(id).is_some())?;
+        let fact = self
+            .fact(id)
+            .filter(|_| matches!(self.op(id), Some(Op::Multiply)) && self.before(id).is_some())?;
         let number = fact.number?;
         Some(if fact.kind == "Div" { 1.0 / number } else { number })
     }
@@ -216,7 +219,9 @@ impl Net {
         let product = self.before(at)?;
         for (x, clip) in self.factors(product)? {
             let add = self.before(clip).filter(|_| self.is_activation(clip, "relu6"));
-            let Some(add) = add.filter(|&a| self.adds(a) == Some(3.0) && self.before(a) == Some(x)) else { continue };
+            let Some(add) = add.filter(|&a| self.adds(a) == Some(3.0) && self.before(a) == Some(x)) else {
+                continue;
+            };
             return self.activate(at, &[product, clip, add], "hardswish", x);
         }
         None
@@ -300,7 +305,10 @@ impl Net {
         let norm = self.before(at)?;
         let Some(Op::Norm { kind, parameters }) = self.op(at) else { return None };
         let Some(Op::Norm { kind: of, parameters: before }) = self.op(norm) else { return None };
-        if !(kind == "scale" || kind == "shift") || !self.fact(norm)?.kind.is_empty() || self.dead.get(at) == Some(&true) {
+        if !(kind == "scale" || kind == "shift")
+            || !self.fact(norm)?.kind.is_empty()
+            || self.dead.get(at) == Some(&true)
+        {
             return None;
         }
         let op = Op::Norm { kind: of.clone(), parameters: before + parameters };
@@ -312,14 +320,15 @@ impl Net {
 
     /// Channels in groups, groups and places in them exchanged, and back: a channel shuffle.
     fn shuffle(&mut self, at: NodeId) -> Option<()> {
-        let swap = self.before(at).filter(|&s| self.is_move(at, "reshape") && self.is_move(s, "transpose"))?;
+        let swap =
+            self.before(at).filter(|&s| self.is_move(at, "reshape") && self.is_move(s, "transpose"))?;
         let split = self.before(swap).filter(|&s| self.is_move(s, "reshape"))?;
         let x = self.before(split)?;
         let shape = |id: NodeId| self.nodes.get(id).map(|n| &n.shape[..]);
         let (before, groups, after) = (shape(x)?, shape(split)?, shape(at)?);
         let (&[channels, ref space @ ..], &[g, each, ref rest @ ..]) = (before, groups) else { return None };
         let order = self.fact(swap)?.order.clone()?;
-        let swapped = order.iter().copied().eq([0, 2, 1].into_iter().chain(3..groups.len() + 1));
+        let swapped = order.iter().copied().eq([0, 2, 1].into_iter().chain(3..=groups.len()));
         if before != after || space != rest || g.checked_mul(each) != Some(channels) || !swapped {
             return None;
         }

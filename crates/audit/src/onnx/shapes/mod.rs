@@ -24,8 +24,9 @@ fn believed(shape: Shape) -> Shape {
 pub(super) fn infer(call: &Call) -> Result<Vec<Shape>, Reason> {
     let one = |shape: Shape| Ok(vec![shape]);
     let shapes: Result<Vec<Shape>, Reason> = match call.kind {
-        "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Min" | "Max" | "Sum" | "Mean" | "And" | "Or" | "Xor" | "Equal"
-        | "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual" | "Where" | "Mod" | "BitShift" | "BitwiseAnd" => {
+        "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Min" | "Max" | "Sum" | "Mean" | "And" | "Or" | "Xor"
+        | "Equal" | "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual" | "Where" | "Mod" | "BitShift"
+        | "BitwiseAnd" => {
             let mut shapes = (0..call.inputs.len()).map(|i| call.shape(i));
             let first = shapes.next().flatten();
             one(shapes.fold(first, |all, next| broadcast(&all, &next)))
@@ -51,9 +52,11 @@ pub(super) fn infer(call: &Call) -> Result<Vec<Shape>, Reason> {
             one(Some(vec![rank.map(|r| moves::shape_range(call, r).len())]))
         }
         "Size" => one(Some(vec![])),
-        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Concat" | "Slice" | "Gather" | "Expand"
-        | "Tile" | "Pad" | "Resize" | "Upsample" | "ConstantOfShape" | "Range" | "DepthToSpace" | "SpaceToDepth"
-        | "GatherElements" | "OneHot" | "GridSample" | "GatherND" => one(moves::shape(call)),
+        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Concat" | "Slice" | "Gather"
+        | "Expand" | "Tile" | "Pad" | "Resize" | "Upsample" | "ConstantOfShape" | "Range"
+        | "DepthToSpace" | "SpaceToDepth" | "GatherElements" | "OneHot" | "GridSample" | "GatherND" => {
+            one(moves::shape(call))
+        }
         "Split" => Ok(moves::split(call)),
         "TopK" => {
             let (axis, k) = (call.int("axis", -1), call.list(1, "k").and_then(|k| k.first().copied()));
@@ -76,11 +79,35 @@ pub(super) fn infer(call: &Call) -> Result<Vec<Shape>, Reason> {
 /// Whether an operator leaves the shape of its first input.
 pub(super) fn is_entrywise(kind: &str) -> bool {
     const OTHERS: &[&str] = &[
-        "InstanceNormalization", "GroupNormalization", "SkipLayerNormalization", "RMSNormalization", "LpNormalization",
-        "MeanVarianceNormalization", "SimplifiedLayerNormalization", "LRN", "Cast", "CastLike", "Identity", "Trilu",
-        "CumSum", "ScatterElements", "ScatterND", "Scatter", "ReverseSequence", "EyeLike", "Not", "IsNaN", "IsInf",
-        "Clip", "PRelu", "BitwiseNot", "RandomNormalLike", "RandomUniformLike", "Bernoulli",
-        "QuantizeLinear", "DequantizeLinear",
+        "InstanceNormalization",
+        "GroupNormalization",
+        "SkipLayerNormalization",
+        "RMSNormalization",
+        "LpNormalization",
+        "MeanVarianceNormalization",
+        "SimplifiedLayerNormalization",
+        "LRN",
+        "Cast",
+        "CastLike",
+        "Identity",
+        "Trilu",
+        "CumSum",
+        "ScatterElements",
+        "ScatterND",
+        "Scatter",
+        "ReverseSequence",
+        "EyeLike",
+        "Not",
+        "IsNaN",
+        "IsInf",
+        "Clip",
+        "PRelu",
+        "BitwiseNot",
+        "RandomNormalLike",
+        "RandomUniformLike",
+        "Bernoulli",
+        "QuantizeLinear",
+        "DequantizeLinear",
     ];
     super::kinds::activation(kind).is_some() || OTHERS.contains(&kind)
 }

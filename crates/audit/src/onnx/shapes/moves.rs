@@ -47,12 +47,15 @@ pub(super) fn shape(call: &Call) -> Shape {
         "ConstantOfShape" => wanted(call.input(0)?),
         "Range" => {
             let at = |i| call.input(i).and_then(Value::number);
-            let count = at(0).zip(at(1)).zip(at(2)).map(|((from, to), step)| ((to - from) / step).ceil().max(0.0));
+            let count =
+                at(0).zip(at(1)).zip(at(2)).map(|((from, to), step)| ((to - from) / step).ceil().max(0.0));
             Some(vec![count.filter(|n| n.is_finite()).map(|n| n as usize)])
         }
         "Tile" => {
             let (shape, times) = (call.shape(0)?, call.input(1)?.data.clone()?);
-            let one = |(s, t): (&Option<usize>, &Option<f64>)| s.zip(*t).and_then(|(s, t)| s.checked_mul(t as usize));
+            let one = |(s, t): (&Option<usize>, &Option<f64>)| {
+                s.zip(*t).and_then(|(s, t)| s.checked_mul(t as usize))
+            };
             (shape.len() == times.len()).then(|| shape.iter().zip(times.iter()).map(one).collect())
         }
         "Pad" => pad(call),
@@ -147,7 +150,9 @@ fn squeeze(call: &Call) -> Shape {
 
 /// Order of modes of a `Transpose`; none if it is no order.
 pub(in super::super) fn order(call: &Call, rank: usize) -> Option<Vec<usize>> {
-    let Some(perm) = call.ints("perm").filter(|p| !p.is_empty()) else { return Some((0..rank).rev().collect()) };
+    let Some(perm) = call.ints("perm").filter(|p| !p.is_empty()) else {
+        return Some((0..rank).rev().collect());
+    };
     let order: Vec<usize> = perm.iter().map(|&p| mode(p, rank)).collect::<Option<_>>()?;
     let mut seen = order.clone();
     seen.sort_unstable();
@@ -161,7 +166,8 @@ fn concat(call: &Call) -> Shape {
     for next in shapes {
         let next = next.filter(|n| n.len() == shape.len())?;
         for (i, (size, other)) in shape.iter_mut().zip(next).enumerate() {
-            *size = if i == at { size.zip(other).and_then(|(a, b)| a.checked_add(b)) } else { size.or(other) };
+            *size =
+                if i == at { size.zip(other).and_then(|(a, b)| a.checked_add(b)) } else { size.or(other) };
         }
     }
     Some(shape)
@@ -172,7 +178,8 @@ pub(in super::super) fn ranges(call: &Call) -> Option<Vec<(usize, Option<(i64, i
     let shape = call.shape(0)?;
     let (starts, ends) = (call.list(1, "starts")?, call.list(2, "ends")?);
     let every: Vec<i64> = (0..starts.len() as i64).collect();
-    let axes = if call.input(3).is_some() || call.ints("axes").is_some() { call.list(3, "axes")? } else { every };
+    let axes =
+        if call.input(3).is_some() || call.ints("axes").is_some() { call.list(3, "axes")? } else { every };
     let steps = if call.input(4).is_some() { call.input(4)?.integers()? } else { vec![1; starts.len()] };
     let mut found = Vec::new();
     for (((&start, &end), &axis), &step) in starts.iter().zip(&ends).zip(&axes).zip(&steps) {
@@ -208,7 +215,8 @@ fn slice(call: &Call) -> Shape {
 
 /// Modes of which `Shape` takes the sizes.
 pub(in super::super) fn shape_range(call: &Call, rank: usize) -> std::ops::Range<usize> {
-    let clamp = |v: i64| if v < 0 { v.saturating_add(rank as i64).max(0) } else { v.min(rank as i64) } as usize;
+    let clamp =
+        |v: i64| if v < 0 { v.saturating_add(rank as i64).max(0) } else { v.min(rank as i64) } as usize;
     let (start, end) = (clamp(call.int("start", 0)), clamp(call.int("end", i64::MAX)));
     start..end.max(start)
 }
@@ -216,7 +224,9 @@ pub(in super::super) fn shape_range(call: &Call, rank: usize) -> std::ops::Range
 fn pad(call: &Call) -> Shape {
     let mut shape = call.shape(0)?;
     let open = Some(vec![None; shape.len()]);
-    let Some(pads) = call.list(1, "pads").or_else(|| call.ints("paddings").map(<[i64]>::to_vec)) else { return open };
+    let Some(pads) = call.list(1, "pads").or_else(|| call.ints("paddings").map(<[i64]>::to_vec)) else {
+        return open;
+    };
     let axes: Vec<usize> = match call.input(3) {
         Some(axes) => match axes.integers() {
             Some(axes) => axes.iter().map(|&a| mode(a, shape.len())).collect::<Option<_>>()?,
@@ -239,7 +249,8 @@ fn pad(call: &Call) -> Shape {
 
 fn resize(call: &Call) -> Shape {
     let shape = call.shape(0)?;
-    let open = Some([shape.get(..2).unwrap_or_default(), &vec![None; shape.len().saturating_sub(2)]].concat());
+    let open =
+        Some([shape.get(..2).unwrap_or_default(), &vec![None; shape.len().saturating_sub(2)]].concat());
     // Operator set 10 and `Upsample` have scales second, later ones third.
     let late = call.kind == "Resize" && call.opset >= 11;
     let sizes = if late { call.input(3).and_then(|s| s.data.clone()) } else { None };
@@ -256,7 +267,11 @@ fn resize(call: &Call) -> Shape {
         for (&at, value) in axes.iter().zip(values) {
             if let Some(size) = out.get_mut(at) {
                 let factor = if scaled { size.map(|s| s as f64) } else { Some(1.0) };
-                *size = factor.zip(*value).map(|(f, v)| (f * v).floor()).filter(|&v| v >= 1.0).map(|v| v as usize);
+                *size = factor
+                    .zip(*value)
+                    .map(|(f, v)| (f * v).floor())
+                    .filter(|&v| v >= 1.0)
+                    .map(|v| v as usize);
             }
         }
     };

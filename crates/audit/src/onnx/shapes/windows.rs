@@ -21,7 +21,9 @@ fn extent(kernel: usize, dilation: usize) -> usize {
 
 /// Windows over modes of `sizes`.
 pub(in super::super) fn windows(
-    call: &Call, kernel: Vec<usize>, sizes: &[Option<usize>],
+    call: &Call,
+    kernel: Vec<usize>,
+    sizes: &[Option<usize>],
 ) -> Result<Windows, Reason> {
     let modes = kernel.len();
     let stride = call.positive("strides", modes)?;
@@ -51,7 +53,8 @@ pub(in super::super) fn windows(
             let slack = size.and_then(|n| n.checked_add(pad.0)?.checked_add(pad.1)?.checked_sub(window));
             let out = slack.map(|slack| if ceil { slack.div_ceil(s) + 1 } else { slack / s + 1 });
             // The last window of a rounded-up pooling starts inside the map or its padding in front.
-            let starts_inside = |out: usize| !ceil || (out - 1) * s < size.unwrap_or(usize::MAX).saturating_add(pad.0);
+            let starts_inside =
+                |out: usize| !ceil || (out - 1) * s < size.unwrap_or(usize::MAX).saturating_add(pad.0);
             (pad, out.map(|out| if starts_inside(out) { out } else { out - 1 }))
         };
         padding.push(pad);
@@ -72,8 +75,12 @@ pub(in super::super) fn padding(call: &Call, modes: usize) -> Result<Vec<(usize,
     Ok(front.iter().copied().zip(end.iter().copied()).collect())
 }
 
-fn assemble(batch: Option<usize>, channels: Option<usize>, spatial: Vec<Option<usize>>) -> Shape {
-    Some([vec![batch, channels], spatial].concat())
+fn assemble(
+    batch: Option<usize>,
+    channels: Option<usize>,
+    spatial: Vec<Option<usize>>,
+) -> Vec<Option<usize>> {
+    [vec![batch, channels], spatial].concat()
 }
 
 /// Spatial sizes of the input; open ones if it has another number of modes.
@@ -95,7 +102,7 @@ pub(super) fn conv(call: &Call) -> Result<Shape, Reason> {
     let sizes = spatial(call, kernel.len());
     let windows = windows(call, kernel, &sizes)?;
     let batch = call.input(0).and_then(|x| x.size(0));
-    Ok(assemble(batch, weight.first().copied(), windows.output))
+    Ok(Some(assemble(batch, weight.first().copied(), windows.output)))
 }
 
 pub(super) fn conv_transpose(call: &Call) -> Result<Shape, Reason> {
@@ -124,7 +131,7 @@ pub(super) fn conv_transpose(call: &Call) -> Result<Shape, Reason> {
     let output = output.collect();
     let groups = usize::try_from(call.int("group", 1)).unwrap_or(1);
     let channels = weight.get(1).and_then(|c| c.checked_mul(groups));
-    Ok(assemble(call.input(0).and_then(|x| x.size(0)), channels, output))
+    Ok(Some(assemble(call.input(0).and_then(|x| x.size(0)), channels, output)))
 }
 
 pub(super) fn pool(call: &Call) -> Result<Shape, Reason> {
@@ -133,5 +140,5 @@ pub(super) fn pool(call: &Call) -> Result<Shape, Reason> {
     let sizes = spatial(call, modes);
     let windows = windows(call, kernel, &sizes)?;
     let size = |mode| call.input(0).and_then(|x| x.size(mode));
-    Ok(assemble(size(0), size(1), windows.output))
+    Ok(Some(assemble(size(0), size(1), windows.output)))
 }
