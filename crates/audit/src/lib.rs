@@ -13,6 +13,7 @@ pub mod error;
 pub mod figures;
 pub mod graph;
 pub mod load;
+pub mod onnx;
 pub mod output;
 pub mod safetensors_file;
 pub mod spectrum;

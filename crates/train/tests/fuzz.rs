@@ -506,7 +506,9 @@ fn readers() {
     let saved = [fs::read(&checkpoint).unwrap()];
     let plan = Plan::new(AblationFile::parse(SMALL).unwrap(), &[8, 8, 1], 10).unwrap();
     let run = folder.path().join("run");
-    convstat_train::ablation::run(&plan, SMALL, &digits, &run, 1, DeviceSpec::parse("cpu", None).unwrap())
+    let device = DeviceSpec::parse("cpu", None).unwrap();
+    let options = convstat_train::ablation::RunOptions { threads: 1, shard: None, device };
+    convstat_train::ablation::run(&plan, SMALL, &digits, &run, options)
         .unwrap();
     let part = fs::read_dir(run.join("parts")).unwrap().next().unwrap().unwrap().path();
     let rows = Table::read(&part).unwrap();
