@@ -9,7 +9,7 @@ use crate::advice::{Advice, advise};
 use crate::block::{Outside, blocks};
 use crate::figures::Figures;
 use crate::graph::{Graph, NodeId, Op};
-use crate::spectrum::{Spectrum, spectra};
+use crate::spectrum::{Spectrum, spectra_of};
 
 /// One block.
 #[derive(Debug, Clone, Serialize)]
@@ -122,7 +122,9 @@ impl Audit {
     pub fn new(graph: &Graph, positions: Option<usize>) -> Result<Self> {
         let (found, outside) = blocks(graph);
         let mut trained: HashMap<NodeId, Trained> = HashMap::new();
-        for layer in spectra(graph)? {
+        // The head's matrix may be larger than all others; no block is in it.
+        let inside = found.iter().flat_map(|b| b.factors.iter().map(|f| f.node));
+        for layer in spectra_of(graph, inside)? {
             let layer = layer?;
             let name = graph.nodes[layer.node].name.clone();
             let (output, input) = (TrainedRanks::new(&layer.output), TrainedRanks::new(&layer.input));

@@ -24,7 +24,7 @@ pub use advice::Advice;
 pub use audit::{Audit, BlockAudit, Totals};
 pub use error::AuditError;
 pub use graph::{Conv, Graph, Linear, Node, NodeId, Op, Weight};
-pub use load::{LoadOptions, load};
+pub use load::{LoadOptions, Model, load};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, AuditError>;

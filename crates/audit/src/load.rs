@@ -4,28 +4,62 @@ use std::path::Path;
 
 use crate::catalogue::{self, CatalogueOptions};
 use crate::graph::Graph;
+use crate::onnx::{self, InputSize, OnnxOptions};
 use crate::{AuditError, Result, safetensors_file, toml_file};
+
+/// What a safetensors file alone leaves open.
+const NAMES_ONLY: &str = "the file holds names and shapes, not the network: order, groups and residual joins follow from \
+                          names; sizes, MACs and all counts with P are not known (give --architecture)";
 
 /// How a model is read.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
-    /// Shape of the input without the batch, channels first.
-    pub input: Option<Vec<usize>>,
+    /// Shapes of inputs, channels first, and sizes of named modes (ONNX); the one without a name is the shape of the network's input.
+    pub inputs: Vec<InputSize>,
     /// Network of the catalogue whose layers a safetensors file fills (default: what a `config.json` beside it names).
     pub architecture: Option<String>,
     /// Classes of a network of the catalogue.
     pub classes: Option<usize>,
 }
 
+impl LoadOptions {
+    /// The shape without a name.
+    fn input(&self) -> Option<&[usize]> {
+        self.inputs.iter().find(|i| i.name.is_none()).map(|i| i.sizes.as_slice())
+    }
+}
+
+/// A network as it was read.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The network.
+    pub graph: Graph,
+    /// What was assumed, or is not known.
+    pub notes: Vec<String>,
+}
+
+impl From<Graph> for Model {
+    fn from(graph: Graph) -> Self {
+        Self { graph, notes: Vec::new() }
+    }
+}
+
 /// Reads a model file by its extension (`.onnx`, `.safetensors`, `.toml`), or takes a network of the catalogue by its name.
 ///
 /// # Errors
 /// A file that cannot be read, or a name that is not in the catalogue.
-pub fn load(model: &str, options: &LoadOptions) -> Result<Graph> {
+pub fn load(model: &str, options: &LoadOptions) -> Result<Model> {
     let path = Path::new(model);
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
     match extension.as_deref() {
-        Some("toml") => toml_file::read(path),
+        Some("onnx") => {
+            let mut read = onnx::open(path, &OnnxOptions { inputs: options.inputs.clone() })?;
+            if read.parameters != read.graph.parameters() {
+                read.notes.push(format!("layers share parameters: {} if each counts once", read.parameters));
+            }
+            Ok(Model { graph: read.graph, notes: read.notes })
+        }
+        Some("toml") => Ok(toml_file::read(path)?.into()),
         Some("safetensors" | "json") => {
             let known = |name: String| catalogue::find(&name).is_ok().then_some(name);
             let name = options
@@ -33,21 +67,24 @@ pub fn load(model: &str, options: &LoadOptions) -> Result<Graph> {
                 .clone()
                 .or_else(|| safetensors_file::architecture_name(path).and_then(known));
             match name {
-                Some(name) => safetensors_file::read_into(path, named(&name, options)?),
-                None => safetensors_file::read(path, options.input.as_deref()),
+                Some(name) => Ok(safetensors_file::read_into(path, named(&name, options)?)?.into()),
+                None => Ok(Model {
+                    graph: safetensors_file::read(path, options.input())?,
+                    notes: vec![NAMES_ONLY.to_owned()],
+                }),
             }
         }
         _ if path.exists() => Err(AuditError::BadModel {
             path: path.to_owned(),
             reason: "what it is cannot be told from its name; give .onnx, .safetensors or .toml".to_owned(),
         }),
-        _ => named(model, options),
+        _ => Ok(named(model, options)?.into()),
     }
 }
 
 /// A network of the catalogue; they read images and clips of three channels.
 fn named(name: &str, options: &LoadOptions) -> Result<Graph> {
-    let sizes = options.input.as_deref().map(|shape| match shape {
+    let sizes = options.input().map(|shape| match shape {
         [3, sizes @ ..] if !sizes.is_empty() => sizes.to_vec(),
         other => other.to_vec(),
     });

@@ -130,13 +130,24 @@ pub fn spectrum(weight: &Weight, groups: usize, transposed: bool, side: Side) ->
 /// # Errors
 /// The linked BLAS cannot be used from several threads.
 pub fn spectra(graph: &Graph) -> Result<Vec<Result<LayerSpectra>>> {
+    spectra_of(graph, 0..graph.nodes.len())
+}
+
+/// [`spectra`] of some layers alone.
+///
+/// # Errors
+/// As of [`spectra`].
+pub fn spectra_of(
+    graph: &Graph,
+    nodes: impl IntoIterator<Item = NodeId>,
+) -> Result<Vec<Result<LayerSpectra>>> {
     convstat_tensor::blas::single_thread()?;
     let layer = |node: NodeId| match graph.nodes.get(node).map(|n| &n.op) {
         Some(Op::Conv(c)) => c.weight.as_ref().map(|w| (node, w, c.groups.max(1), c.transposed)),
         Some(Op::Linear(l)) => l.weight.as_ref().map(|w| (node, w, 1, false)),
         _ => None,
     };
-    let mut layers: Vec<_> = (0..graph.nodes.len()).filter_map(layer).collect();
+    let mut layers: Vec<_> = nodes.into_iter().filter_map(layer).collect();
     // The dearest first, so that no thread is left with one of them at the end.
     layers.sort_by_key(|(node, w, ..)| (std::cmp::Reverse(cost(&w.shape())), *node));
     let mut answers: Vec<(NodeId, Result<LayerSpectra>)> = layers

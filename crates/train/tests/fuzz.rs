@@ -508,8 +508,7 @@ fn readers() {
     let run = folder.path().join("run");
     let device = DeviceSpec::parse("cpu", None).unwrap();
     let options = convstat_train::ablation::RunOptions { threads: 1, shard: None, device };
-    convstat_train::ablation::run(&plan, SMALL, &digits, &run, options)
-        .unwrap();
+    convstat_train::ablation::run(&plan, SMALL, &digits, &run, options).unwrap();
     let part = fs::read_dir(run.join("parts")).unwrap().next().unwrap().unwrap().path();
     let rows = Table::read(&part).unwrap();
     let unpacked = folder.path().join("unpacked/here");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use convstat::audit::{Audit, LoadOptions, catalogue, load, output::compare};
+use convstat::audit::{Audit, AuditError, LoadOptions, catalogue, load, output::compare};
 use convstat::report::{Bar, Canvas, Format as Picture, draw_bars, table::align};
 
 use crate::failure::Failure;
@@ -40,9 +40,10 @@ pub struct AuditCommand {
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Input without the batch, channels first, for instance 3x224x224 (default: what the model says, or its usual one)
-    #[arg(long, value_name = "CxHxW")]
-    input: Option<String>,
+    /// Size of the input, for instance 3x224x224; of a named input or mode of an ONNX file as NAME=SIZES; may be given several
+    /// times (default: what the model says, or its usual one)
+    #[arg(long, value_name = "SIZES")]
+    input: Vec<String>,
     /// Network known by name that a safetensors file holds the weights of (default: what a config.json beside it says)
     #[arg(long, value_name = "NAME")]
     architecture: Option<String>,
@@ -69,15 +70,6 @@ pub struct AuditCommand {
     list: bool,
 }
 
-/// An input shape: whole numbers between x or commas.
-fn shape(text: &str) -> Result<Vec<usize>, Failure> {
-    let sizes: Result<Vec<usize>, _> = text.split(['x', ',', '×']).map(|s| s.trim().parse()).collect();
-    sizes.ok().filter(|s| s.iter().all(|&n| (1..=1 << 20).contains(&n)) && s.len() <= 8).ok_or_else(|| {
-        Failure::new(format!("--input {text}"))
-            .help("write channels and sizes, for instance 3x224x224; each from 1 to 1048576")
-    })
-}
-
 impl AuditCommand {
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
@@ -89,14 +81,17 @@ impl AuditCommand {
             return Ok(Status::Done);
         }
         let options = LoadOptions {
-            input: self.input.as_deref().map(shape).transpose()?,
+            inputs: self.input.iter().map(|text| text.parse()).collect::<Result<_, AuditError>>()?,
             architecture: self.architecture.clone(),
             classes: self.classes.map(|c| c as usize),
         };
         let mut audits = Vec::new();
         for model in &self.models {
-            let graph = load(model, &options)?;
-            let mut audit = Audit::new(&graph, self.positions.map(|p| p as usize))?;
+            let read = load(model, &options)?;
+            for note in &read.notes {
+                eprintln!("note: {model}: {note}");
+            }
+            let mut audit = Audit::new(&read.graph, self.positions.map(|p| p as usize))?;
             if self.sort == Order::Redundancy {
                 audit.sort_by_redundancy();
             }
