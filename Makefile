@@ -29,6 +29,10 @@ figures: build
 	done; \
 	echo "== figures are in paper-figures/"; \
 	if [ -n "$$failed" ]; then echo "== checks failed in:$$failed"; exit 1; fi
+	@echo "== audits"
+	@for network in resnet50 mobilenet_v2; do for format in svg png pdf; do \
+		$(CONVSTAT) audit $$network --figure paper-figures/audit-$$network.$$format >/dev/null || exit $$?; \
+	done; done
 	@$(MAKE) --no-print-directory ablation
 
 ablation: setup
