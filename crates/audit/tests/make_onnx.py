@@ -157,6 +157,31 @@ def big(folder, write):
         print(name, flush=True)
 
 
+def strip(path):
+    """Takes out stack traces and other remarks of the exporter."""
+    import onnx
+    model = onnx.load(path)
+    graphs = [model.graph, *model.functions]
+    for graph in graphs:
+        for part in [graph, *graph.node, *graph.value_info, *getattr(graph, "initializer", [])]:
+            for field in ("metadata_props", "doc_string"):
+                if hasattr(part, field):
+                    part.ClearField(field)
+    model.ClearField("metadata_props")
+    used, calls = set(), [model.graph]
+    named = {(f.domain, f.name): f for f in model.functions}
+    while calls:
+        for node in calls.pop().node:
+            key = (node.domain, node.op_type)
+            if key in named and key not in used:
+                used.add(key)
+                calls.append(named[key])
+    kept = [f for f in model.functions if (f.domain, f.name) in used]
+    del model.functions[:]
+    model.functions.extend(kept)
+    onnx.save(model, path)
+
+
 def main():
     folder = sys.argv[2]
     os.makedirs(folder, exist_ok=True)
@@ -176,6 +201,8 @@ def main():
         except Exception as error:  # An exporter that refuses a network says nothing about the reader.
             print(file, "not exported:", str(error).splitlines()[:1], flush=True)
             return
+        if sys.argv[1] == "small":
+            strip(path)
         # A batch norm that the export folds into its convolution is a bias: its scale is in the weights then.
         counts = ["" if folded else parameters, macs, convolutions, flops, "x".join(map(str, x.shape))]
         lines.append("\t".join([file, *map(str, counts)]))

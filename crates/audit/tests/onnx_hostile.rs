@@ -102,6 +102,18 @@ fn nodes_in_any_order_are_read() {
 }
 
 #[test]
+fn functions_are_written_out() {
+    let conv = node("Conv", &["x", "w"], &["y"], &[attribute("strides", piece(21, "by"))]);
+    let function = [piece(1, "halve"), piece(4, "x"), piece(4, "w"), piece(5, "y"), piece(7, conv)].concat();
+    let call = node("halve", &["x", "w"], &["y"], &[attribute("by", [number(8, 2), number(8, 2)].concat())]);
+    let weight = tensor("w", &[3, 2, 1, 1], &[0; 24]);
+    let bytes = model(&graph(&[call], &[weight]), &[function]);
+    let graph = read_in(TempDir::new().unwrap().path(), &bytes).unwrap().graph;
+    assert_eq!((&graph.nodes[1].name[..], &graph.nodes[1].shape[..]), ("y/y", &[3, 4, 4][..]));
+    assert_eq!(graph.macs(), 6 * 16);
+}
+
+#[test]
 fn graphs_that_are_none_are_refused() {
     let circle = [node("Add", &["x", "b"], &["a"], &[]), node("Relu", &["a"], &["b"], &[])];
     refused(&model(&graph(&circle, &[]), &[]), "circle");

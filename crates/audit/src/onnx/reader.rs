@@ -509,8 +509,9 @@ impl<'m> Reader<'m> {
 
     /// Whether a constant is a layer's bias: exporters write zeros for those that have none.
     pub(super) fn is_bias(&self, value: &Value) -> bool {
-        let narrow = |o: &usize| self.tensors.get(*o).is_some_and(|t| t.entries() > 1 || !t.literal);
-        value.is_constant() && value.origins.iter().any(narrow)
+        let own = value.entries() == Some(1) && value.number() != Some(0.0);
+        let may = |o: &usize| self.tensors.get(*o).is_some_and(|t| t.entries() > 1 || !t.literal || own);
+        value.is_constant() && value.origins.iter().any(may)
     }
 
     /// Takes the operations since `mark` back out; returns their parameters and multiply–accumulates.
