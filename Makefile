@@ -2,6 +2,7 @@
 # make soak: the long form of the tests that break things (half an hour).
 # make bench: micro benchmarks, and rivals on the same data (Python, downloads PyTorch). make gpu-check: the CUDA backend on a GPU.
 # make sanitize: tests of unsafe code and of the readers under AddressSanitizer.
+# make audit-check: the audit of torchvision's own ONNX exports (downloads PyTorch).
 # All are safe to repeat and say what they do.
 
 STUDIES := cnn-rate kr-ratio collapse bounds coverage tucker-rate cp-rate tt-rate deep dependence tails efficient-kernels
@@ -9,7 +10,7 @@ RUNS ?= runs
 CONVSTAT := target/release/convstat
 TRAIN := target/release/convstat-train
 
-.PHONY: all figures ablation test setup build lint doc bench soak sanitize gpu-check clean
+.PHONY: all figures ablation test setup build lint doc bench soak sanitize audit-check gpu-check clean
 
 all: figures
 
@@ -78,6 +79,9 @@ bench: build .bench/done
 
 soak: setup
 	@scripts/soak.sh
+
+audit-check: setup
+	@scripts/audit-check.sh
 
 sanitize: setup
 	@scripts/sanitize.sh

@@ -16,7 +16,7 @@ cargo test --release --locked --package convstat-cli --package convstat-train --
 
 report=docs/reliability.md
 section() { # NAME HEADING FILE: replaces what stands between the marks of a table
-    { printf '%s\n' "$2"; sort "$3"; } > "$figures/table"
+    { printf "%s\n" "$2"; cat "$3"; } > "$figures/table"
     awk -v name="$1" -v table="$figures/table" '
         $0 == "<!-- " name " -->" { print; while ((getline line < table) > 0) print line; skip = 1; next }
         $0 == "<!-- end -->" { skip = 0 }
