@@ -614,3 +614,39 @@ fn ctrl_c_keeps_what_is_done_and_the_same_command_resumes() {
     assert_eq!(resumed.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&resumed.stderr).contains("replicates were there already"));
 }
+
+#[test]
+fn audit_by_name_and_by_file() {
+    let place = Place::new();
+    let table = place.ok(&["audit", "ResNet-50"]);
+    assert!(table.contains("25557032 parameters, 4.089 GMAC") && table.contains("layer2.1"), "{table}");
+    let json: Value =
+        serde_json::from_str(&place.ok(&["audit", "mobilenet_v2", "--format", "json"])).unwrap();
+    assert_eq!(json["totals"]["parameters"], 3_504_872);
+    let compared = place.ok(&["audit", "resnet50", "mobilenet_v2"]);
+    assert!(compared.contains("redundant parameters"), "{compared}");
+    place.ok(&["audit", "resnet50", "--figure", "r.svg", "--sort", "redundancy", "--advice", "--why"]);
+    assert!(std::fs::read_to_string(place.path("r.svg")).unwrap().contains("<title>Naive parameters"));
+    // An ONNX file of PyTorch, with and without a size; an architecture file.
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../audit/tests/data/onnx/residual-symbolic.onnx");
+    let onnx = data.to_str().unwrap();
+    assert!(place.ok(&["audit", onnx, "--input", "3x32x32"]).contains("K > R"));
+    let toml =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments/architectures/small-resnet.toml");
+    assert!(place.ok(&["audit", toml.to_str().unwrap()]).contains("272474 parameters"));
+    // What does not go together, and what is no model.
+    place.text("none.onnx", "nothing");
+    for (arguments, expected) in [
+        (&["audit", "resnet5"][..], "did you mean"),
+        (&["audit", onnx, "--input", "1x1x32x32"], "channels"),
+        (&["audit", toml.to_str().unwrap(), "--input", "3x9x9"], "says its input itself"),
+        (&["audit", "resnet50", "--architecture", "resnet18"], "leave it out"),
+        (&["audit", "none.onnx"], "none.onnx"),
+        (&["audit", "resnet50", "--figure", "a.jpg"], ".svg, .png or .pdf"),
+    ] {
+        let output = place.run(arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let flat = stderr.split_whitespace().filter(|w| *w != "│").collect::<Vec<_>>().join(" ");
+        assert!(output.status.code() == Some(2) && flat.contains(expected), "{arguments:?}: {stderr}");
+    }
+}

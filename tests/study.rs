@@ -528,4 +528,10 @@ fn verification_finds_a_changed_row() {
     assert_eq!((found.repeated, found.identical, found.different.len()), (144, 143, 1));
     assert_eq!(found.different[0].column, "err_frob");
     assert_eq!(found.different[0].cell, all.texts("cell").unwrap()[5]);
+    assert!(!found.holds());
+    // A part that cannot be read is no verification.
+    let part = std::fs::read_dir(dir.path().join("parts")).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&part, b"nothing").unwrap();
+    let found = check(0.1, 1).unwrap();
+    assert!(found.damaged.len() == 1 && !found.holds());
 }

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::Result;
 use crate::advice::{Advice, advise};
 use crate::block::{Outside, blocks};
 use crate::figures::Figures;
-use crate::graph::{Graph, NodeId, Op};
+use crate::graph::{Conv, Graph, Linear, NodeId, Op};
 use crate::spectrum::{Spectrum, spectra_of};
+use crate::{AuditError, Result};
 
 /// One block.
 #[derive(Debug, Clone, Serialize)]
@@ -120,10 +120,28 @@ impl Audit {
     /// # Errors
     /// A structure that cannot be built, weights that are not finite.
     pub fn new(graph: &Graph, positions: Option<usize>) -> Result<Self> {
+        for node in &graph.nodes {
+            let (Op::Conv(c), &[input]) = (&node.op, node.inputs.as_slice()) else { continue };
+            let shape = &graph.nodes[input].shape;
+            if shape.len() == c.kernel.len() + 1 && shape[0] != c.inputs {
+                let reason = format!(
+                    "it reads {} channels, its input {shape:?} has {}; give another --input",
+                    c.inputs, shape[0]
+                );
+                return Err(AuditError::BadGraph { node: node.name.clone(), reason });
+            }
+        }
         let (found, outside) = blocks(graph);
         let mut trained: HashMap<NodeId, Trained> = HashMap::new();
         // The head's matrix may be larger than all others; no block is in it.
-        let inside = found.iter().flat_map(|b| b.factors.iter().map(|f| f.node));
+        // Of quantised weights the scale and the zero are not known here.
+        let is_float = |node: &NodeId| match &graph.nodes[*node].op {
+            Op::Conv(Conv { weight: Some(w), .. }) | Op::Linear(Linear { weight: Some(w), .. }) => {
+                w.is_float()
+            }
+            _ => false,
+        };
+        let inside = found.iter().flat_map(|b| b.factors.iter().map(|f| f.node)).filter(is_float);
         for layer in spectra_of(graph, inside)? {
             let layer = layer?;
             let name = graph.nodes[layer.node].name.clone();
@@ -150,7 +168,9 @@ impl Audit {
             audited.iter().map(|b| f(&b.figures)).sum::<Option<usize>>()
         };
         let is_layer = |op: &Op| matches!(op, Op::Conv(_) | Op::Linear(_));
-        let sizes_known = graph.nodes.iter().all(|n| !is_layer(&n.op) || !n.shape.is_empty());
+        let is_known = |op: &Op| !matches!(op, Op::Other { parameters: 1.., macs: 0, .. });
+        let sizes_known =
+            graph.nodes.iter().all(|n| (!is_layer(&n.op) || !n.shape.is_empty()) && is_known(&n.op));
         let macs = sizes_known.then(|| graph.macs());
         let totals = Totals {
             parameters: graph.parameters(),

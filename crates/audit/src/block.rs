@@ -227,6 +227,13 @@ pub fn blocks(graph: &Graph) -> (Vec<Block>, Vec<Outside>) {
         }
     }
     blocks.sort_by_key(|b: &Block| b.factors[0].node);
+    // Where names have nothing in common but a kind, the first layer names the block.
+    let names: Vec<String> = blocks.iter().map(|b| b.name.clone()).collect();
+    for block in &mut blocks {
+        if names.iter().filter(|n| **n == block.name).count() > 1 {
+            block.name = graph.nodes[block.factors[0].node].name.clone();
+        }
+    }
     outside.sort_by_key(|o| o.node);
     (blocks, outside)
 }

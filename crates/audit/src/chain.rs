@@ -57,12 +57,13 @@ fn gates(graph: &Graph) -> HashSet<NodeId> {
     gates
 }
 
-/// Nodes whose way to the outputs meets no further layer.
+/// Nodes whose way to the outputs meets no further layer, recurrent ones too.
 pub fn last_nodes(graph: &Graph) -> Vec<bool> {
     let readers = graph.readers();
     let mut last = vec![true; graph.nodes.len()];
     for id in (0..graph.nodes.len()).rev() {
-        last[id] = readers[id].iter().all(|&r| last[r] && !is_layer(&graph.nodes[r].op));
+        let is_trained = |op: &Op| is_layer(op) || matches!(op, Op::Other { parameters: 1.., .. });
+        last[id] = readers[id].iter().all(|&r| last[r] && !is_trained(&graph.nodes[r].op));
     }
     last
 }

@@ -240,6 +240,11 @@ impl Weight {
         self.numbers
     }
 
+    /// Whether its numbers are the weights themselves, not quantised ones.
+    pub fn is_float(&self) -> bool {
+        !matches!(self.numbers, Numbers::I8 | Numbers::U8)
+    }
+
     /// Its entries.
     pub fn to_array(&self) -> ArrayD<f32> {
         let at = |chunk: &[u8]| match (self.numbers, chunk) {

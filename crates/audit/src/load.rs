@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::catalogue::{self, CatalogueOptions};
-use crate::graph::Graph;
+use crate::graph::{Graph, Op};
 use crate::onnx::{self, InputSize, OnnxOptions};
 use crate::{AuditError, Result, safetensors_file, toml_file};
 
@@ -22,7 +22,52 @@ pub struct LoadOptions {
     pub classes: Option<usize>,
 }
 
+/// That a file lacks weights of its architecture, if it does.
+fn without_weight(graph: &Graph) -> Option<String> {
+    let is_empty = |op: &Op| match op {
+        Op::Conv(c) => c.weight.is_none(),
+        Op::Linear(l) => l.weight.is_none(),
+        _ => false,
+    };
+    let lacking: Vec<&str> =
+        graph.nodes.iter().filter(|n| is_empty(&n.op)).map(|n| n.name.as_str()).collect();
+    let first = lacking.first()?;
+    Some(format!(
+        "the file has no weights for {} layers, the first {first}: is --architecture right?",
+        lacking.len()
+    ))
+}
+
 impl LoadOptions {
+    /// Fails on options that a model of this extension (none: a name) does not take.
+    fn check(&self, extension: Option<&str>) -> Result<()> {
+        let bad = |option: &'static str, value: String, mend: &str| {
+            Err(AuditError::BadOption { option, value, mend: mend.to_owned() })
+        };
+        if let Some(name) =
+            self.architecture.as_ref().filter(|_| !matches!(extension, Some("safetensors" | "json")))
+        {
+            return bad(
+                "--architecture",
+                name.clone(),
+                "it says what a safetensors file holds; leave it out here",
+            );
+        }
+        if let Some(classes) = self.classes.filter(|_| matches!(extension, Some("onnx" | "toml"))) {
+            return bad("--classes", classes.to_string(), "the file says them; leave it out here");
+        }
+        match (extension, self.inputs.as_slice()) {
+            (Some("onnx"), _) | (_, []) => Ok(()),
+            (Some("toml"), [first, ..]) => {
+                bad("--input", first.to_string(), "an architecture file says its input itself (key input)")
+            }
+            (_, [only]) if only.name.is_none() => Ok(()),
+            (_, [.., last]) => {
+                bad("--input", last.to_string(), "give one shape without a name, for instance 3x224x224")
+            }
+        }
+    }
+
     /// The shape without a name.
     fn input(&self) -> Option<&[usize]> {
         self.inputs.iter().find(|i| i.name.is_none()).map(|i| i.sizes.as_slice())
@@ -51,7 +96,9 @@ impl From<Graph> for Model {
 pub fn load(model: &str, options: &LoadOptions) -> Result<Model> {
     let path = Path::new(model);
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    match extension.as_deref() {
+    let extension = extension.as_deref();
+    options.check(extension)?;
+    match extension {
         Some("onnx") => {
             let mut read = onnx::open(path, &OnnxOptions { inputs: options.inputs.clone() })?;
             if read.parameters != read.graph.parameters() {
@@ -67,7 +114,11 @@ pub fn load(model: &str, options: &LoadOptions) -> Result<Model> {
                 .clone()
                 .or_else(|| safetensors_file::architecture_name(path).and_then(known));
             match name {
-                Some(name) => Ok(safetensors_file::read_into(path, named(&name, options)?)?.into()),
+                Some(name) => {
+                    let graph = safetensors_file::read_into(path, named(&name, options)?)?;
+                    let notes = without_weight(&graph).into_iter().collect();
+                    Ok(Model { graph, notes })
+                }
                 None => Ok(Model {
                     graph: safetensors_file::read(path, options.input())?,
                     notes: vec![NAMES_ONLY.to_owned()],

@@ -77,7 +77,10 @@ impl Audit {
     pub fn summary(&self) -> String {
         let t = &self.totals;
         let cost = match t.macs {
-            Some(m) => format!("{:.3} GMAC ({:.3} GFLOP)", m as f64 / 1e9, 2.0 * m as f64 / 1e9),
+            Some(m) => {
+                let (scale, unit) = if m < 10_000_000 { (1e6, "M") } else { (1e9, "G") };
+                format!("{:.3} {unit}MAC ({:.3} {unit}FLOP)", m as f64 / scale, 2.0 * m as f64 / scale)
+            }
             None => "MACs not known without the sizes of its layers".to_owned(),
         };
         let counts = match (t.naive, t.d_m, t.redundant) {
@@ -101,7 +104,9 @@ impl Audit {
     /// The table in Markdown.
     pub fn markdown(&self) -> String {
         let rows = self.rows();
-        let line = |row: &[String]| format!("| {} |\n", row.join(" | "));
+        let escape = |cell: &String| cell.replace('|', "\\|");
+        let line =
+            |row: &[String]| format!("| {} |\n", row.iter().map(escape).collect::<Vec<_>>().join(" | "));
         let mut text = String::new();
         for (i, row) in rows.iter().enumerate() {
             text += &line(row);

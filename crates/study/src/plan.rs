@@ -167,8 +167,11 @@ impl Plan {
 
     /// The cell with this identity (or the start of it), or with this number in the plan.
     pub fn find_cell(&self, name: &str) -> Result<&Cell> {
-        let by_number = name.parse::<usize>().ok().filter(|_| name.len() < 8).and_then(|i| self.cells.get(i));
-        let by_id = self.cells.iter().find(|c| !name.is_empty() && c.id.starts_with(name));
+        // Short numbers are places in the plan, never the beginning of an identity.
+        let number = name.parse::<usize>().ok().filter(|_| name.len() < 8);
+        let by_number = number.and_then(|i| self.cells.get(i));
+        let by_id =
+            self.cells.iter().find(|c| number.is_none() && !name.is_empty() && c.id.starts_with(name));
         by_number.or(by_id).ok_or_else(|| {
             StudyError::NoSuchCell(format!(
                 "the study has no cell \"{name}\"; give a number from 0 to {} or the identity that the parts name",

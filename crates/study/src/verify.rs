@@ -70,13 +70,17 @@ pub struct Verification {
     pub other_optimum: usize,
     /// The others.
     pub different: Vec<Difference>,
+    /// Parts that cannot be read.
+    pub damaged: Vec<String>,
 }
 
 impl Verification {
-    /// Whether the stored results hold: none differs but by rounding, and at most one in a hundred of those by other
+    /// Whether the stored results hold: all can be read, none differs but by rounding, and at most one in a hundred of those by other
     /// arithmetic (or a single one) ends in another optimum.
     pub fn holds(&self) -> bool {
-        self.different.is_empty() && self.other_optimum as f64 <= (MOST_OTHER * self.repeated as f64).max(1.0)
+        self.damaged.is_empty()
+            && self.different.is_empty()
+            && self.other_optimum as f64 <= (MOST_OTHER * self.repeated as f64).max(1.0)
     }
 }
 
@@ -128,7 +132,7 @@ pub fn verify(study: &Study, run: &RunDir, options: VerifyOptions) -> Result<Ver
     // The first in a random order, so that memory does not grow with the run.
     let mut drawn: BinaryHeap<Drawn> = BinaryHeap::new();
     let mut found = Verification::default();
-    run.walk(&tabulate(&[]), |table, origin| {
+    let walked = run.walk(&tabulate(&[]), |table, origin| {
         let (ids, replicates) = (table.texts("cell")?, table.ints("replicate")?);
         for i in 0..table.rows() {
             let replicate = replicates[i] as u64;
@@ -146,7 +150,8 @@ pub fn verify(study: &Study, run: &RunDir, options: VerifyOptions) -> Result<Ver
         }
         Ok::<_, StudyError>(())
     })?;
-    if drawn.is_empty() {
+    found.damaged = walked.damaged.iter().map(ToString::to_string).collect();
+    if drawn.is_empty() && found.damaged.is_empty() {
         return Err(StudyError::bad("run", run.path().display(), "it holds no replicates of its study yet"));
     }
     let here = Provenance::here(&blas::description());

@@ -144,7 +144,13 @@ impl AuditCommand {
             );
         };
         let extension = path.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or_default();
-        let format = Picture::parse_list(&extension)?;
+        let format = match extension.to_lowercase().as_str() {
+            known @ ("svg" | "png" | "pdf") => Picture::parse_list(known)?,
+            _ => {
+                return Err(Failure::new(format!("--figure {}", path.display()))
+                    .help("end its name in .svg, .png or .pdf"));
+            }
+        };
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         picture(audit, &name).save(folder, &format)?;

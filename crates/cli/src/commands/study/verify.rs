@@ -57,6 +57,11 @@ impl Verify {
                 found.other_optimum,
                 found.different.len()
             ))?;
+            for part in &found.damaged {
+                print(&format!(
+                    "DAMAGED: {part}; the command that ran the study runs its replicates again\n"
+                ))?;
+            }
             for d in found.different.iter().take(SHOWN) {
                 print(&format!(
                     "DIFFERENT: cell {}, replicate {}: {} {} stored, {} now\n",
