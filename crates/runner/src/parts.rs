@@ -55,6 +55,11 @@ pub struct Walked {
     parts: Vec<(PathBuf, usize, Option<Provenance>)>,
 }
 
+/// A provenance without its time: commands of one program on one machine are alike.
+fn anytime(provenance: &Provenance) -> Provenance {
+    Provenance { started: String::new(), ..provenance.clone() }
+}
+
 /// The content of a part and who computed it.
 fn read_part(path: &Path, like: &Table) -> Result<(Table, Option<Provenance>)> {
     let bytes = fs::read(path).map_err(RunnerError::io("read", path))?;
@@ -99,6 +104,8 @@ impl RunDir {
                     Err(RunnerError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                         continue;
                     }
+                    // What cannot be read now may be good: only what is seen to be damaged is put aside.
+                    Err(e @ RunnerError::Io { .. }) => return Err(e.into()),
                     Err(e) => {
                         if self.is_exclusive() {
                             let aside = path.with_extension("damaged");
@@ -112,7 +119,7 @@ impl RunDir {
                 let new: Vec<bool> =
                     cells.iter().zip(replicates).map(|(c, &r)| walked.present.insert(c, r)).collect();
                 let count = new.iter().filter(|n| **n).count();
-                *walked.origins.entry(provenance.clone()).or_default() += count;
+                *walked.origins.entry(provenance.as_ref().map(anytime)).or_default() += count;
                 if count == table.rows() {
                     take(&table, provenance.as_ref())?;
                     walked.parts.push((path, count, provenance));
@@ -196,9 +203,9 @@ impl RunDir {
     /// # Errors
     /// A part cannot be written or removed.
     pub fn compact(&mut self, walked: &Walked, like: &Table) -> Result<()> {
-        let mut groups: HashMap<Option<&Provenance>, Vec<(&PathBuf, usize)>> = HashMap::new();
+        let mut groups: HashMap<Option<Provenance>, Vec<(&PathBuf, usize)>> = HashMap::new();
         for (path, rows, provenance) in walked.parts.iter().filter(|(_, rows, _)| *rows < LARGE) {
-            groups.entry(provenance.as_ref()).or_default().push((path, *rows));
+            groups.entry(provenance.as_ref().map(anytime)).or_default().push((path, *rows));
         }
         for (provenance, parts) in groups {
             let mut batch: Vec<PathBuf> = Vec::new();
@@ -208,7 +215,7 @@ impl RunDir {
                 waiting += rows;
                 if waiting >= LARGE || i + 1 == parts.len() {
                     if batch.len() > 1 {
-                        self.merge(&batch, provenance, like)?;
+                        self.merge(&batch, provenance.as_ref(), like)?;
                     }
                     (batch, waiting) = (Vec::new(), 0);
                 }

@@ -376,6 +376,14 @@ impl OfRun {
                 "study {}: {total} of {wanted} replicates done\nstarted {} by convstat {} (commit {}), {}, {}\n",
                 manifest.name, p.started, p.version, p.commit, p.processor, p.blas
             ))?;
+            // The manifest names who began; parts name who computed them.
+            for (origin, rows) in walked.origins.iter().filter(|_| walked.origins.len() > 1) {
+                let by = origin.as_ref().map_or_else(
+                    || "a program that does not say".to_owned(),
+                    |o| format!("convstat {} (commit {}), {}, {}", o.version, o.commit, o.processor, o.blas),
+                );
+                print(&format!("{rows} replicates by {by}\n"))?;
+            }
             for e in damaged {
                 print(&format!("warning: {e}; its replicates will run again\n"))?;
             }
