@@ -1,5 +1,8 @@
 //! The parts that a replicate is made of.
 
+use convstat::audit::catalogue::{CatalogueOptions, network};
+use convstat::audit::graph::{Numbers, Op, Weight};
+use convstat::audit::spectrum::spectra;
 use convstat::estimate::{Sample, compress};
 use convstat::prelude::*;
 use convstat::runner::stream;
@@ -92,4 +95,25 @@ fn tangent_risk_s4(bencher: Bencher) {
     let (_, structure, root) = setting();
     let point = structure.generic_point();
     bencher.bench_local(|| TangentRisk::new(&structure, &point, &root).unwrap());
+}
+
+/// Both sides of all of ResNet-50's layers, with weights that are noise.
+#[divan::bench(sample_count = 5)]
+fn spectra_of_resnet50(bencher: Bencher) {
+    let mut rng = stream(1, "bench", "weights", 0);
+    let mut graph = network("resnet50", &CatalogueOptions::default()).unwrap();
+    for node in &mut graph.nodes {
+        let (shape, weight) = match &mut node.op {
+            Op::Conv(c) => ([&[c.outputs, c.inputs / c.groups][..], &c.kernel].concat(), &mut c.weight),
+            Op::Linear(l) => (vec![l.outputs, l.inputs], &mut l.weight),
+            _ => continue,
+        };
+        let entry = |_| StandardNormal.sample(&mut rng);
+        let entries: Vec<f32> = (0..shape.iter().product::<usize>()).map(entry).collect();
+        let bytes: Vec<u8> = entries.iter().flat_map(|v: &f32| v.to_le_bytes()).collect();
+        *weight = Some(Weight::new(&node.name, shape, Numbers::F32, bytes.into()).unwrap());
+    }
+    bencher
+        .counter(divan::counter::ItemsCount::new(graph.parameters()))
+        .bench_local(|| spectra(&graph).unwrap());
 }

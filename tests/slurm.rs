@@ -2,14 +2,17 @@
 
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "support/rows.rs"]
+mod rows_of;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use cluster::{Cluster, signal, wait};
-use convstat::runner::{Column, RunDir, Table};
+use convstat::runner::{RunDir, Table};
 use convstat::study::run::read_rows;
+use rows_of::canonical;
 use serde_json::Value;
 
 /// Some twenty seconds on one processor.
@@ -61,20 +64,6 @@ fn json(output: &Output) -> Value {
 fn message(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr).replace('│', " ");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Rows as sorted texts, every bit of every number, without the seconds.
-fn canonical(table: &Table) -> BTreeSet<String> {
-    let row = |i: usize| {
-        let columns = table.columns().iter().filter(|(name, _)| name != "seconds");
-        let values = columns.map(|(name, c)| match c {
-            Column::Int(v) => format!("{name}={}", v[i]),
-            Column::Float(v) => format!("{name}={:016x}", v[i].to_bits()),
-            Column::Text(v) => format!("{name}={}", v[i]),
-        });
-        values.collect::<Vec<_>>().join("|")
-    };
-    (0..table.rows()).map(row).collect()
 }
 
 fn rows(run: &Path) -> BTreeSet<String> {

@@ -1,6 +1,9 @@
 //! Tests that break things: kills, signals, full and read-only disks, damaged files, several processes, other BLAS kernels,
 //! many cells. Short here; with CONVSTAT_SOAK=1 (`make soak`) long. CONVSTAT_FIGURES=DIR collects the figures as rows of a table.
 
+#[path = "support/rows.rs"]
+mod rows_of;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::Write;
@@ -14,6 +17,7 @@ use convstat::runner::{Column, RunDir, RunnerError, Table};
 use convstat::study::{self, RunOptions, row::tabulate};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use rows_of::canonical;
 
 /// `short` in `make test`, `long` in `make soak`.
 fn times(short: usize, long: usize) -> usize {
@@ -137,12 +141,6 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = entries.filter(|p| p.extension().is_some_and(|e| e == extension)).collect();
     files.sort();
     files
-}
-
-/// Rows as sorted texts, every bit of every number, without the seconds.
-fn canonical(table: &Table) -> BTreeSet<String> {
-    let record = |i| table.record(i).into_iter().filter(|(n, _)| *n != "seconds").map(|(_, v)| v);
-    (0..table.rows()).map(|i| record(i).collect::<Vec<_>>().join("|")).collect()
 }
 
 /// Seconds of every replicate: a replicate that ran again has others.

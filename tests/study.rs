@@ -1,11 +1,14 @@
 //! Studies across crates: reproducibility, resume, checks that can fail, reference figures.
 
-use std::collections::BTreeSet;
+#[path = "support/rows.rs"]
+mod rows_of;
+
 use std::path::Path;
 
 use convstat::prelude::*;
 use convstat::runner::{Column, RunDir, RunnerError, Table};
 use convstat::study::{self, RunOptions, VerifyOptions, run_checks};
+use rows_of::canonical;
 
 const SMALL: &str = r#"
 [study]
@@ -54,21 +57,6 @@ fn rows(path: &Path) -> Table {
     let (rows, damaged) = study::run::read_rows(&RunDir::open(path).unwrap()).unwrap();
     assert!(damaged.is_empty());
     rows
-}
-
-/// Rows as sorted texts, every bit of every number, without the seconds.
-fn canonical(table: &Table) -> BTreeSet<String> {
-    use convstat::runner::Column;
-    (0..table.rows())
-        .map(|i| {
-            let cells = table.columns().iter().filter(|(name, _)| name != "seconds").map(|(_, c)| match c {
-                Column::Int(v) => v[i].to_string(),
-                Column::Float(v) => format!("{:016x}", v[i].to_bits()),
-                Column::Text(v) => v[i].clone(),
-            });
-            cells.collect::<Vec<_>>().join("|")
-        })
-        .collect()
 }
 
 #[test]

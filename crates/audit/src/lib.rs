@@ -15,6 +15,7 @@ pub mod graph;
 pub mod load;
 pub mod onnx;
 pub mod output;
+mod positions;
 pub mod safetensors_file;
 pub mod spectrum;
 pub mod toml_file;

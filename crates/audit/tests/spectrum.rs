@@ -1,13 +1,11 @@
 //! Spectra against NumPy's, EVBMF against the paper's equations in Python and against a program in use
 //! (`data/make_spectra.py` wrote the numbers).
 
-use std::time::Instant;
-
 use bytes::Bytes;
 use convstat_audit::graph::Numbers;
-use convstat_audit::spectrum::{Side, Spectrum, spectra, spectrum};
+use convstat_audit::spectrum::{Side, spectra, spectrum};
 use convstat_audit::vbmf::evbmf;
-use convstat_audit::{Conv, Graph, Linear, Op, Weight};
+use convstat_audit::{Conv, Graph, Op, Weight};
 use serde_json::Value;
 
 fn reference() -> Value {
@@ -176,52 +174,4 @@ fn bad_weights_are_errors() {
     let answers = spectra(&graph).expect("threads");
     let error = answers[0].as_ref().expect_err("NaN").to_string();
     assert!(error.starts_with("stem: "), "{error}");
-}
-
-/// ResNet-50's convolutions and its linear layer: outputs, inputs, kernel, how often.
-fn resnet50() -> Vec<(usize, usize, usize)> {
-    let mut layers = vec![(64, 3, 7), (1000, 2048, 1)];
-    let mut inputs = 64;
-    for (r, blocks) in [(64, 3), (128, 4), (256, 6), (512, 3)] {
-        layers.push((4 * r, inputs, 1));
-        for _ in 0..blocks {
-            layers.extend([(r, inputs, 1), (r, r, 3), (4 * r, r, 1)]);
-            inputs = 4 * r;
-        }
-    }
-    layers
-}
-
-/// Time of all of ResNet-50's layers, both sides; run with `--ignored --nocapture`.
-#[test]
-#[ignore = "measures time"]
-fn time_of_resnet50() {
-    let mut next = noise(50);
-    let mut graph = Graph::default();
-    let mut gflop = 0.0;
-    for (outputs, inputs, k) in resnet50() {
-        let shape = if k == 1 { vec![outputs, inputs] } else { vec![outputs, inputs, k, k] };
-        let entries: Vec<f64> = (0..shape.iter().product()).map(|_| next()).collect();
-        let weight = Some(weight(&shape, &entries));
-        let op = if k == 1 {
-            Op::Linear(Linear { outputs, inputs, weight, ..Linear::default() })
-        } else {
-            Op::Conv(Conv { outputs, inputs, groups: 1, kernel: vec![k, k], weight, ..Conv::default() })
-        };
-        for (n, m) in
-            [(outputs, inputs * k * k), (inputs, outputs * k * k)].iter().take(if k == 1 { 1 } else { 2 })
-        {
-            let (n, m) = (*n.min(m) as f64, *n.max(m) as f64);
-            gflop += (n * n * m + 4.0 / 3.0 * n * n * n) / 1e9;
-        }
-        let name = format!("{}", graph.nodes.len());
-        graph.add(name, op, vec![], vec![]);
-    }
-    let weights: usize = graph.nodes.iter().map(convstat_audit::Node::parameters).sum();
-    let start = Instant::now();
-    let answers = spectra(&graph).expect("threads");
-    let seconds = start.elapsed().as_secs_f64();
-    let full = |s: &Spectrum| s.rank == s.singular_values.len();
-    assert!(answers.iter().all(|a| a.as_ref().is_ok_and(|a| full(&a.output))));
-    println!("{} layers, {weights} weights: {gflop:.1} GFLOP in {seconds:.2} s", answers.len());
 }

@@ -22,7 +22,7 @@ pub(crate) struct Lock {
 
 /// A locked file; removed with the lock where no one else can hold it.
 #[derive(Debug)]
-struct Held {
+pub struct Held {
     file: File,
     path: PathBuf,
     remove: bool,
@@ -41,9 +41,9 @@ impl Drop for Held {
 impl Lock {
     /// The directory for this process alone.
     pub fn exclusive(run: &Path) -> Result<Self> {
-        let held = acquire(run, "run", true)?.ok_or_else(|| RunnerError::Locked { path: run.to_owned() })?;
+        let held = alone_in(run, "run")?;
         // What shards left; all of them would hold the lock that is held here.
-        for entry in fs::read_dir(run.join(".locks")).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(folder_of(run)).into_iter().flatten().flatten() {
             if entry.path() != held.path {
                 let _ = fs::remove_file(entry.path());
             }
@@ -100,21 +100,34 @@ impl Lock {
 
 /// Numbers of shards of which there are lock files.
 fn groups(run: &Path) -> Result<Vec<u64>> {
-    let folder = run.join(".locks");
+    let folder = folder_of(run);
     let entries = fs::read_dir(&folder).map_err(RunnerError::io("read", &folder))?;
     let number = |name: std::ffi::OsString| name.to_str()?.strip_prefix("of-")?.parse().ok();
     Ok(entries.flatten().filter_map(|e| number(e.file_name())).collect())
 }
 
-/// Locks `RUN/.locks/NAME`, if no other process prevents it.
-fn acquire(run: &Path, name: &str, exclusive: bool) -> Result<Option<Held>> {
-    let folder = run.join(".locks");
+/// Where the lock files of a directory are.
+fn folder_of(directory: &Path) -> PathBuf {
+    directory.join(".locks")
+}
+
+/// The lock `name` of a directory, for this process alone.
+///
+/// # Errors
+/// Another process holds it.
+pub(crate) fn alone_in(directory: &Path, name: &str) -> Result<Held> {
+    acquire(directory, name, true)?.ok_or_else(|| RunnerError::Locked { path: directory.to_owned() })
+}
+
+/// Locks `.locks/NAME` of a directory, if no other process prevents it.
+fn acquire(directory: &Path, name: &str, exclusive: bool) -> Result<Option<Held>> {
+    let folder = folder_of(directory);
     let path = folder.join(name);
     loop {
         fs::create_dir_all(&folder).map_err(RunnerError::io("create", &folder))?;
         let file = match File::options().read(true).write(true).create(true).truncate(false).open(&path) {
             // Its last user has just removed the folder.
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound && run.exists() => continue,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && directory.exists() => continue,
             opened => opened.map_err(RunnerError::io("write in", &folder))?,
         };
         match if exclusive { file.try_lock() } else { file.try_lock_shared() } {

@@ -84,9 +84,9 @@ impl Provenance {
 
     /// Whether the same program with the same BLAS kernel on the same kind of processor: then results have the same bits.
     pub fn has_same_arithmetic(&self, other: &Self) -> bool {
-        let key = |p: &Self| {
-            [&p.version, &p.commit, &p.blas, &p.system, &p.processor].map(std::borrow::ToOwned::to_owned)
-        };
+        fn key(p: &Provenance) -> [&str; 5] {
+            [&p.version, &p.commit, &p.blas, &p.system, &p.processor]
+        }
         key(self) == key(other)
     }
 }
@@ -126,7 +126,9 @@ impl Description<'_> {
 
 /// Whether two manifests are of the same run.
 fn is_same_run(a: &Manifest, b: &Manifest) -> bool {
-    let key = |m: &Manifest| (m.name.clone(), m.study_sha256.clone(), m.seed, m.replicates, m.data.clone());
+    fn key(m: &Manifest) -> (&str, &str, u64, u64, Option<&str>) {
+        (&m.name, &m.study_sha256, m.seed, m.replicates, m.data.as_deref())
+    }
     key(a) == key(b)
 }
 

@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::manifest::Provenance;
-use crate::table::write_synced;
+use crate::store::replace;
 use crate::{Digest, Result, RunDir, RunnerError, Table};
 
 /// Small parts of this process that are kept before they are merged into one.
@@ -29,6 +30,12 @@ impl Present {
     /// Whether it holds this replicate of the cell.
     pub fn contains(&self, cell: &str, replicate: u64) -> bool {
         self.cells.get(cell).is_some_and(|&c| self.replicates.contains(&(c, replicate as i64)))
+    }
+
+    /// Adds the replicates of a table of rows; which of them were not there.
+    fn add(&mut self, rows: &Table) -> Result<Vec<bool>> {
+        let (cells, replicates) = (rows.texts("cell")?, rows.ints("replicate")?);
+        Ok(cells.iter().zip(replicates).map(|(cell, &r)| self.insert(cell, r)).collect())
     }
 
     /// Adds a replicate; false if it was there.
@@ -115,9 +122,7 @@ impl RunDir {
                         continue;
                     }
                 };
-                let (cells, replicates) = (table.texts("cell")?, table.ints("replicate")?);
-                let new: Vec<bool> =
-                    cells.iter().zip(replicates).map(|(c, &r)| walked.present.insert(c, r)).collect();
+                let new = walked.present.add(&table)?;
                 let count = new.iter().filter(|n| **n).count();
                 *walked.origins.entry(provenance.as_ref().map(anytime)).or_default() += count;
                 if count == table.rows() {
@@ -131,7 +136,7 @@ impl RunDir {
                 }
                 if self.is_exclusive() {
                     if count > 0 {
-                        let place = self.place(&table, provenance.as_ref(), walked.parts.len())?;
+                        let place = self.place(&table, provenance.as_ref())?;
                         seen.insert(place.clone());
                         walked.parts.push((place, count, provenance));
                     }
@@ -164,9 +169,7 @@ impl RunDir {
 
     /// Adds a part: written to a temporary name, synced, renamed.
     pub fn write_part(&mut self, rows: &Table) -> Result<()> {
-        let number = self.parts_written as usize;
-        let path = self.place(rows, self.provenance.as_ref(), number)?;
-        self.parts_written += 1;
+        let path = self.place(rows, self.provenance.as_ref())?;
         self.small_parts.push((path, rows.rows()));
         let waiting: usize = self.small_parts.iter().map(|(_, rows)| rows).sum();
         if self.small_parts.len() >= MOST_SMALL || waiting >= LARGE {
@@ -183,18 +186,14 @@ impl RunDir {
     ///
     /// # Errors
     /// The other run cannot be read, or this one not written.
-    pub fn absorb(&mut self, other: &Self, present: &mut Present, like: &Table) -> Result<Vec<RunnerError>> {
-        let mut written = self.parts_written as usize;
+    pub fn absorb(&self, other: &Self, present: &mut Present, like: &Table) -> Result<Vec<RunnerError>> {
         let walked = other.walk(like, |table, provenance| {
-            let (cells, replicates) = (table.texts("cell")?, table.ints("replicate")?);
-            let new: Vec<bool> = cells.iter().zip(replicates).map(|(c, &r)| present.insert(c, r)).collect();
+            let new = present.add(table)?;
             if new.contains(&true) {
-                self.place(&table.filter(&new), provenance, written)?;
-                written += 1;
+                self.place(&table.filter(&new), provenance)?;
             }
             Ok::<_, RunnerError>(())
         })?;
-        self.parts_written = written as u64;
         Ok(walked.damaged)
     }
 
@@ -227,7 +226,7 @@ impl RunDir {
 
     /// Writes the rows of parts as one, then removes them; the new part and its rows. Nothing happens if one is damaged.
     fn merge(
-        &mut self,
+        &self,
         parts: &[PathBuf],
         provenance: Option<&Provenance>,
         like: &Table,
@@ -239,36 +238,27 @@ impl RunDir {
                 Err(_) => return Ok(None),
             }
         }
-        let number = self.parts_written as usize;
-        let merged = self.place(&table, provenance, number)?;
-        self.parts_written += 1;
-        for path in parts.iter().filter(|p| **p != merged) {
+        let merged = self.place(&table, provenance)?;
+        for path in parts {
             fs::remove_file(path).map_err(RunnerError::io("remove", path))?;
         }
         Ok(Some((merged, table.rows())))
     }
 
     /// Writes a part under a name of its own.
-    fn place(&self, rows: &Table, provenance: Option<&Provenance>, number: usize) -> Result<PathBuf> {
+    fn place(&self, rows: &Table, provenance: Option<&Provenance>) -> Result<PathBuf> {
+        /// Parts of this process so far: a millisecond may hold several.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
         let parts = self.parts();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
         let text = provenance.and_then(|p| serde_json::to_string(p).ok());
         let metadata: Vec<(&str, String)> = text.map(|t| (PROVENANCE, t)).into_iter().collect();
-        let bytes = rows
-            .encode(&metadata)
-            .map_err(|e| RunnerError::BadPart { path: parts.clone(), reason: e.to_string() })?;
+        let bytes = rows.encoded(&parts, &metadata)?;
         // The name ends in the digest of the content, so that a changed bit shows.
         let digest = Digest::of_bytes(&bytes).short();
-        let name = format!("{now:013}-{}-{number}-{digest}", std::process::id());
-        let temporary = parts.join(format!("{name}.tmp"));
-        let path = parts.join(format!("{name}.parquet"));
-        let written = write_synced(&temporary, &bytes)
-            .and_then(|()| fs::rename(&temporary, &path).map_err(RunnerError::io("write", &path)));
-        if written.is_err() {
-            // It may take the last room on the disk.
-            let _ = fs::remove_file(&temporary);
-        }
-        written?;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = parts.join(format!("{now:013}-{}-{number}-{digest}.parquet", std::process::id()));
+        replace(&path, &bytes)?;
         if let Ok(directory) = File::open(&parts) {
             // A crash of the machine after this point no longer loses the name.
             let _ = directory.sync_all();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::lock::Lock;
 use crate::manifest::{Description, Provenance};
 use crate::table::write_synced;
-use crate::{Result, RunnerError, Shard};
+use crate::{Result, RunnerError, Shard, Table};
 
 /// A run directory.
 #[derive(Debug)]
@@ -16,21 +16,13 @@ pub struct RunDir {
     lock: Option<Lock>,
     /// Of this process, as every part that it writes says.
     pub(crate) provenance: Option<Provenance>,
-    /// Parts that this process has written: for their names.
-    pub(crate) parts_written: u64,
-    /// Those of them that are small, with their rows.
+    /// Small parts that this process has written, with their rows.
     pub(crate) small_parts: Vec<(PathBuf, usize)>,
 }
 
 impl RunDir {
     pub(crate) fn at(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-            lock: None,
-            provenance: None,
-            parts_written: 0,
-            small_parts: Vec::new(),
-        }
+        Self { path: path.to_owned(), lock: None, provenance: None, small_parts: Vec::new() }
     }
 
     /// Opens `path` for writing by this process alone, creating it if needed, and describes the run.
@@ -108,10 +100,13 @@ impl RunDir {
 
     /// Writes a file of the run (to a temporary name, synced, renamed).
     pub fn write_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        replace(&self.path.join(name), bytes)
+    }
+
+    /// Writes a table as a file of the run, as [`write_file`](Self::write_file) does.
+    pub fn write_table(&self, name: &str, table: &Table) -> Result<()> {
         let path = self.path.join(name);
-        let temporary = self.path.join(format!("{name}.tmp"));
-        write_synced(&temporary, bytes)?;
-        fs::rename(&temporary, &path).map_err(RunnerError::io("write", &path))
+        replace(&path, &table.encoded(&path, &[])?)
     }
 
     /// Removes temporary files that killed processes left.
@@ -123,4 +118,18 @@ impl RunDir {
             }
         }
     }
+}
+
+/// Writes a file under a temporary name, syncs and renames it: it is there whole, or not at all.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    let written = write_synced(&temporary, bytes)
+        .and_then(|()| fs::rename(&temporary, path).map_err(RunnerError::io("write", path)));
+    if written.is_err() {
+        // It may take the last room on the disk.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
 }

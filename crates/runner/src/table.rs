@@ -143,11 +143,15 @@ impl Table {
 
     /// Writes Parquet (Snappy) to `path` and syncs it to disk.
     pub fn write(&self, path: &Path) -> Result<()> {
-        write_synced(path, &self.encode(&[]).map_err(|e| bad(path, e.to_string()))?)
+        write_synced(path, &self.encoded(path, &[])?)
     }
 
-    /// The bytes of a Parquet file with this metadata.
-    pub(crate) fn encode(&self, metadata: &[(&str, String)]) -> std::result::Result<Vec<u8>, ParquetError> {
+    /// The bytes of a Parquet file for `path` with this metadata.
+    pub(crate) fn encoded(&self, path: &Path, metadata: &[(&str, String)]) -> Result<Vec<u8>> {
+        self.encode(metadata).map_err(|e| bad(path, e.to_string()))
+    }
+
+    fn encode(&self, metadata: &[(&str, String)]) -> std::result::Result<Vec<u8>, ParquetError> {
         let fields = self
             .columns
             .iter()

@@ -241,9 +241,7 @@ pub fn summarise(study: &Study, run: &mut RunDir) -> Result<(Summary, Vec<CheckO
         return Ok((summary, checks));
     }
     run.compact(&walked, &like)?;
-    let temporary = run.path().join("summary.tmp");
-    summary.to_table(&study.plan).write(&temporary)?;
-    std::fs::rename(&temporary, &path).map_err(RunnerError::io("write", &path))?;
+    run.write_table("summary.parquet", &summary.to_table(&study.plan))?;
     let json = serde_json::to_string_pretty(&checks).map_err(std::io::Error::other);
     let json = json.map_err(RunnerError::io("write", &path))?;
     run.write_file("checks.json", (json + "\n").as_bytes())?;
@@ -269,19 +267,19 @@ pub struct Merged {
 /// Runs of different studies, or one that cannot be read or written.
 pub fn merge(runs: &[PathBuf], out: &Path, threads: usize) -> Result<Merged> {
     blas::single_thread()?;
-    let Some(first) = runs.first() else { return Err(StudyError::bad("run", "none", "give at least one")) };
-    let first = RunDir::open(first)?;
+    let opened = runs.iter().map(|path| Ok(RunDir::open(path)?)).collect::<Result<Vec<_>>>()?;
+    let Some(first) = opened.first() else { return Err(StudyError::bad("run", "none", "give at least one")) };
     let manifest = first.manifest()?;
-    let mut study = Study::of_run(&first)?;
-    for path in runs {
-        let other = RunDir::open(path)?.manifest()?;
+    let mut study = Study::of_run(first)?;
+    for one in &opened {
+        let other = one.manifest()?;
         if (&other.study_sha256, other.seed) != (&manifest.study_sha256, manifest.seed) {
             let mend =
                 format!("its study differs from that of {}; give runs of one study", first.path().display());
-            return Err(StudyError::bad("run", path.display(), &mend));
+            return Err(StudyError::bad("run", one.path().display(), &mend));
         }
         if other.replicates > study.plan.replicates() {
-            study = Study::of_run(&RunDir::open(path)?)?;
+            study = Study::of_run(one)?;
         }
     }
     let mut run = RunDir::create(out, &study.description())?;
@@ -289,8 +287,8 @@ pub fn merge(runs: &[PathBuf], out: &Path, threads: usize) -> Result<Merged> {
     let mut walked = walk(&run)?;
     let mut damaged: Vec<String> = walked.damaged.iter().map(ToString::to_string).collect();
     let same = |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
-    for path in runs.iter().filter(|p| !same(p, out)) {
-        let unread = run.absorb(&RunDir::open(path)?, &mut walked.present, &like)?;
+    for other in opened.iter().filter(|r| !same(r.path(), out)) {
+        let unread = run.absorb(other, &mut walked.present, &like)?;
         damaged.extend(unread.iter().map(ToString::to_string));
     }
     let (summary, checks) = thread_pool(threads)?.install(|| summarise(&study, &mut run))?;

@@ -1,4 +1,6 @@
-//! Windows of convolutions and pools, and how many positions they take.
+//! Windows of convolutions and pools.
+
+use crate::positions::positions;
 
 /// Sizes, one a spatial mode; a single one stands for all modes.
 #[derive(Debug, Clone)]
@@ -67,57 +69,7 @@ impl Window {
             .zip(kernel)
             .zip(stride)
             .zip(padding)
-            .map(|(((&n, k), s), p)| positions(n, k, s, p, self.ceil).ok_or((k, n + 2 * p)))
+            .map(|(((&n, k), s), p)| positions(n, k, s, (p, p), self.ceil).ok_or((k, n + 2 * p)))
             .collect()
-    }
-}
-
-/// Positions of a window of `k` every `s` over `n` entries and `p` zeros on either side: `⌊(n + 2p − k)/s⌋ + 1`; or
-/// rounded up, but without a window that starts behind the last entry (as PyTorch's `pooling_output_shape`).
-fn positions(n: usize, k: usize, s: usize, p: usize, ceil: bool) -> Option<usize> {
-    let room = (n + 2 * p).checked_sub(k)?;
-    if !ceil {
-        return Some(room.checked_div(s)? + 1);
-    }
-    let steps = room.checked_add(s.checked_sub(1)?)? / s;
-    Some(if steps * s >= n + p { steps } else { steps + 1 })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Places windows one after another, as the definition says.
-    fn count(n: usize, k: usize, s: usize, p: usize, ceil: bool) -> Option<usize> {
-        let starts = (0..).map(|i| i * s);
-        let fits = |start: usize| start + k <= n + 2 * p;
-        if !fits(0) {
-            return None;
-        }
-        let whole = starts.clone().take_while(|&start| fits(start)).count();
-        // One more that hangs over, if entries are left over and it starts on an entry or on zeros before them.
-        let last = (whole - 1) * s;
-        let left_over = last + k < n + 2 * p;
-        let next = last + s < n + p;
-        Some(whole + usize::from(ceil && left_over && next))
-    }
-
-    #[test]
-    fn positions_are_those_of_the_definition() {
-        for n in 1..20 {
-            for k in 1..8 {
-                for s in 1..5 {
-                    for p in 0..=k / 2 {
-                        for ceil in [false, true] {
-                            assert_eq!(
-                                positions(n, k, s, p, ceil),
-                                count(n, k, s, p, ceil),
-                                "{n} {k} {s} {p} {ceil}"
-                            );
-                        }
-                    }
-                }
-            }
-        }
     }
 }

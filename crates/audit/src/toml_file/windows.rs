@@ -1,6 +1,7 @@
 //! Sizes of windows on spatial modes, and of what they leave.
 
 use super::keys::{Padding, PaddingName, PerMode};
+use crate::positions::positions;
 
 /// Largest size of a kernel, stride, dilation or padding.
 const MOST: usize = 1 << 16;
@@ -79,14 +80,12 @@ impl Windows {
         let mode = |i: usize| {
             let (n, k, s, d, (before, after)) = self.mode(sizes, i)?;
             let reach = d * (k - 1) + 1;
-            let padded = n + before + after;
-            if padded < reach {
-                return Err(format!(
+            positions(n, reach, s, (before, after), false).ok_or_else(|| {
+                format!(
                     "the kernel reaches over {reach} places of spatial mode {i}, which has {n} and padding {before} + {after}; \
                      use a smaller kernel or dilation, more padding, or smaller strides before"
-                ));
-            }
-            Ok((padded - reach) / s + 1)
+                )
+            })
         };
         (0..sizes.len()).map(mode).collect()
     }

@@ -1,6 +1,5 @@
 //! Submission of an array and its merge job.
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -11,6 +10,7 @@ use super::record::RECORD_VERSION;
 use super::script::command_line;
 use super::state::{arrays_named, ranges};
 use super::{Job, Queue, Record, Resources, Submission};
+use crate::lock::{Held, alone_in};
 use crate::{Digest, Result, RunDir, RunnerError};
 
 /// Where the files of Slurm's jobs are in a run directory.
@@ -60,16 +60,8 @@ impl Layout {
     ///
     /// # Errors
     /// Another process submits this run now.
-    pub fn lock(&self) -> Result<File> {
-        std::fs::create_dir_all(&self.folder).map_err(RunnerError::io("create", &self.folder))?;
-        // A file, for network file systems do not lock directories between machines.
-        let path = self.file(".lock");
-        let lock = File::create(&path).map_err(RunnerError::io("write", &path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(lock),
-            Err(TryLockError::WouldBlock) => Err(RunnerError::Locked { path: self.folder.clone() }),
-            Err(TryLockError::Error(e)) => Err(RunnerError::io("lock", &path)(e)),
-        }
+    pub fn lock(&self) -> Result<Held> {
+        alone_in(&self.folder, "submit")
     }
 
     fn common(&self, name: &str, log: &str, after: &[String], resources: &Resources) -> Vec<String> {

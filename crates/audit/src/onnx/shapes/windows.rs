@@ -3,6 +3,7 @@
 use super::super::call::Call;
 use super::super::value::Shape;
 use super::super::wire::Reason;
+use crate::positions::positions;
 
 /// Windows of a convolution or a pooling, one entry a spatial mode.
 pub(in super::super) struct Windows {
@@ -50,12 +51,7 @@ pub(in super::super) fn windows(
             (if auto == "SAME_LOWER" { (more, less) } else { (less, more) }, out)
         } else {
             let pad = if auto == "VALID" { (0, 0) } else { given };
-            let slack = size.and_then(|n| n.checked_add(pad.0)?.checked_add(pad.1)?.checked_sub(window));
-            let out = slack.map(|slack| if ceil { slack.div_ceil(s) + 1 } else { slack / s + 1 });
-            // The last window of a rounded-up pooling starts inside the map or its padding in front.
-            let starts_inside =
-                |out: usize| !ceil || (out - 1) * s < size.unwrap_or(usize::MAX).saturating_add(pad.0);
-            (pad, out.map(|out| if starts_inside(out) { out } else { out - 1 }))
+            (pad, size.and_then(|n| positions(n, window, s, pad, ceil)))
         };
         padding.push(pad);
         output.push(out);
