@@ -6,6 +6,7 @@
 //!   `X → Z` by windows.
 //! * [`Structure`]: a tensor network (einsum text and sizes) for the coefficient `W`; contraction,
 //!   Jacobian, dimension, parameter counts.
+//! * [`ActivatedNetwork`]: the same factors with an activation between convolution and pooling.
 //! * [`families`]: named structures (`dense`, `cnn`, …), one file each; [`StructureSpec`] reads them from TOML.
 //!
 //! ```
@@ -33,6 +34,7 @@
     clippy::unimplemented
 )]
 
+pub mod activation;
 pub mod design;
 pub mod error;
 pub mod families;
@@ -44,6 +46,7 @@ pub mod spec;
 pub mod structure;
 pub mod windows;
 
+pub use activation::{ActivatedNetwork, Activation, Responses};
 pub use design::{Curvature, DesignProduct};
 pub use error::CnnError;
 pub use geometry::{Geometry, GeometrySpec, Layer, LayerSpec, Mode};
