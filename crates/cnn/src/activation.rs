@@ -3,11 +3,12 @@
 //! With the identity for φ this is the linear network of THEORY §1; with another the output channels no longer merge
 //! with the fully connected weights, so K counts. Factors, counts and the K/R ratio are the structure's.
 
-use convstat_tensor::{Einsum, memory};
-use ndarray::{Array1, Array2, ArrayD, ArrayView2, Axis, Slice};
+use convstat_tensor::{Buffers, Einsum, Program, memory};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayD, ArrayView2, Axis, Slice};
 use serde::{Deserialize, Serialize};
 
-use crate::{CnnError, Factors, Geometry, Result, Structure};
+use crate::{CnnError, DesignProduct, Factors, Geometry, Result, Structure};
 
 /// An activation function φ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,10 +28,6 @@ impl Activation {
             Self::Relu => "relu",
         }
     }
-
-    fn is_active(self, value: f64) -> bool {
-        self == Self::Identity || value > 0.0
-    }
 }
 
 /// Convolution, activation, average pooling, fully connected layer; the kernels and the fully connected weights are
@@ -43,8 +40,11 @@ pub struct ActivatedNetwork {
     kernels: Structure,
     /// Parameters of each factor of the kernels within the structure's.
     kernel_columns: Vec<std::ops::Range<usize>>,
-    /// The factor with the fully connected weights.
+    /// The same within the kernels' own parameters.
+    own_columns: Vec<std::ops::Range<usize>>,
+    /// The factor with the fully connected weights, and its parameters.
     head: usize,
+    head_columns: std::ops::Range<usize>,
     /// Place in the head of each weight in the order (position, channel, response).
     head_places: Vec<usize>,
     /// Inputs under each convolution position and tap; none in the padding.
@@ -57,18 +57,32 @@ pub struct ActivatedNetwork {
     channels: usize,
 }
 
-/// What the layers gave for a block of b observations.
+/// One network at one point, with all the memory that it needs for blocks of observations: running it allocates nothing.
 #[derive(Debug, Clone)]
-pub struct Responses {
-    /// After the activation, `b·m × K` for m convolution positions.
-    activated: Array2<f64>,
-    /// After pooling, `b × P·K`.
-    pooled: Array2<f64>,
+pub struct Pass<'a> {
+    network: &'a ActivatedNetwork,
+    contraction: (Program, Buffers),
+    /// `Jᵀ` of the kernels, as the product with one row.
+    adjoint: DesignProduct,
+    kernel_parameters: Vec<f64>,
+    /// `K × L`.
+    kernels: Array2<f64>,
+    kernel_gradient: Array2<f64>,
+    along: Vec<f64>,
     /// `P·K × M`.
     weights: Array2<f64>,
-    /// The network's output, `b × M`.
-    pub output: Array2<f64>,
+    weight_gradient: Array2<f64>,
+    /// After the activation, `b·m × K` for m convolution positions.
+    activated: Array2<f64>,
+    upstream: Array2<f64>,
+    /// After pooling, `b × P·K`.
+    pooled: Array2<f64>,
+    pooled_upstream: Array2<f64>,
+    output: Array2<f64>,
 }
+
+/// Observations that are predicted together.
+const BLOCK: usize = 64;
 
 fn bad<T>(reason: String) -> Result<T> {
     Err(CnnError::BadStructure { reason })
@@ -185,7 +199,9 @@ impl ActivatedNetwork {
                 .map(|(_, c)| c.clone())
                 .collect(),
             head_places: places(labels, &order, structure),
+            own_columns: kernels.columns(),
             head,
+            head_columns: columns[head].clone(),
             taps,
             pools,
             conv: conv.iter().product(),
@@ -234,137 +250,72 @@ impl ActivatedNetwork {
         Ok(windows)
     }
 
-    /// The layers at flat `parameters` for windows of b observations.
+    /// Memory for blocks of at most `rows` observations.
+    ///
+    /// # Errors
+    /// More than there is.
+    pub fn pass(&self, rows: usize) -> Result<Pass<'_>> {
+        let (k, outputs) = (self.channels, self.structure.outputs());
+        let (l, width) = (self.kernels.coefficients() / k, self.positions * k);
+        memory::check("the responses of a block", &[rows, self.conv, k])?;
+        memory::check("the pooled responses of a block", &[rows, width])?;
+        let contraction = self.kernels.program();
+        let buffers = contraction.buffers();
+        Ok(Pass {
+            network: self,
+            contraction: (contraction, buffers),
+            adjoint: DesignProduct::new(&self.kernels, 1, false),
+            kernel_parameters: vec![0.0; self.kernels.naive_parameters()],
+            kernels: Array2::zeros((k, l)),
+            kernel_gradient: Array2::zeros((k, l)),
+            along: vec![0.0; self.kernels.naive_parameters()],
+            weights: Array2::zeros((width, outputs)),
+            weight_gradient: Array2::zeros((width, outputs)),
+            activated: Array2::zeros((rows * self.conv, k)),
+            upstream: Array2::zeros((rows * self.conv, k)),
+            pooled: Array2::zeros((rows, width)),
+            pooled_upstream: Array2::zeros((rows, width)),
+            output: Array2::zeros((rows, outputs)),
+        })
+    }
+
+    /// `f(X_i)` for windows of n observations, `n × M`, block by block.
     ///
     /// # Errors
     /// Another number of parameters than the structure's.
-    pub fn respond(&self, parameters: &[f64], windows: &ArrayView2<f64>) -> Result<Responses> {
-        let kernels = self.kernel_matrix(parameters)?;
-        let m = self.windows_of_one();
-        let b = windows.nrows() / m;
-        let mut activated = windows.dot(&kernels.t());
-        if self.activation == Activation::Relu {
-            activated.mapv_inplace(|v| v.max(0.0));
+    pub fn predict(&self, parameters: &[f64], windows: &ArrayView2<f64>) -> Result<Array2<f64>> {
+        let n = windows.nrows() / self.conv;
+        let block = BLOCK.min(n.max(1));
+        let mut pass = self.pass(block)?;
+        pass.set(parameters)?;
+        let mut output = Array2::zeros((n, self.structure.outputs()));
+        let blocks = output.axis_chunks_iter_mut(Axis(0), block);
+        for (mut output, windows) in blocks.zip(windows.axis_chunks_iter(Axis(0), block * self.conv)) {
+            output.assign(&pass.respond(&windows));
         }
-        let mut pooled = Array2::zeros((b, self.positions * self.channels));
-        for (i, mut pooled) in pooled.outer_iter_mut().enumerate() {
-            for (p, pool) in self.pools.iter().enumerate() {
-                let mut mean = pooled.slice_axis_mut(Axis(0), part(p, self.channels));
-                for &r in pool {
-                    mean += &activated.row(i * m + r);
-                }
-                mean /= pool.len() as f64;
-            }
-        }
-        let weights = self.weights(parameters);
-        let output = pooled.dot(&weights);
-        Ok(Responses { activated, pooled, weights, output })
+        Ok(output)
     }
 
-    /// Adds `Σ_i ∂f(X_i)ᵀ/∂θ r_i` to `gradient`, for cotangents `r` of `b × M`.
-    ///
-    /// # Errors
-    /// Another number of parameters than the structure's.
-    pub fn add_gradient(
-        &self,
-        parameters: &[f64],
-        windows: &ArrayView2<f64>,
-        at: &Responses,
-        cotangent: &ArrayView2<f64>,
-        gradient: &mut [f64],
-    ) -> Result<()> {
-        let weights = at.pooled.t().dot(cotangent);
-        let head = self.structure.columns()[self.head].clone();
-        for (&place, v) in self.head_places.iter().zip(&weights) {
-            gradient[head.start + place] += v;
-        }
-        let upstream = self.before_activation(at, &cotangent.dot(&at.weights.t()));
-        let kernels = upstream.t().dot(windows);
-        let flat = Array1::from_iter(kernels.iter().copied());
-        let along = self.kernels.jacobian(&self.kernel_factors(parameters)?)?.t().dot(&flat);
-        let places = self.kernel_columns.iter().cloned().flatten();
-        places.zip(along).for_each(|(place, v)| gradient[place] += v);
-        Ok(())
-    }
-
-    /// `∂f(X_i)/∂θ` for b observations, `b·M × parameters`.
+    /// `∂f(X_i)/∂θ` for windows of n observations, `n·M × parameters`.
     ///
     /// # Errors
     /// Another number of parameters than the structure's, or too many for the memory.
     pub fn jacobian(&self, parameters: &[f64], windows: &ArrayView2<f64>) -> Result<Array2<f64>> {
-        let at = self.respond(parameters, windows)?;
-        let (b, outputs) = at.output.dim();
-        let m = self.windows_of_one();
-        memory::check("the Jacobian", &[b * outputs, self.structure.naive_parameters()])?;
-        let kernel_jacobian = self.kernels.jacobian(&self.kernel_factors(parameters)?)?;
-        let head = self.structure.columns()[self.head].start;
-        let mut jacobian = Array2::zeros((b * outputs, self.structure.naive_parameters()));
-        for o in 0..outputs {
-            let mut cotangent = Array2::zeros((b, outputs));
-            cotangent.column_mut(o).fill(1.0);
-            let upstream = self.before_activation(&at, &cotangent.dot(&at.weights.t()));
-            for i in 0..b {
-                let rows = part(i, m);
-                let kernels = upstream.slice_axis(Axis(0), rows).t().dot(&windows.slice_axis(Axis(0), rows));
-                let flat = Array1::from_iter(kernels.iter().copied());
-                let along = kernel_jacobian.t().dot(&flat);
-                let mut row = jacobian.row_mut(i * outputs + o);
-                let places = self.kernel_columns.iter().cloned().flatten();
-                places.zip(along).for_each(|(place, v)| row[place] = v);
-                for (j, &v) in at.pooled.row(i).iter().enumerate() {
-                    row[head + self.head_places[j * outputs + o]] = v;
+        let (n, outputs) = (windows.nrows() / self.conv, self.structure.outputs());
+        memory::check("the Jacobian", &[n, outputs, parameters.len()])?;
+        let mut jacobian = Array2::zeros((n * outputs, parameters.len()));
+        let mut pass = self.pass(1)?;
+        pass.set(parameters)?;
+        let units = Array2::eye(outputs);
+        for (i, windows) in windows.axis_chunks_iter(Axis(0), self.conv).enumerate() {
+            pass.respond(&windows);
+            for (o, unit) in units.axis_chunks_iter(Axis(0), 1).enumerate() {
+                if let Some(row) = jacobian.row_mut(i * outputs + o).as_slice_mut() {
+                    pass.add_gradient(&windows, &unit, row);
                 }
             }
         }
         Ok(jacobian)
-    }
-
-    /// Derivatives by the convolution's output, `b·m × K`, from those by the pooled responses.
-    fn before_activation(&self, at: &Responses, pooled: &Array2<f64>) -> Array2<f64> {
-        let (m, k) = (self.windows_of_one(), self.channels);
-        let mut upstream = Array2::zeros(at.activated.dim());
-        for (i, pooled) in pooled.outer_iter().enumerate() {
-            for (p, pool) in self.pools.iter().enumerate() {
-                let share = 1.0 / pool.len() as f64;
-                let from = pooled.slice_axis(Axis(0), part(p, k));
-                for &r in pool {
-                    upstream.row_mut(i * m + r).scaled_add(share, &from);
-                }
-            }
-        }
-        // A ReLU of 0 has the derivative 0.
-        upstream.zip_mut_with(&at.activated, |u, &v| {
-            if !self.activation.is_active(v) {
-                *u = 0.0
-            }
-        });
-        upstream
-    }
-
-    fn kernel_factors(&self, parameters: &[f64]) -> Result<Factors> {
-        if parameters.len() != self.structure.naive_parameters() {
-            let expected = format!("[{}]", self.structure.naive_parameters());
-            return Err(CnnError::Shape {
-                what: "the flat parameters",
-                found: vec![parameters.len()],
-                expected,
-            });
-        }
-        let flat: Vec<f64> =
-            self.kernel_columns.iter().flat_map(|c| parameters[c.clone()].iter().copied()).collect();
-        self.kernels.unflatten(&flat)
-    }
-
-    fn kernel_matrix(&self, parameters: &[f64]) -> Result<Array2<f64>> {
-        let flat = self.kernels.contract(&self.kernel_factors(parameters)?)?;
-        let l = flat.len() / self.channels;
-        Ok(convstat_tensor::algebra::shaped((self.channels, l), flat.to_vec()))
-    }
-
-    fn weights(&self, parameters: &[f64]) -> Array2<f64> {
-        let head = &parameters[self.structure.columns()[self.head].clone()];
-        let entries: Vec<f64> = self.head_places.iter().map(|&i| head[i]).collect();
-        convstat_tensor::algebra::shaped((self.positions * self.channels, self.structure.outputs()), entries)
     }
 
     /// Factors of this network, of at least as many channels and the same labels, that give the same function as `other` at
@@ -414,9 +365,113 @@ impl ActivatedNetwork {
     }
 }
 
-/// Part `i` of an axis cut in parts of `size`.
-fn part(i: usize, size: usize) -> Slice {
-    Slice::from(i * size..(i + 1) * size)
+impl Pass<'_> {
+    /// Goes to flat `parameters`.
+    ///
+    /// # Errors
+    /// Another number of parameters than the structure's.
+    pub fn set(&mut self, parameters: &[f64]) -> Result<()> {
+        let network = self.network;
+        if parameters.len() != network.structure.naive_parameters() {
+            let expected = format!("[{}]", network.structure.naive_parameters());
+            return Err(CnnError::Shape {
+                what: "the flat parameters",
+                found: vec![parameters.len()],
+                expected,
+            });
+        }
+        let own = network.kernel_columns.iter().flat_map(|c| &parameters[c.clone()]);
+        self.kernel_parameters.iter_mut().zip(own).for_each(|(v, p)| *v = *p);
+        let head = &parameters[network.head_columns.clone()];
+        self.weights.iter_mut().zip(&network.head_places).for_each(|(v, &i)| *v = head[i]);
+        let (program, buffers) = &mut self.contraction;
+        if let Some(out) = self.kernels.as_slice_mut() {
+            program.run(|f| &self.kernel_parameters[network.own_columns[f].clone()], buffers, out, false);
+        }
+        Ok(())
+    }
+
+    /// `f(X_i)` for the windows (`b·m × L`) of at most as many observations as there is memory for, `b × M`.
+    pub fn respond(&mut self, windows: &ArrayView2<f64>) -> ArrayView2<'_, f64> {
+        let network = self.network;
+        let (m, k) = (network.conv, network.channels);
+        let b = windows.nrows() / m;
+        let mut activated = self.activated.slice_axis_mut(Axis(0), Slice::from(..b * m));
+        general_mat_mul(1.0, windows, &self.kernels.t(), 0.0, &mut activated);
+        if network.activation == Activation::Relu {
+            activated.mapv_inplace(|v| v.max(0.0));
+        }
+        let (Some(activated), Some(pooled)) = (self.activated.as_slice(), self.pooled.as_slice_mut()) else {
+            return self.output.view();
+        };
+        for (activated, pooled) in
+            activated.chunks_exact(m * k).zip(pooled.chunks_exact_mut(network.positions * k)).take(b)
+        {
+            for (pool, mean) in network.pools.iter().zip(pooled.chunks_exact_mut(k)) {
+                mean.fill(0.0);
+                for &r in pool {
+                    mean.iter_mut().zip(&activated[r * k..]).for_each(|(m, v)| *m += v);
+                }
+                let share = 1.0 / pool.len() as f64;
+                mean.iter_mut().for_each(|v| *v *= share);
+            }
+        }
+        let rows = Slice::from(..b);
+        let mut output = self.output.slice_axis_mut(Axis(0), rows);
+        general_mat_mul(1.0, &self.pooled.slice_axis(Axis(0), rows), &self.weights, 0.0, &mut output);
+        self.output.slice_axis(Axis(0), rows)
+    }
+
+    /// Adds `Σ_i ∂f(X_i)ᵀ/∂θ r_i` to `gradient` (flat, as the parameters), for the windows of the last
+    /// [`Pass::respond`] and cotangents `r` of `b × M`.
+    pub fn add_gradient(
+        &mut self,
+        windows: &ArrayView2<f64>,
+        cotangent: &ArrayView2<f64>,
+        gradient: &mut [f64],
+    ) {
+        let network = self.network;
+        let (m, k) = (network.conv, network.channels);
+        let b = windows.nrows() / m;
+        let rows = Slice::from(..b);
+        let pooled = self.pooled.slice_axis(Axis(0), rows);
+        general_mat_mul(1.0, &pooled.t(), cotangent, 0.0, &mut self.weight_gradient);
+        let head = &mut gradient[network.head_columns.clone()];
+        self.weight_gradient.iter().zip(&network.head_places).for_each(|(v, &i)| head[i] += v);
+        let mut back = self.pooled_upstream.slice_axis_mut(Axis(0), rows);
+        general_mat_mul(1.0, cotangent, &self.weights.t(), 0.0, &mut back);
+        let (Some(back), Some(upstream), Some(activated)) =
+            (self.pooled_upstream.as_slice(), self.upstream.as_slice_mut(), self.activated.as_slice())
+        else {
+            return;
+        };
+        for (back, upstream) in
+            back.chunks_exact(network.positions * k).zip(upstream.chunks_exact_mut(m * k)).take(b)
+        {
+            upstream.fill(0.0);
+            for (pool, back) in network.pools.iter().zip(back.chunks_exact(k)) {
+                let share = 1.0 / pool.len() as f64;
+                for &r in pool {
+                    upstream[r * k..].iter_mut().zip(back).for_each(|(u, v)| *u += share * v);
+                }
+            }
+        }
+        if network.activation == Activation::Relu {
+            // A response of 0 has the derivative 0.
+            upstream
+                .iter_mut()
+                .zip(activated)
+                .take(b * m * k)
+                .for_each(|(u, &v)| *u = if v > 0.0 { *u } else { 0.0 });
+        }
+        let upstream = self.upstream.slice_axis(Axis(0), Slice::from(..b * m));
+        general_mat_mul(1.0, &upstream.t(), windows, 0.0, &mut self.kernel_gradient);
+        if let Some(row) = self.kernel_gradient.as_slice() {
+            self.adjoint.jacobian(row, &self.kernel_parameters, &mut self.along);
+        }
+        let places = network.kernel_columns.iter().cloned().flatten();
+        places.zip(&self.along).for_each(|(place, v)| gradient[place] += v);
+    }
 }
 
 /// The leading output labels, which stand for the pooled positions.

@@ -46,7 +46,7 @@ pub mod spec;
 pub mod structure;
 pub mod windows;
 
-pub use activation::{ActivatedNetwork, Activation, Responses};
+pub use activation::{ActivatedNetwork, Activation, Pass};
 pub use design::{Curvature, DesignProduct};
 pub use error::CnnError;
 pub use geometry::{Geometry, GeometrySpec, Layer, LayerSpec, Mode};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use convstat_tensor::algebra::{entries, shaped};
-use convstat_tensor::{Contraction, Einsum, linalg, memory};
+use convstat_tensor::{Contraction, Einsum, Program, linalg, memory};
 use ndarray::{Array1, Array2, ArrayD, ArrayViewD, IxDyn};
 
 use crate::design::DesignPlan;
@@ -152,6 +152,11 @@ impl Structure {
     /// Sizes of labels.
     pub fn sizes_of(&self, labels: &[char]) -> Vec<usize> {
         labels.iter().map(|c| self.sizes[c]).collect()
+    }
+
+    /// The contraction to `vec(W)`, compiled.
+    pub(crate) fn program(&self) -> Program {
+        self.contraction.compile(&[], &self.contraction.contiguous())
     }
 
     pub(crate) fn design_plan(&self) -> &DesignPlan {

@@ -53,7 +53,7 @@ fn the_identity_gives_the_linear_network() {
         let network = ActivatedNetwork::new(&geometry, &structure, Activation::Identity).unwrap();
         let factors = structure.generic_point();
         let parameters = structure.flatten(&factors).unwrap();
-        let found = network.respond(&parameters, &network.windows(&x.view()).unwrap().view()).unwrap().output;
+        let found = network.predict(&parameters, &network.windows(&x.view()).unwrap().view()).unwrap();
         let z = geometry.windows().apply(&x.t());
         let expected = z.t().dot(&structure.coefficient_matrix(&factors).unwrap());
         let size = expected.iter().fold(0.0f64, |m, v| m.max(v.abs()));
@@ -72,7 +72,7 @@ fn relu_agrees_with_naive_loops() {
     let factors = spec.generic_point();
     let (b, a) = (&factors[0], &factors[1]);
     let parameters = spec.flatten(&factors).unwrap();
-    let found = network.respond(&parameters, &network.windows(&x.view()).unwrap().view()).unwrap().output;
+    let found = network.predict(&parameters, &network.windows(&x.view()).unwrap().view()).unwrap();
     // conv 7 x 3 x 1, pooled 3 x 2 x 1.
     for (i, x) in x.outer_iter().enumerate() {
         let at = |r: i64, c: usize, h: usize| {
@@ -110,7 +110,7 @@ fn derivatives_agree_with_differences() {
         let network = ActivatedNetwork::new(&geometry, &structure, Activation::Relu).unwrap();
         let parameters = structure.flatten(&structure.generic_point()).unwrap();
         let windows = network.windows(&x.view()).unwrap();
-        let output = |p: &[f64]| network.respond(p, &windows.view()).unwrap().output;
+        let output = |p: &[f64]| network.predict(p, &windows.view()).unwrap();
         let jacobian = network.jacobian(&parameters, &windows.view()).unwrap();
         // The step is so small that no response changes its sign, the ratio exact to about 1e-9.
         let step = 1e-6;
@@ -128,8 +128,10 @@ fn derivatives_agree_with_differences() {
         let cotangent =
             Array2::from_shape_vec(output(&parameters).dim(), numbers(3, 4 * structure.outputs())).unwrap();
         let mut gradient = vec![0.0; parameters.len()];
-        let at = network.respond(&parameters, &windows.view()).unwrap();
-        network.add_gradient(&parameters, &windows.view(), &at, &cotangent.view(), &mut gradient).unwrap();
+        let mut pass = network.pass(4).unwrap();
+        pass.set(&parameters).unwrap();
+        pass.respond(&windows.view());
+        pass.add_gradient(&windows.view(), &cotangent.view(), &mut gradient);
         let flat = ndarray::Array1::from_iter(cotangent.iter().copied());
         let expected = jacobian.t().dot(&flat);
         for (a, b) in gradient.iter().zip(&expected) {
@@ -155,7 +157,7 @@ fn a_larger_network_holds_a_smaller_one() {
         let mut next = numbers(5, 1000).into_iter();
         let embedded = student.embed(&teacher, &factors, || next.next().unwrap()).unwrap();
         let output = |n: &ActivatedNetwork, s: &Structure, f: &[ArrayD<f64>]| {
-            n.respond(&s.flatten(f).unwrap(), &n.windows(&x.view()).unwrap().view()).unwrap().output
+            n.predict(&s.flatten(f).unwrap(), &n.windows(&x.view()).unwrap().view()).unwrap()
         };
         let (a, b) = (output(&teacher, &small, &factors), output(&student, &large, &embedded));
         assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-12 * a.abs().max(1.0)), "{a} {b}");

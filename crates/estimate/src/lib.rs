@@ -7,6 +7,7 @@
 //! * [`refine`](fn@refine): the last digits of one fit.
 //! * [`diagnose`](fn@diagnose): what keeps a fit from being trusted, named, with its numbers.
 //! * [`trace`]: a fit followed step by step.
+//! * [`train`](fn@train): first-order training of networks with an activation.
 //! * [`Inference`]: residual variance and standard errors from the tangent space.
 
 // Not forbid: ndarray's slicing macro allows it for itself.
@@ -36,6 +37,7 @@ pub mod scale;
 pub mod solvers;
 pub mod starts;
 pub mod trace;
+pub mod train;
 
 pub use compress::{Compressor, compress};
 pub use diagnose::{diagnose, offset, out_of_range};
@@ -51,6 +53,7 @@ pub use scale::Scale;
 pub use solvers::{SolverKind, Termination};
 pub use starts::Start;
 pub use trace::{StepKind, TracePoint};
+pub use train::{TrainOptions, train};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, EstimateError>;

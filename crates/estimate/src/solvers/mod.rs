@@ -51,6 +51,8 @@ pub enum Termination {
     Stalled,
     /// The iteration limit was reached.
     MaxIterations,
+    /// The training schedule ended; no optimum is shown.
+    Schedule,
     /// Computed directly.
     Direct,
 }
@@ -62,6 +64,7 @@ impl Termination {
             Self::Converged => "converged",
             Self::Stalled => "stalled",
             Self::MaxIterations => "max-iterations",
+            Self::Schedule => "schedule",
             Self::Direct => "direct",
         }
     }

@@ -1,0 +1,201 @@
+//! First-order training of networks with an activation, as practitioners train: Adam on shuffled batches, the rate falling
+//! along a half cosine (Kingma & Ba 2015; Loshchilov & Hutter 2017).
+
+use convstat_cnn::{ActivatedNetwork, Factors};
+use ndarray::{Array2, Axis, Slice};
+
+use crate::fit::{Fit, SingleFit};
+use crate::{EstimateError, Result, Start, Termination};
+
+/// How to train.
+#[derive(Debug, Clone)]
+pub struct TrainOptions {
+    /// Steps.
+    pub steps: usize,
+    /// Observations of a step.
+    pub batch: usize,
+    /// First length of a step, relative to the root mean square of the parameters at the start.
+    pub learning_rate: f64,
+    /// Starts, in order; `Random` may stand several times, `Spectral` has no meaning here.
+    pub starts: Vec<Start>,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self { steps: 3000, batch: 32, learning_rate: 0.1, starts: vec![Start::Random; 3] }
+    }
+}
+
+/// Decay of Adam's means of gradients and of their squares, and what keeps their ratio finite.
+const MOMENTUM: f64 = 0.9;
+const SECOND_MOMENTUM: f64 = 0.999;
+const LEAST_ROOT: f64 = 1e-12;
+
+/// Trains `network` on windows (`n·m × L`, [`ActivatedNetwork::windows`]) and responses (`n × M`) from every start and
+/// keeps the one with the smallest residual sum of squares. The fit's `w` is `Σ_k B_k ∘ A_k`, which means something for
+/// the identity alone.
+///
+/// `truth` are factors of the network for [`Start::Oracle`]; `normal` gives standard normals, for random starts and for the
+/// order of the observations.
+///
+/// # Errors
+/// Options outside their range, an oracle start without truth, arrays that do not fit the network.
+pub fn train(
+    network: &ActivatedNetwork,
+    windows: &Array2<f64>,
+    y: &Array2<f64>,
+    options: &TrainOptions,
+    truth: Option<&Factors>,
+    mut normal: impl FnMut() -> f64,
+) -> Result<Fit> {
+    check(network, windows, y, options)?;
+    let structure = network.structure();
+    let mut ends: Vec<(Vec<f64>, SingleFit)> = Vec::new();
+    for &start in &options.starts {
+        let mut parameters = match start {
+            Start::Random => {
+                let point = structure.flatten(&structure.random_point(&mut normal))?;
+                sized(network, windows, y, point)?
+            }
+            Start::Oracle => structure.flatten(truth.ok_or(EstimateError::BadOption {
+                option: "starts",
+                value: "oracle".to_owned(),
+                mend: "the oracle start needs the true factors, which only a simulation has; use random",
+            })?)?,
+            Start::Spectral => {
+                return Err(EstimateError::BadOption {
+                    option: "starts",
+                    value: "spectral".to_owned(),
+                    mend: "a network with an activation has no spectral start; use random",
+                });
+            }
+        };
+        let objective = descend(network, windows, y, options, &mut parameters, &mut normal)?;
+        let end = SingleFit {
+            start: Some(start),
+            objective,
+            iterations: options.steps,
+            termination: if objective.is_finite() { Termination::Schedule } else { Termination::Stalled },
+        };
+        ends.push((parameters, end));
+    }
+    let least = |oracle: bool| {
+        let counted = ends.iter().filter(|(_, e)| oracle || e.start != Some(Start::Oracle));
+        counted.map(|(_, e)| e.objective).fold(f64::INFINITY, f64::min)
+    };
+    let has_oracle = ends.len() > 1 && options.starts.contains(&Start::Oracle);
+    let best = ends.iter().position(|(_, e)| e.objective <= least(true)).unwrap_or(0);
+    let factors = structure.unflatten(&ends[best].0)?;
+    Ok(Fit {
+        w: structure.coefficient_matrix(&factors)?,
+        factors,
+        best: ends[best].1.clone(),
+        oracle_gap: has_oracle.then(|| least(false) - least(true)),
+        all: ends.into_iter().map(|(_, e)| e).collect(),
+    })
+}
+
+fn check(
+    network: &ActivatedNetwork,
+    windows: &Array2<f64>,
+    y: &Array2<f64>,
+    options: &TrainOptions,
+) -> Result<()> {
+    let rows = windows.nrows() / network.windows_of_one();
+    if y.is_empty() {
+        return Err(EstimateError::NoRows);
+    }
+    if rows != y.nrows() {
+        return Err(EstimateError::RowMismatch { x: rows, y: y.nrows() });
+    }
+    if y.ncols() != network.structure().outputs() {
+        return Err(EstimateError::BlockColumns {
+            found: y.ncols(),
+            expected: network.structure().outputs(),
+        });
+    }
+    let bad = |option, value: String, mend| Err(EstimateError::BadOption { option, value, mend });
+    match options {
+        o if o.steps == 0 => bad("steps", "0".to_owned(), "give at least 1"),
+        o if o.batch == 0 => bad("batch", "0".to_owned(), "give at least 1"),
+        o if !(o.learning_rate > 0.0 && o.learning_rate.is_finite()) => {
+            bad("learning_rate", o.learning_rate.to_string(), "it has to be a finite number above 0")
+        }
+        o if o.starts.is_empty() => bad("starts", "[]".to_owned(), "give at least one of random, oracle"),
+        _ => Ok(()),
+    }
+}
+
+/// The point with fitted values of the size of the responses: the network is homogeneous in each factor.
+fn sized(
+    network: &ActivatedNetwork,
+    windows: &Array2<f64>,
+    y: &Array2<f64>,
+    mut point: Vec<f64>,
+) -> Result<Vec<f64>> {
+    let squares = |a: &Array2<f64>| a.iter().map(|v| v * v).sum::<f64>();
+    let fitted = network.predict(&point, &windows.view())?;
+    let factor = (squares(y) / squares(&fitted)).powf(0.5 / network.structure().owners().len() as f64);
+    if factor.is_finite() && factor > 0.0 {
+        point.iter_mut().for_each(|v| *v *= factor);
+    }
+    Ok(point)
+}
+
+/// Trains in place; the residual sum of squares at the end.
+fn descend(
+    network: &ActivatedNetwork,
+    windows: &Array2<f64>,
+    y: &Array2<f64>,
+    options: &TrainOptions,
+    parameters: &mut [f64],
+    normal: &mut impl FnMut() -> f64,
+) -> Result<f64> {
+    let (n, m) = (y.nrows(), network.windows_of_one());
+    let size = (parameters.iter().map(|v| v * v).sum::<f64>() / parameters.len() as f64).sqrt();
+    let batch = options.batch.min(n);
+    let (mut mean, mut square) = (vec![0.0; parameters.len()], vec![0.0; parameters.len()]);
+    let (mut some_windows, mut some_y) =
+        (Array2::zeros((batch * m, windows.ncols())), Array2::zeros((batch, y.ncols())));
+    let mut residual = Array2::zeros((batch, y.ncols()));
+    let mut gradient = vec![0.0; parameters.len()];
+    let mut pass = network.pass(batch)?;
+    let mut step = 0;
+    while step < options.steps {
+        for rows in shuffled(n, normal).chunks(batch).take(options.steps - step) {
+            for (i, &row) in rows.iter().enumerate() {
+                let from = windows.slice_axis(Axis(0), Slice::from(row * m..(row + 1) * m));
+                some_windows.slice_axis_mut(Axis(0), Slice::from(i * m..(i + 1) * m)).assign(&from);
+                some_y.row_mut(i).assign(&y.row(row));
+            }
+            // Gradient of half the mean squared residual of the batch.
+            let windows = some_windows.slice_axis(Axis(0), Slice::from(..rows.len() * m));
+            pass.set(parameters)?;
+            let mut residual = residual.slice_axis_mut(Axis(0), Slice::from(..rows.len()));
+            residual.assign(&pass.respond(&windows));
+            residual -= &some_y.slice_axis(Axis(0), Slice::from(..rows.len()));
+            residual /= rows.len() as f64;
+            gradient.fill(0.0);
+            pass.add_gradient(&windows, &residual.view(), &mut gradient);
+            let done = step as f64 / options.steps as f64;
+            let rate = size * options.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
+            step += 1;
+            // Means start at 0, which the two divisors undo.
+            let (first, second) = (1.0 - MOMENTUM.powf(step as f64), 1.0 - SECOND_MOMENTUM.powf(step as f64));
+            for (j, &g) in gradient.iter().enumerate() {
+                mean[j] = MOMENTUM * mean[j] + (1.0 - MOMENTUM) * g;
+                square[j] = SECOND_MOMENTUM * square[j] + (1.0 - SECOND_MOMENTUM) * g * g;
+                parameters[j] -= rate * (mean[j] / first) / ((square[j] / second).sqrt() + LEAST_ROOT);
+            }
+        }
+    }
+    let residual = y - &network.predict(parameters, &windows.view())?;
+    Ok(residual.iter().map(|r| r * r).sum())
+}
+
+/// The numbers below n in random order.
+fn shuffled(n: usize, normal: &mut impl FnMut() -> f64) -> Vec<usize> {
+    let mut keys: Vec<(f64, usize)> = (0..n).map(|i| (normal(), i)).collect();
+    keys.sort_by(|a, b| a.0.total_cmp(&b.0));
+    keys.into_iter().map(|(_, i)| i).collect()
+}
