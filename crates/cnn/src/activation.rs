@@ -223,6 +223,17 @@ impl ActivatedNetwork {
         self.activation
     }
 
+    /// Floating-point operations of one observation's response and gradient, roughly.
+    pub fn operations(&self) -> f64 {
+        let convolution = 2.0 * (self.conv * self.kernels.coefficients()) as f64;
+        2.0 * convolution + 4.0 * (self.positions * self.channels * self.structure.outputs()) as f64
+    }
+
+    /// Inputs `∏d`.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
     /// Convolution positions `m`.
     pub fn windows_of_one(&self) -> usize {
         self.conv

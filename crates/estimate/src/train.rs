@@ -26,6 +26,30 @@ impl Default for TrainOptions {
     }
 }
 
+impl TrainOptions {
+    /// Fails on values outside their range.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn check(&self) -> Result<()> {
+        let bad = |option, value: String, mend| Err(EstimateError::BadOption { option, value, mend });
+        match self {
+            o if o.steps == 0 => bad("steps", "0".to_owned(), "give at least 1"),
+            o if o.batch == 0 => bad("batch", "0".to_owned(), "give at least 1"),
+            o if !(o.learning_rate > 0.0 && o.learning_rate.is_finite()) => {
+                bad("learning_rate", o.learning_rate.to_string(), "it has to be a finite number above 0")
+            }
+            o if o.starts.is_empty() => bad("starts", "[]".to_owned(), "give at least one of random, oracle"),
+            o if o.starts.contains(&Start::Spectral) => bad(
+                "starts",
+                "spectral".to_owned(),
+                "a network with an activation has no spectral start; use random",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Decay of Adam's means of gradients and of their squares, and what keeps their ratio finite.
 const MOMENTUM: f64 = 0.9;
 const SECOND_MOMENTUM: f64 = 0.999;
@@ -53,7 +77,7 @@ pub fn train(
     let mut ends: Vec<(Vec<f64>, SingleFit)> = Vec::new();
     for &start in &options.starts {
         let mut parameters = match start {
-            Start::Random => {
+            Start::Random | Start::Spectral => {
                 let point = structure.flatten(&structure.random_point(&mut normal))?;
                 sized(network, windows, y, point)?
             }
@@ -62,13 +86,6 @@ pub fn train(
                 value: "oracle".to_owned(),
                 mend: "the oracle start needs the true factors, which only a simulation has; use random",
             })?)?,
-            Start::Spectral => {
-                return Err(EstimateError::BadOption {
-                    option: "starts",
-                    value: "spectral".to_owned(),
-                    mend: "a network with an activation has no spectral start; use random",
-                });
-            }
         };
         let objective = descend(network, windows, y, options, &mut parameters, &mut normal)?;
         let end = SingleFit {
@@ -114,16 +131,7 @@ fn check(
             expected: network.structure().outputs(),
         });
     }
-    let bad = |option, value: String, mend| Err(EstimateError::BadOption { option, value, mend });
-    match options {
-        o if o.steps == 0 => bad("steps", "0".to_owned(), "give at least 1"),
-        o if o.batch == 0 => bad("batch", "0".to_owned(), "give at least 1"),
-        o if !(o.learning_rate > 0.0 && o.learning_rate.is_finite()) => {
-            bad("learning_rate", o.learning_rate.to_string(), "it has to be a finite number above 0")
-        }
-        o if o.starts.is_empty() => bad("starts", "[]".to_owned(), "give at least one of random, oracle"),
-        _ => Ok(()),
-    }
+    options.check()
 }
 
 /// The point with fitted values of the size of the responses: the network is homogeneous in each factor.

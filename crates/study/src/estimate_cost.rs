@@ -3,6 +3,7 @@
 use convstat_estimate::fit_entries;
 
 use crate::Result;
+use crate::activated::FRESH;
 use crate::plan::{Cell, Plan, SettingContext};
 use crate::replicate::{is_windowed, run_replicate};
 
@@ -87,6 +88,11 @@ pub(crate) fn operations(plan: &Plan, cell: &Cell) -> f64 {
     } else {
         n * (DRAW * (setting.geometry.inputs() as f64 + m) + d * (d + 2.0 * m)) + d * d * d / 3.0
     };
+    if let Some(a) = &setting.activated {
+        let training = estimator.training();
+        let steps = (training.steps * training.batch * training.starts.len()) as f64;
+        return data + steps * a.network.operations();
+    }
     let fit = if estimator.solver.is_structured() {
         let iteration = rows * m * (2.0 * d + p * p) + p * p * p / 3.0;
         estimator.starts.len() as f64 * ITERATIONS * iteration
@@ -101,6 +107,10 @@ pub(crate) fn operations(plan: &Plan, cell: &Cell) -> f64 {
 /// inputs and the blocks where the features are made as they are needed.
 fn memory(setting: &SettingContext, n: u64) -> f64 {
     let (d, m) = (setting.structure.features() as f64, setting.structure.outputs() as f64);
+    if let Some(a) = &setting.activated {
+        let windows = (a.network.windows_of_one() * setting.geometry.taps()) as f64;
+        return 8.0 * (n as f64).max(FRESH as f64) * (windows + setting.geometry.inputs() as f64 + 2.0 * m);
+    }
     // The tangent space of the truth, and its image.
     let tangent = setting.dimension as f64 * m * (d + setting.geometry.inputs() as f64);
     let block = 128.0 * (setting.geometry.inputs() as f64 * 3.0 + 3.0 * d);

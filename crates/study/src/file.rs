@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use convstat_cnn::{GeometrySpec, LayerSpec, StructureSpec, spec::suggestion};
-use convstat_estimate::{SolverKind, Start};
+use convstat_cnn::{Activation, GeometrySpec, LayerSpec, StructureSpec, spec::suggestion};
+use convstat_estimate::{SolverKind, Start, TrainOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::checks::CheckSpec;
@@ -125,6 +125,9 @@ pub struct Setting {
     pub deeper: Vec<LayerSpec>,
     /// The structure that is fitted (and of the truth, unless `truth` names another setting's).
     pub structure: StructureSpec,
+    /// What stands between convolution and pooling; such settings are trained (solver adam). The linear network without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation: Option<Activation>,
     /// Settings with the same key share the true coefficients of the first of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truth: Option<String>,
@@ -144,6 +147,7 @@ impl Setting {
             pool_stride: geometry.pool_stride,
             deeper: geometry.deeper,
             structure,
+            activation: None,
             truth: None,
         }
     }
@@ -252,6 +256,15 @@ pub struct Estimator {
     /// Ridge penalty on the scale of `ZᵀZ`.
     #[serde(default = "default_lambda")]
     pub lambda: f64,
+    /// Steps of adam, observations of a step, and length of the first one ([`TrainOptions`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<usize>,
+    /// See `steps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
+    /// See `steps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
 }
 
 /// Table `[theory]`: how theory columns are computed.
@@ -296,6 +309,45 @@ impl Estimator {
     pub fn label(&self) -> &str {
         self.name.as_deref().unwrap_or(self.solver.name())
     }
+
+    /// How it trains (solver adam).
+    pub fn training(&self) -> TrainOptions {
+        let default = TrainOptions::default();
+        TrainOptions {
+            steps: self.steps.unwrap_or(default.steps),
+            batch: self.batch.unwrap_or(default.batch),
+            learning_rate: self.learning_rate.unwrap_or(default.learning_rate),
+            starts: self.starts.clone(),
+        }
+    }
+
+    /// Fails on keys of training where nothing is trained, and on values outside their range.
+    fn check_training(&self) -> Result<()> {
+        let given = [
+            ("steps", self.steps.is_some()),
+            ("batch", self.batch.is_some()),
+            ("learning_rate", self.learning_rate.is_some()),
+        ];
+        if self.solver != SolverKind::Adam {
+            return match given.iter().find(|(_, given)| *given) {
+                None => Ok(()),
+                Some((key, _)) => Err(StudyError::bad(
+                    &format!("estimator.{key}"),
+                    "…",
+                    &format!("solver {} has no such key; it is of adam", self.solver.name()),
+                )),
+            };
+        }
+        self.training().check()?;
+        match self.training().steps {
+            steps if steps > MOST_TRAINING_STEPS => Err(StudyError::bad(
+                "estimator.steps",
+                steps,
+                &format!("at most {MOST_TRAINING_STEPS} are possible"),
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Largest n: whole numbers up to it are exact as floats.
@@ -306,6 +358,9 @@ const MOST_STEPS: usize = 10_000;
 
 /// Replicates a cell beyond which a plan would not fit into memory.
 const MOST_REPLICATES: u64 = 10_000_000;
+
+/// Steps of training beyond which a fit takes days.
+const MOST_TRAINING_STEPS: usize = 100_000_000;
 
 /// Draws, and random starts of each, beyond which theory takes days.
 const MOST_DRAWS: usize = 1_000_000;
@@ -344,6 +399,9 @@ impl Default for Estimator {
             max_iterations: default_iterations(),
             tolerance: default_tolerance(),
             lambda: default_lambda(),
+            steps: None,
+            batch: None,
+            learning_rate: None,
         }
     }
 }
@@ -409,7 +467,9 @@ impl StudyFile {
                 "it has to be finite and at least 0",
             ));
         }
+        self.check_activations()?;
         for e in &self.estimator {
+            e.check_training()?;
             positive("estimator.tolerance", e.tolerance)?;
             if e.starts.is_empty() {
                 return Err(StudyError::bad(
@@ -459,6 +519,37 @@ impl StudyFile {
             ));
         }
         self.samples.check()
+    }
+}
+
+impl StudyFile {
+    /// Networks with an activation are trained, and nothing else is.
+    fn check_activations(&self) -> Result<()> {
+        let with = self.setting.iter().find(|s| s.activation.is_some());
+        let without = self.setting.iter().find(|s| s.activation.is_none());
+        let adam = self.estimator.iter().any(|e| e.solver == SolverKind::Adam);
+        let mend = "solver adam trains settings with an activation, and they have no other; give every [[setting]] an activation \
+                    (\"identity\" for the linear network) and every [[estimator]] solver = \"adam\", or none of them";
+        match (with, without) {
+            (Some(s), Some(_)) => Err(StudyError::bad(
+                "activation",
+                format!("\"{}\" in setting \"{}\" alone", s.activation.map_or("", Activation::name), s.name),
+                mend,
+            )),
+            (None, _) if adam => Err(StudyError::bad("estimator.solver", "adam", mend)),
+            (Some(_), None) => match self.estimator.iter().find(|e| e.solver != SolverKind::Adam) {
+                Some(e) => Err(StudyError::bad("estimator.solver", e.solver.name(), mend)),
+                None => match self.design.iter().find(|d| d.design().is_exact_law()) {
+                    Some(d) => Err(StudyError::bad(
+                        "design.kind",
+                        d.label(),
+                        "with an activation inputs have to be drawn; use kind \"normal\"",
+                    )),
+                    None => Ok(()),
+                },
+            },
+            _ => Ok(()),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! * [`StudyFile`]: the TOML file in ADEMP order (Morris, White & Crowther 2019).
 //! * [`designs`]: laws of the inputs, one file each.
+//! * [`activated`]: settings with an activation, trained.
 //! * [`run`](fn@run): runs or resumes a study; [`rerun`] repeats one replicate.
 //! * [`merge`](fn@merge) unites shards; [`verify`](fn@verify) repeats a random share of a run.
 //! * [`checks`]: unit tests of error bounds, one file each.
@@ -21,6 +22,7 @@
     clippy::unimplemented
 )]
 
+pub mod activated;
 pub mod checks;
 pub mod designs;
 pub mod error;
@@ -34,6 +36,8 @@ pub mod sample_size;
 pub mod summary;
 pub mod theory;
 pub mod verify;
+
+pub use convstat_cnn::Activation;
 
 pub use checks::{CheckOutcome, run_checks};
 pub use error::StudyError;

@@ -12,6 +12,7 @@ use convstat_theory::{Identification, TangentRisk};
 use ndarray::Array2;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::activated::Activated;
 use crate::estimate_cost::operations;
 use crate::file::{Estimator, Setting, StudyFile, TruthDraw};
 use crate::{Result, StudyError};
@@ -81,6 +82,8 @@ pub struct SettingContext {
     truth_key: String,
     /// A root of `Σ_Z`, made when it is first asked for.
     root: OnceLock<Array2<f64>>,
+    /// The networks, where there is an activation.
+    pub activated: Option<Activated>,
     /// The truth, if it is drawn once.
     fixed_truth: Option<TrueCoefficient>,
 }
@@ -196,10 +199,30 @@ impl SettingContext {
                 &format!("setting \"{}\" with the same key has other modes of W", truth_owner.name),
             ));
         }
+        if setting.activation != truth_owner.activation {
+            return Err(StudyError::bad(
+                "truth",
+                setting.truth.clone().unwrap_or_default(),
+                &format!("setting \"{}\" with the same key has another activation", truth_owner.name),
+            ));
+        }
+        let activated = match setting.activation {
+            Some(activation) => Some(Activated::new(&geometry, &structure, &truth_structure, activation)?),
+            None => None,
+        };
+        if let (Some(a), true) =
+            (&activated, file.estimator.iter().any(|e| e.starts.contains(&Start::Oracle)))
+        {
+            a.embed(&truth_structure.generic_point(), || 1.0)?;
+        }
         let mut context = Self {
             name: setting.name.clone(),
             windows: geometry.windows(),
-            dimension: structure.df()?,
+            dimension: match &activated {
+                Some(a) => a.dimension()?,
+                None => structure.df()?,
+            },
+            activated,
             geometry,
             structure,
             truth_structure,
@@ -210,7 +233,7 @@ impl SettingContext {
             },
             fixed_truth: None,
         };
-        if file.truth.draw == TruthDraw::Setting {
+        if file.truth.draw == TruthDraw::Setting && context.activated.is_none() {
             context.fixed_truth = Some(context.draw_truth(file.study.seed, 0)?);
         }
         Ok(context)
@@ -248,6 +271,13 @@ impl SettingContext {
             Some(t) => Ok(std::borrow::Cow::Borrowed(t)),
             None => self.draw_truth(seed, replicate).map(std::borrow::Cow::Owned),
         }
+    }
+
+    /// Factors of the truth's own structure, of a replicate.
+    pub fn truth_factors(&self, seed: u64, draw: TruthDraw, replicate: u64) -> Factors {
+        let replicate = if draw == TruthDraw::Setting { 0 } else { replicate };
+        let mut rng = stream(seed, "truth", &self.truth_key, replicate);
+        self.truth_structure.random_point(|| StandardNormal.sample(&mut rng))
     }
 
     /// Whether one truth serves all replicates.
@@ -291,7 +321,8 @@ impl SettingContext {
 
 /// Everything about a setting that decides its rows, as text.
 fn describe_setting(s: &Setting) -> String {
-    format!("{} {}", canonical(&s.geometry()), s.structure)
+    let activation = s.activation.map_or_else(String::new, |a| format!(" {}", a.name()));
+    format!("{} {}{activation}", canonical(&s.geometry()), s.structure)
 }
 
 /// JSON: keys that a study file leaves out stay out, so that a new optional key changes no identity.

@@ -67,6 +67,9 @@ fn empty_row(plan: &Plan, cell: &Cell, replicate: u64) -> Row {
 
 fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row, observer: Option<Observer>) -> Result<()> {
     let setting = plan.setting(cell);
+    if let Some(activated) = &setting.activated {
+        return activated.fill(plan, cell, replicate, row);
+    }
     let truth = setting.truth(plan.file.study.seed, replicate)?;
     row.df = truth.risk.df;
     let sample = draw_sample(plan, cell, &plan.data_key(cell), replicate, &truth)?;
@@ -120,7 +123,7 @@ pub fn is_windowed(setting: &SettingContext, n: u64) -> bool {
     d > MANY_FEATURES && n as f64 * (setting.geometry.inputs() as f64) < 3.0 * (d as f64).powi(2)
 }
 
-fn streams(plan: &Plan, key: &str, replicate: u64) -> (ChaCha8Rng, ChaCha8Rng) {
+pub(crate) fn streams(plan: &Plan, key: &str, replicate: u64) -> (ChaCha8Rng, ChaCha8Rng) {
     let stream = |purpose| stream(plan.file.study.seed, purpose, key, replicate);
     (stream("inputs"), stream("noise"))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use convstat_cnn::Activation;
 use convstat_estimate::fit::is_optimisation_failure;
 use convstat_runner::{Column, Digest, Table};
 
@@ -44,10 +45,12 @@ pub struct CellSummary {
     pub frob: (f64, f64),
     /// Replicates that ended in an error and count in no mean.
     pub errors: usize,
-    /// Fits that ended without showing an optimum (they count in the means).
+    /// Fits that ended without showing an optimum (they count in the means); not those that a training schedule ends.
     pub not_converged: usize,
     /// Fits whose starts, the oracle left out, missed the optimum.
     pub optimisation_failures: usize,
+    /// What stands between convolution and pooling, if the network is trained.
+    pub activation: Option<Activation>,
     /// Theory.
     pub theory: CellTheory,
 }
@@ -84,7 +87,7 @@ pub fn root_mean(squares: &[f64]) -> (f64, f64) {
     let mean = squares.iter().sum::<f64>() / n;
     let variance = squares.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
     let root = mean.sqrt();
-    let error = if root > 0.0 { (variance / n).sqrt() / (2.0 * root) } else { 0.0 };
+    let error = if root == 0.0 { 0.0 } else { (variance / n).sqrt() / (2.0 * root) };
     (root, error)
 }
 
@@ -148,7 +151,8 @@ impl<'a> Groups<'a> {
             }
             rows.errors.push((replicate, pred[i], frob[i]));
             rows.df += df[i] as f64;
-            rows.not_converged += usize::from(termination[i] != "converged" && termination[i] != "direct");
+            rows.not_converged +=
+                usize::from(!["converged", "direct", "schedule"].contains(&termination[i].as_str()));
             let missed = gap[i].is_finite() && is_optimisation_failure(gap[i], objective[i], sizes[i] as f64);
             rows.optimisation_failures += usize::from(missed);
         }
@@ -176,7 +180,8 @@ impl Summary {
             let theory = if let Some(t) = known.get(&key) {
                 *t
             } else {
-                let structured = plan.estimator(cell).solver.is_structured();
+                let structured =
+                    plan.estimator(cell).solver.is_structured() && plan.setting(cell).activated.is_none();
                 if plan.file.theory.bounds && structured && dimensions[cell.setting].is_none() {
                     dimensions[cell.setting] = Some(setting_dimension(plan, plan.setting(cell))?);
                 }
@@ -257,6 +262,7 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
         errors_pred,
         errors_frob,
         errors: rows.failed.len(),
+        activation: setting.activated.as_ref().map(|a| a.network.activation()),
         not_converged: rows.not_converged,
         optimisation_failures: rows.optimisation_failures,
         theory,

@@ -59,6 +59,11 @@ pub fn cell_theory(
     dimension: Option<StatisticalDimension>,
 ) -> Result<CellTheory> {
     let setting = plan.setting(cell);
+    if let Some(activated) = &setting.activated {
+        let mut theory = CellTheory::nothing();
+        activated.risk(plan, cell, &mut theory)?;
+        return Ok(theory);
+    }
     let law = plan.file.design[cell.design].design().law();
     let (sigma, n) = (plan.file.noise.sigma, cell.n as f64);
     let structured = plan.estimator(cell).solver.is_structured();

@@ -180,7 +180,7 @@ impl StudyCommand {
 
 /// What there is to say about identification, on standard error.
 fn notes(study: &Study) -> Result<(), Failure> {
-    for setting in &study.plan.settings {
+    for setting in study.plan.settings.iter().filter(|s| s.activated.is_none()) {
         if let Some(warning) = setting.identification()?.warning() {
             eprintln!("note: setting {}: {warning}", setting.name);
         }

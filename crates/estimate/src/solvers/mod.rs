@@ -22,6 +22,8 @@ pub enum SolverKind {
     Ols,
     /// Ridge without the structure.
     Ridge,
+    /// First-order training of a network with an activation ([`train`](fn@crate::train)).
+    Adam,
 }
 
 impl SolverKind {
@@ -32,12 +34,13 @@ impl SolverKind {
             Self::Als => "als",
             Self::Ols => "ols",
             Self::Ridge => "ridge",
+            Self::Adam => "adam",
         }
     }
 
     /// Whether the solver uses the structure.
     pub fn is_structured(self) -> bool {
-        matches!(self, Self::LevenbergMarquardt | Self::Als)
+        matches!(self, Self::LevenbergMarquardt | Self::Als | Self::Adam)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The K/R picture: error against the number of kernels, beside parameters against it.
 
-use convstat_study::CellSummary;
+use convstat_study::{Activation, CellSummary};
 
-use super::{FigureData, distinct};
+use super::FigureData;
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
 use crate::{Canvas, Result, math};
@@ -14,66 +14,20 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     if cells.is_empty() {
         return Ok(None);
     }
-    // With one rank throughout, K/R is the abscissa; otherwise K itself.
-    let one_rank = cells.iter().all(|c| c.rank == cells[0].rank);
-    let rank = if one_rank { cells[0].rank.unwrap_or(1) as f64 } else { 1.0 };
-    let x = |c: &CellSummary| c.kernels.unwrap_or(0) as f64 / rank;
     let mut sizes: Vec<u64> = cells.iter().map(|c| c.n).collect();
     sizes.sort_unstable();
     sizes.dedup();
     // At most one series a colour.
     let shown: Vec<u64> = sizes.iter().copied().step_by(sizes.len().div_ceil(5)).collect();
-    let designs = distinct(&cells, |c| &c.design);
-    let design = designs[0];
-    let mut series = Vec::new();
-    for (style, n) in shown.iter().enumerate() {
-        let mine: Vec<&CellSummary> = cells.iter().filter(|c| c.n == *n && c.design == design).collect();
-        let points = mine.iter().map(|c| Point { x: x(c), y: c.pred.0, error: c.pred.1 }).collect();
-        series.push(Series {
-            style,
-            mark: Mark::Curve(mine.iter().map(|c| (x(c), c.theory.risk_pred)).collect()),
-        });
-        series.push(Series { style, mark: Mark::Points(points) });
+    // Trained networks in rows of their own.
+    let mut activations: Vec<Option<Activation>> = cells.iter().map(|c| c.activation).collect();
+    activations.sort_by_key(|a| a.map(Activation::name));
+    activations.dedup();
+    let mut panels = Vec::new();
+    for activation in activations {
+        let own: Vec<&CellSummary> = cells.iter().filter(|c| c.activation == activation).collect();
+        panels.extend(row(&own, &shown, activation));
     }
-    let mut ticks: Vec<f64> = cells.iter().map(x).collect();
-    ticks.dedup();
-    let label = if one_rank { math::ratio("K", "R") } else { math::italic("K") };
-    let error = Panel {
-        title: escape("error: what the data identify"),
-        x_label: label.clone(),
-        y_label: math::root_mean_square(&math::prediction_error()),
-        series,
-        log_x: one_rank,
-        x_ticks: ticks.clone(),
-        from_zero: true,
-        ..Panel::default()
-    };
-    let first_n = shown[0];
-    let one: Vec<&CellSummary> = cells.iter().filter(|c| c.n == first_n && c.design == design).collect();
-    let points = |f: &dyn Fn(&CellSummary) -> f64| -> Vec<Point> {
-        one.iter().map(|c| Point { x: x(c), y: f(c), error: 0.0 }).collect()
-    };
-    let curve = |f: &dyn Fn(&CellSummary) -> f64| one.iter().map(|c| (x(c), f(c))).collect::<Vec<_>>();
-    let counts: [(usize, &dyn Fn(&CellSummary) -> f64); 3] =
-        [(5, &|c| c.naive as f64), (6, &|c| c.d_m as f64), (3, &|c| c.df as f64)];
-    let parameters = Panel {
-        title: escape("parameters"),
-        x_label: label,
-        y_label: escape("count"),
-        series: counts
-            .iter()
-            .flat_map(|(style, f)| {
-                [
-                    Series { style: *style, mark: Mark::Curve(curve(f)) },
-                    Series { style: *style, mark: Mark::Points(points(f)) },
-                ]
-            })
-            .collect(),
-        log_x: one_rank,
-        x_ticks: ticks.clone(),
-        from_zero: true,
-        ..Panel::default()
-    };
     let mut legend: Vec<LegendEntry> = shown
         .iter()
         .enumerate()
@@ -92,12 +46,86 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         style: 6,
         symbol: Symbol::Nothing,
     });
-    let size = (390.0, 205.0);
-    let body = draw_grid("kernels", size, 2, &[error, parameters], &legend)?;
+    let size = (390.0, 40.0 + 165.0 * (panels.len() / 2) as f64);
+    let body = draw_grid("kernels", size, 2, &panels, &legend)?;
     let alt = format!(
         "Study {}: left, the prediction error against the number of kernels with the curves of the exact risk; right, \
          naive parameters, sample complexity and identifiable dimension.",
         data.name
     );
     Ok(Some(Canvas::new(data.name, &alt, size, body)))
+}
+
+/// Error and parameters of the networks with one activation.
+fn row(cells: &[&CellSummary], shown: &[u64], activation: Option<Activation>) -> [Panel; 2] {
+    // With one rank throughout, K/R is the abscissa; otherwise K itself.
+    let one_rank = cells.iter().all(|c| c.rank == cells[0].rank);
+    let rank = if one_rank { cells[0].rank.unwrap_or(1) as f64 } else { 1.0 };
+    let x = |c: &CellSummary| c.kernels.unwrap_or(0) as f64 / rank;
+    let design = cells[0].design.as_str();
+    let mut series = Vec::new();
+    for (style, n) in shown.iter().enumerate() {
+        let mine: Vec<&CellSummary> =
+            cells.iter().copied().filter(|c| c.n == *n && c.design == design).collect();
+        let points = mine.iter().map(|c| Point { x: x(c), y: c.pred.0, error: c.pred.1 }).collect();
+        series.push(Series {
+            style,
+            mark: Mark::Curve(mine.iter().map(|c| (x(c), c.theory.risk_pred)).collect()),
+        });
+        series.push(Series { style, mark: Mark::Points(points) });
+    }
+    let mut ticks: Vec<f64> = cells.iter().map(|c| x(c)).collect();
+    ticks.dedup();
+    let label = if one_rank { math::ratio("K", "R") } else { math::italic("K") };
+    let error = Panel {
+        title: escape(
+            &named(activation).map_or("error: what the data identify".to_owned(), |a| format!("{a}: error")),
+        ),
+        x_label: label.clone(),
+        y_label: match activation {
+            None => math::root_mean_square(&math::prediction_error()),
+            Some(_) => escape("root mean squared prediction error"),
+        },
+        series,
+        log_x: one_rank,
+        x_ticks: ticks.clone(),
+        from_zero: true,
+        ..Panel::default()
+    };
+    let first_n = shown[0];
+    let one: Vec<&CellSummary> =
+        cells.iter().copied().filter(|c| c.n == first_n && c.design == design).collect();
+    let points = |f: &dyn Fn(&CellSummary) -> f64| -> Vec<Point> {
+        one.iter().map(|c| Point { x: x(c), y: f(c), error: 0.0 }).collect()
+    };
+    let curve = |f: &dyn Fn(&CellSummary) -> f64| one.iter().map(|c| (x(c), f(c))).collect::<Vec<_>>();
+    let counts: [(usize, &dyn Fn(&CellSummary) -> f64); 3] =
+        [(5, &|c| c.naive as f64), (6, &|c| c.d_m as f64), (3, &|c| c.df as f64)];
+    let parameters = Panel {
+        title: escape(&named(activation).map_or("parameters".to_owned(), |a| format!("{a}: parameters"))),
+        x_label: label,
+        y_label: escape("count"),
+        series: counts
+            .iter()
+            .flat_map(|(style, f)| {
+                [
+                    Series { style: *style, mark: Mark::Curve(curve(f)) },
+                    Series { style: *style, mark: Mark::Points(points(f)) },
+                ]
+            })
+            .collect(),
+        log_x: one_rank,
+        x_ticks: ticks.clone(),
+        from_zero: true,
+        ..Panel::default()
+    };
+    [error, parameters]
+}
+
+/// A trained network's activation in a title.
+fn named(activation: Option<Activation>) -> Option<&'static str> {
+    activation.map(|a| match a {
+        Activation::Identity => "linear",
+        Activation::Relu => "ReLU",
+    })
 }
