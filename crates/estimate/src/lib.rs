@@ -24,10 +24,12 @@
 pub mod compress;
 pub mod diagnose;
 pub mod diagnostics;
+mod environment;
 pub mod error;
 pub mod fit;
 pub mod inference;
 pub mod least_squares;
+mod project;
 mod redundancy;
 mod refine;
 pub mod rows;

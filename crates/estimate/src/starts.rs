@@ -179,7 +179,7 @@ fn aligned(problem: &mut LeastSquares, w: &Array1<f64>, roots: &ModeRoots) -> Re
 const MODE_RIDGE: f64 = 1e-3;
 
 /// Cholesky factors `R` of the second moments `RᵀR` of single modes, by label.
-type ModeRoots = BTreeMap<char, Array2<f64>>;
+pub(crate) type ModeRoots = BTreeMap<char, Array2<f64>>;
 
 /// For every mode of the features its second moment `Σ Z_(mode) Z_(mode)ᵀ`, summed over rows and all other modes, by its
 /// Cholesky factor. Their Kronecker product is near the second moment `moment` of windows, whose modes are separable.
@@ -216,7 +216,11 @@ fn partial_trace(moment: &Array2<f64>, d: usize, stride: usize) -> Array2<f64> {
 /// Factors near `w` (flat, output order): a factor with output labels takes the leading left singular vectors of the
 /// unfolding of `w` along them, in the metric of the modes' second moments `RᵀR`; a core, which has none, and columns
 /// beyond the singular vectors come from the generic point.
-fn spectral_factors(structure: &Structure, w: &ArrayView1<f64>, roots: &ModeRoots) -> Result<Factors> {
+pub(crate) fn spectral_factors(
+    structure: &Structure,
+    w: &ArrayView1<f64>,
+    roots: &ModeRoots,
+) -> Result<Factors> {
     let output = &structure.network().output;
     let mut tensor = shaped(IxDyn(&structure.sizes_of(output)), w.to_vec());
     for (mode, label) in output.iter().enumerate() {
