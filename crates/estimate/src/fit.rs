@@ -8,7 +8,7 @@ use crate::scale::Scale;
 use crate::solvers::als::align;
 use crate::solvers::nuclear_norm;
 use crate::solvers::{End, Limits, SAME_OPTIMUM, SolverKind, Termination, rounding, run};
-use crate::starts::{Start, ridge, spectral_start};
+use crate::starts::{RANDOM_STARTS, Start, ridge, spectral_start};
 use crate::trace::{Trace, TracePoint};
 use crate::{EstimateError, Result, Rows, Sample};
 
@@ -17,7 +17,7 @@ use crate::{EstimateError, Result, Rows, Sample};
 pub struct FitOptions {
     /// The solver.
     pub solver: SolverKind,
-    /// Starts, in order; `Random` may stand several times.
+    /// Starts, in order; `Random` may stand several times. The default is the spectral one and [`RANDOM_STARTS`] random ones.
     pub starts: Vec<Start>,
     /// Most iterations from one start.
     pub max_iterations: usize,
@@ -32,7 +32,7 @@ impl Default for FitOptions {
     fn default() -> Self {
         Self {
             solver: SolverKind::LevenbergMarquardt,
-            starts: vec![Start::Spectral],
+            starts: Start::spectral_and_random(RANDOM_STARTS),
             max_iterations: 500,
             tolerance: 1e-8,
             lambda: 1.0,

@@ -51,7 +51,7 @@ pub use rows::{RowMemory, Rows, WindowedSample};
 pub use sample::{Sample, design_times};
 pub use scale::Scale;
 pub use solvers::{SolverKind, Termination};
-pub use starts::Start;
+pub use starts::{RANDOM_STARTS, Start};
 pub use trace::{StepKind, TracePoint};
 
 /// Result of this crate.

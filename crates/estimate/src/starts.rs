@@ -31,7 +31,19 @@ pub enum Start {
     Oracle,
 }
 
+/// Random starts of a fit that says nothing else: with fewer, structures with many optima miss the best one too often.
+///
+/// Measured on data sets of their own truth, misses of the best optimum known with 0, 1, 3 and 10 random starts besides the
+/// spectral one: CP of rank 3 on 8 × 8 × 8 (n = 150) 7, 1.6, 0.1 and below 0.01 % of 200; Tucker kernels on overlapping
+/// windows (THEORY §5, n = 346 and 5000) 25, 14, 7 and 1 % of 20.
+pub const RANDOM_STARTS: usize = 10;
+
 impl Start {
+    /// The spectral start, and so many random ones.
+    pub fn spectral_and_random(random: usize) -> Vec<Self> {
+        std::iter::once(Self::Spectral).chain(std::iter::repeat_n(Self::Random, random)).collect()
+    }
+
     /// Its name in study files and tables.
     pub fn name(self) -> &'static str {
         match self {
