@@ -1,7 +1,7 @@
 //! Every solver of a structure ends at the same optimum; the nuclear norm against its optimality conditions and a closed form.
 
-use convstat_cnn::{OutputModes, Structure, StructureSpec};
-use convstat_estimate::{FitOptions, Sample, SolverKind, Start, fit};
+use convstat_cnn::{Geometry, GeometrySpec, OutputModes, Structure, StructureSpec};
+use convstat_estimate::{FitOptions, Rows, Sample, SolverKind, Start, WindowedSample, fit};
 use convstat_tensor::linalg::{qr, svd};
 use ndarray::{Array2, s};
 use rand::SeedableRng;
@@ -62,16 +62,7 @@ fn all_solvers_reach_one_optimum() {
                 max_iterations: 2000,
                 ..FitOptions::default()
             };
-            let t = std::time::Instant::now();
             let fit = fit(structure, &sample, &options, None, normals(1)).unwrap();
-            println!(
-                "{} {solver:?} {} {:?} {} {:.2}ms",
-                structure.name(),
-                fit.best.objective,
-                fit.best.termination,
-                fit.best.iterations,
-                t.elapsed().as_secs_f64() * 1e3
-            );
             let best = *first.get_or_insert(fit.best.objective);
             assert!(
                 (fit.best.objective / best - 1.0).abs() < 1e-6 && fit.best.termination.is_success(),
@@ -174,4 +165,37 @@ fn what_a_solver_cannot_do_is_said() {
     let options = FitOptions { solver: SolverKind::NuclearNorm, ..FitOptions::default() };
     let message = fit(&dense, &draw(&dense, 20, 1.0, 1), &options, None, normals(1)).unwrap_err().to_string();
     assert!(message.contains("use ridge"), "{message}");
+}
+
+#[test]
+fn features_made_block_by_block_give_the_same_fit() {
+    convstat_tensor::blas::single_thread().unwrap();
+    let spec = GeometrySpec {
+        input: vec![6, 5],
+        kernel: vec![3, 5],
+        pool: Some(vec![2, 1]),
+        ..GeometrySpec::default()
+    };
+    let geometry = Geometry::new(&spec).unwrap();
+    let structure = StructureSpec::parse("{ kind = \"cnn\", kernels = 1 }")
+        .unwrap()
+        .build(&geometry.output_modes(1))
+        .unwrap();
+    let (windows, mut normal) = (geometry.windows(), normals(6));
+    // A last, shorter block.
+    let x = Array2::from_shape_simple_fn((12_001, 30), &mut normal);
+    let z = windows.transform(&x.view().into_shape_with_order((12_001, 6, 5)).unwrap().into_dyn()).unwrap();
+    let w = structure.coefficient_matrix(&structure.generic_point()).unwrap();
+    let y = z.dot(&w) + Array2::from_shape_simple_fn((12_001, 1), &mut normal);
+    let small = Sample::new(z, y.clone()).unwrap().compressed().unwrap();
+    let blocks = WindowedSample::new(windows, x, y).unwrap();
+    for solver in STRUCTURED {
+        let options = FitOptions { solver, starts: vec![Start::Spectral], ..FitOptions::default() };
+        let [a, b] = [&small as &dyn Rows, &blocks]
+            .map(|rows| fit(&structure, rows, &options, None, normals(1)).unwrap().best.objective);
+        assert!((a / b - 1.0).abs() < 1e-6, "{solver:?} {a} {b}");
+    }
+    let options = FitOptions { solver: SolverKind::NuclearNorm, ..FitOptions::default() };
+    let message = fit(&structure, &blocks, &options, None, normals(1)).unwrap_err().to_string();
+    assert!(message.contains("nuclear-norm needs all features in memory"), "{message}");
 }

@@ -182,7 +182,8 @@ fn many_rows_in_blocks_are_the_compressed_problem() {
     let (sample, _) = draw(&structure, 60_001, 1.0, 3);
     let run = |sample: &Sample, threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| fit(&structure, sample, &FitOptions::default(), None, normals(1)).unwrap())
+        let options = FitOptions { starts: vec![Start::Spectral], ..FitOptions::default() };
+        pool.install(|| fit(&structure, sample, &options, None, normals(1)).unwrap())
     };
     let small = run(&sample.compressed().unwrap(), 1);
     let (one, two) = (run(&sample, 1), run(&sample, 2));
