@@ -2,7 +2,8 @@
 //!
 //! * [`Sample`]: rows `(Z, y)`, raw or QR-compressed; solvers can't tell which.
 //! * [`compress`](fn@compress): one pass over blocks of rows, memory independent of n.
-//! * [`solvers`]: alternating least squares, Levenberg–Marquardt, OLS and ridge, one file each.
+//! * [`solvers`]: Levenberg–Marquardt, alternating least squares, scaled and projected gradient, Riemannian Gauss–Newton;
+//!   nuclear norm, ridge and OLS without factors.
 //! * [`fit`](fn@fit): runs the starts, keeps the best, records the gap between them.
 //! * [`refine`](fn@refine): the last digits of one fit.
 //! * [`diagnose`](fn@diagnose): what keeps a fit from being trusted, named, with its numbers.
