@@ -37,7 +37,13 @@ fn identity_design_is_the_truncated_svd() {
     let sample = Sample::new(Array2::eye(54), target.clone()).unwrap();
     let (_, sv, _) = svd(&target.to_shape((6, 9)).unwrap().view()).unwrap();
     let best: f64 = sv.slice(s![3..]).iter().map(|v| v * v).sum();
-    for solver in [SolverKind::LevenbergMarquardt, SolverKind::Als] {
+    for solver in [
+        SolverKind::LevenbergMarquardt,
+        SolverKind::Als,
+        SolverKind::ScaledGradient,
+        SolverKind::ProjectedGradient,
+        SolverKind::RiemannianGaussNewton,
+    ] {
         let options = FitOptions { solver, ..FitOptions::default() };
         let fit = fit(&structure, &sample, &options, None, normals(1)).unwrap();
         assert!((fit.best.objective / best - 1.0).abs() < 1e-8, "{solver:?} {} {best}", fit.best.objective);

@@ -50,7 +50,7 @@ pub struct CellSummary {
     pub optimisation_failures: usize,
     /// Whether the solver has starts, of which the best may miss the optimum.
     pub has_starts: bool,
-    /// Median time of a replicate, its data and all its starts; it differs from run to run.
+    /// Median time of a replicate, its data and all its starts; the only column that differs between runs.
     pub seconds: f64,
     /// Theory.
     pub theory: CellTheory,
@@ -236,7 +236,7 @@ impl Summary {
             ("errors", int(&|s| s.errors)),
             ("not_converged", int(&|s| s.not_converged)),
             ("optimisation_failures", int(&|s| s.optimisation_failures)),
-            ("seconds_median", float(&|s| s.seconds)),
+            ("seconds", float(&|s| s.seconds)),
             ("risk_pred", float(&|s| s.theory.risk_pred)),
             ("risk_pred_se", float(&|s| s.theory.risk_pred_se)),
             ("risk_frob", float(&|s| s.theory.risk_frob)),
