@@ -87,8 +87,28 @@ fn exact_law(bencher: Bencher, n: u64) {
 #[divan::bench(args = [267, 4267])]
 fn fit_s4_spectral(bencher: Bencher, n: u64) {
     let (structure, sample) = sample(n);
-    bencher.bench_local(|| fit(&structure, &sample, &FitOptions::default(), None, || 0.0).unwrap());
+    let options = FitOptions { starts: vec![Start::Spectral], ..FitOptions::default() };
+    bencher.bench_local(|| fit(&structure, &sample, &options, None, || 0.0).unwrap());
 }
+
+/// One fit from the spectral start by each solver, of a CNN on windows (S4) whose second moment has a condition number in
+/// the hundreds.
+#[divan::bench(args = SOLVERS, sample_count = 20)]
+fn fit_s4_by(bencher: Bencher, solver: SolverKind) {
+    let (structure, sample) = sample(1067);
+    let options = FitOptions { solver, starts: vec![Start::Spectral], ..FitOptions::default() };
+    bencher.bench_local(|| fit(&structure, &sample, &options, None, || 0.0).unwrap());
+}
+
+const SOLVERS: [SolverKind; 7] = [
+    SolverKind::LevenbergMarquardt,
+    SolverKind::Als,
+    SolverKind::ScaledGradient,
+    SolverKind::ProjectedGradient,
+    SolverKind::RiemannianGaussNewton,
+    SolverKind::NuclearNorm,
+    SolverKind::Ols,
+];
 
 #[divan::bench]
 fn tangent_risk_s4(bencher: Bencher) {

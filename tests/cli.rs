@@ -280,6 +280,38 @@ fn fit_names_what_is_wrong_and_traces() {
 }
 
 #[test]
+fn a_penalised_fit_claims_no_standard_errors() {
+    let place = Place::new();
+    let x = entries(&[200, 4, 5], 1);
+    let first = x.index_axis(Axis(2), 0).index_axis(Axis(1), 0).to_owned();
+    place.array("X.npy", &x);
+    place.array("y.npy", &(&first + &(&entries(&[200], 2) * 0.1)));
+    let spec = "{ einsum = \"ar,br->ab\", sizes = { r = 2 } }";
+    let fit = ["fit", "--x", "X.npy", "--y", "y.npy", "--structure", spec, "--solver", "nuclear-norm"];
+    let json = place.ok(&[&fit[..], &["--json", "--fitted", "F.npy"]].concat());
+    let value: Value = serde_json::from_str(&json).unwrap();
+    assert!(value["fitted_se"]["median"].is_null(), "{value}");
+    // Rank 1: 4 + 5 − 1.
+    assert_eq!((&value["df"], &value["termination"]), (&8.into(), &"converged".into()));
+    let fitted = place.read("F.npy");
+    assert!(fitted.index_axis(Axis(1), 0).iter().all(|v| v.is_finite()));
+    assert!(fitted.index_axis(Axis(1), 1).iter().all(|v| v.is_nan()));
+    assert!(place.ok(&fit).contains("none: shrinkage"));
+    let flat = [
+        "fit",
+        "--x",
+        "X.npy",
+        "--y",
+        "y.npy",
+        "--structure",
+        "{ kind = \"dense\" }",
+        "--solver",
+        "nuclear-norm",
+    ];
+    place.refuses(&flat, &["nuclear-norm cannot fit", "use ridge"]);
+}
+
+#[test]
 fn fit_refuses_bad_data() {
     let place = Place::new();
     let good = entries(&[10, 3, 2], 1);

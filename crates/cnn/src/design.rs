@@ -170,6 +170,11 @@ impl DesignProduct {
         self.columns[f].clone()
     }
 
+    /// Columns of each factor in the Jacobian.
+    pub fn all_columns(&self) -> &[std::ops::Range<usize>] {
+        &self.columns
+    }
+
     /// Takes in fixed rows `z` (`rows × D`, C order).
     pub fn prepare(&mut self, z: &[f64]) {
         // Only operand 0 is constant, so no other is read.

@@ -93,7 +93,7 @@ fn assignments(labels: &[char], sets: [&[char]; 3], sizes: &BTreeMap<char, usize
 
 /// Normal variate number `i` of a fixed sequence (splitmix64 and Box–Muller): a generic point
 /// without a generator.
-pub(crate) fn splitmix_normal(i: u64) -> f64 {
+pub fn generic_normal(i: u64) -> f64 {
     let uniform = |k: u64| {
         let mut z = k.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -8,7 +8,7 @@ use convstat_tensor::{Contraction, Einsum, Program, linalg, memory};
 use ndarray::{Array1, Array2, ArrayD, ArrayViewD, IxDyn};
 
 use crate::design::DesignPlan;
-use crate::jacobian::{Partial, splitmix_normal};
+use crate::jacobian::{Partial, generic_normal};
 use crate::{CnnError, Result};
 
 /// The free factors of a structure, in the order of its einsum text (shared factors once).
@@ -263,7 +263,7 @@ impl Structure {
         let mut i = 0u64;
         self.random_point(|| {
             i += 1;
-            splitmix_normal(i)
+            generic_normal(i)
         })
     }
 

@@ -9,6 +9,7 @@ use crate::redundancy::{components, feasibility, norm, parameters};
 use crate::refine::{Local, ROUNDINGS};
 use crate::sample::design_times;
 use crate::scale::{Scale, column_norms, graded_columns, times_power};
+use crate::solvers::nuclear_norm::effective_dimension;
 use crate::{Diagnostic, Fit, FitOptions, Result, Sample, SolverKind};
 
 /// Fewest decimal digits of `Ŵ` that are right without a word: fewer than these are fewer than single precision has.
@@ -69,7 +70,12 @@ pub fn diagnose(
     }
     found.extend(out_of_range(&scale, total, objective));
     found.extend(offset(sample, fit));
-    let df = if subject.factors.is_empty() {
+    let df = if options.solver == SolverKind::NuclearNorm {
+        if !fit.best.termination.is_success() {
+            found.push(Diagnostic::NotConverged { termination: fit.best.termination, left: None });
+        }
+        effective_dimension(structure, &subject.w)? as f64
+    } else if subject.factors.is_empty() {
         subject.unstructured(geometry, objective, &mut found)?
     } else {
         subject.structured(geometry, objective, fit, &scale, &mut found)?

@@ -6,8 +6,9 @@ use ndarray::Array2;
 use crate::least_squares::LeastSquares;
 use crate::scale::Scale;
 use crate::solvers::als::align;
+use crate::solvers::nuclear_norm;
 use crate::solvers::{End, Limits, SAME_OPTIMUM, SolverKind, Termination, rounding, run};
-use crate::starts::{Start, ridge, spectral_start};
+use crate::starts::{RANDOM_STARTS, Start, ridge, spectral_start};
 use crate::trace::{Trace, TracePoint};
 use crate::{EstimateError, Result, Rows, Sample};
 
@@ -16,13 +17,14 @@ use crate::{EstimateError, Result, Rows, Sample};
 pub struct FitOptions {
     /// The solver.
     pub solver: SolverKind,
-    /// Starts, in order; `Random` may stand several times.
+    /// Starts, in order; `Random` may stand several times. The default is the spectral one and [`RANDOM_STARTS`] random ones.
     pub starts: Vec<Start>,
     /// Most iterations from one start.
     pub max_iterations: usize,
     /// Decrease that counts as none, as a share of the residual variance.
     pub tolerance: f64,
-    /// Penalty `λ` of [`SolverKind::Ridge`] on the scale of `ZᵀZ`.
+    /// Penalty `λ`: of [`SolverKind::Ridge`] on the scale of `ZᵀZ`, of [`SolverKind::NuclearNorm`] as a multiple of the
+    /// noise level (1 is the size of what noise alone would bring).
     pub lambda: f64,
 }
 
@@ -30,7 +32,7 @@ impl Default for FitOptions {
     fn default() -> Self {
         Self {
             solver: SolverKind::LevenbergMarquardt,
-            starts: vec![Start::Spectral],
+            starts: Start::spectral_and_random(RANDOM_STARTS),
             max_iterations: 500,
             tolerance: 1e-8,
             lambda: 1.0,
@@ -54,7 +56,7 @@ pub struct SingleFit {
 /// The best of all starts.
 #[derive(Debug, Clone)]
 pub struct Fit {
-    /// Estimated factors (empty for OLS and ridge).
+    /// Estimated factors (empty for solvers without structure).
     pub factors: Factors,
     /// `Ŵ` as a `D × M` matrix.
     pub w: Array2<f64>,
@@ -133,7 +135,11 @@ fn start_all(
     if !scale.is_one() {
         let unit = scale.to_unit(rows).in_c_order();
         let truth = truth.map(|t| scale.unit_factors(t));
-        let options = FitOptions { lambda: scale.unit_penalty(options.lambda), ..options.clone() };
+        let lambda = match options.solver {
+            SolverKind::Ridge => scale.unit_penalty(options.lambda),
+            _ => options.lambda,
+        };
+        let options = FitOptions { lambda, ..options.clone() };
         trace.scale = Some(scale);
         let found = fit_rows(structure, &unit, &options, truth.as_ref(), normal, trace)?;
         return Ok(rescaled(found, scale));
@@ -180,6 +186,7 @@ fn fit_rows(
     trace.rss = sample.rss();
     if !options.solver.is_structured() {
         return direct(
+            structure,
             in_memory.ok_or(EstimateError::NotInMemory { solver: options.solver.name() })?,
             options,
             trace,
@@ -263,14 +270,19 @@ fn choose(problem: &LeastSquares, ends: &[(Vec<f64>, Start, End)]) -> Result<Fit
     Ok(Fit { factors, w, best: all[best].clone(), all, oracle_gap })
 }
 
-fn direct(sample: &Sample, options: &FitOptions, trace: &mut Trace) -> Result<Fit> {
-    let lambda = if options.solver == SolverKind::Ridge { options.lambda } else { 0.0 };
+/// Fits without factors, which need no start.
+fn direct(structure: &Structure, sample: &Sample, options: &FitOptions, trace: &mut Trace) -> Result<Fit> {
+    let lambda = if options.solver == SolverKind::Ols { 0.0 } else { options.lambda };
     if !(lambda.is_finite() && lambda >= 0.0) {
         return Err(EstimateError::BadOption {
             option: "lambda",
             value: lambda.to_string(),
             mend: "it has to be a finite number of at least 0",
         });
+    }
+    if options.solver == SolverKind::NuclearNorm {
+        let (w, best) = nuclear_norm::solve(structure, sample, options, trace)?;
+        return Ok(Fit { factors: Factors::new(), w, all: vec![best.clone()], best, oracle_gap: None });
     }
     let w = ridge(sample, lambda)?;
     let best = SingleFit {

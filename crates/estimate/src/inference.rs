@@ -7,12 +7,14 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use crate::refine::ROUNDINGS;
 use crate::sample::design_times;
 use crate::scale::{Scale, graded_columns, times_power};
+use crate::solvers::nuclear_norm::effective_dimension;
 use crate::{Result, Sample};
 
 /// First-order inference at a fit: `vec(Ŵ)` moves in the column space of `J`.
 #[derive(Debug, Clone)]
 pub struct Inference {
-    /// Identified dimension, the rank of `Z J`; for ridge the effective one, `Σ s²/(s² + λ)`.
+    /// Identified dimension, the rank of `Z J`; for ridge the effective one, `Σ s²/(s² + λ)`; for the nuclear norm that of
+    /// the matrices of the rank that was found.
     pub df: f64,
     /// Residual sum of squares.
     pub objective: f64,
@@ -52,6 +54,22 @@ impl Inference {
         }
         let w = w.mapv(|v| times_power(v, scale.z - scale.y));
         Self::of_design(&scale.to_unit(sample), scale, &w, scale.unit_penalty(lambda))
+    }
+
+    /// For a fit that shrinks the singular values of an unfolding (nuclear norm): df is the dimension of the matrices of the
+    /// rank that was found; standard errors are NaN, for the fit is biased by an amount of their size.
+    ///
+    /// # Errors
+    /// A failure of LAPACK.
+    pub fn shrunken(structure: &Structure, sample: &Sample, w: &Array2<f64>) -> Result<Self> {
+        let df = effective_dimension(structure, w)? as f64;
+        let scale = Scale::of(sample, 1);
+        let unknown = Array2::from_elem((w.len(), 1), f64::NAN);
+        if scale.is_one() {
+            return Ok(Self::with(sample, scale, w, df, unknown));
+        }
+        let w = w.mapv(|v| times_power(v, scale.z - scale.y));
+        Ok(Self::with(&scale.to_unit(sample), scale, &w, df, unknown))
     }
 
     fn of_design(sample: &Sample, scale: Scale, w: &Array2<f64>, lambda: f64) -> Result<Self> {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use convstat_cnn::{Curvature, DesignProduct, Structure};
 use convstat_tensor::linalg::{add_gram, add_transposed_product};
 use convstat_tensor::memory;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use crate::{Result, RowMemory, Rows};
@@ -153,13 +153,46 @@ impl<'a> LeastSquares<'a> {
         self.rows
     }
 
+    /// Columns of each factor in the flat parameters.
+    pub fn columns(&self) -> &[Range<usize>] {
+        self.lanes[0].product.all_columns()
+    }
+
     /// `Zᵀy`, `D × M`.
     pub fn matched_filter(&mut self) -> Vec<f64> {
         // Factors of 0 make W = 0, whose residuals are y.
         let parameters = vec![0.0; self.structure.naive_parameters()];
-        let mut at = Linearised::new(parameters.len()).with_dual(self.structure.coefficients());
-        self.linearise(&parameters, None, &mut at);
-        at.dual
+        let mut dual = vec![0.0; self.structure.coefficients()];
+        self.dual(&parameters, &mut dual);
+        dual
+    }
+
+    /// Writes `Zᵀ(y − ZW)` (`D × M`, flat) to `dual`; returns the objective. No Jacobian is made.
+    pub fn dual(&mut self, parameters: &[f64], dual: &mut [f64]) -> f64 {
+        for lane in &mut self.lanes {
+            lane.sums.dual.resize(dual.len(), 0.0);
+        }
+        self.over_blocks(|lane, z, y| {
+            lane.residuals(z, y, parameters);
+            lane.add_dual(z);
+        });
+        dual.fill(0.0);
+        for lane in &self.lanes {
+            dual.iter_mut().zip(&lane.sums.dual).for_each(|(d, l)| *d += l);
+        }
+        self.lanes.iter().map(|l| l.sums.objective).sum()
+    }
+
+    /// `‖Z u‖²` for u of `D × M`, flat.
+    pub fn image_size(&mut self, u: &[f64]) -> f64 {
+        let outputs = self.rows.outputs();
+        let Ok(u) = ArrayView2::from_shape((u.len() / outputs, outputs), u) else { return f64::NAN };
+        self.over_blocks(|lane, z, _| {
+            if let Ok(z) = ArrayView2::from_shape((lane.product.rows(), u.nrows()), z) {
+                lane.sums.objective += z.dot(&u).iter().map(|v| v * v).sum::<f64>();
+            }
+        });
+        self.lanes.iter().map(|l| l.sums.objective).sum()
     }
 
     /// `‖y − Z W‖²` without the sample's `rss`.
@@ -262,10 +295,14 @@ impl Lane {
         add_gram(&mut self.sums.normal, &a);
         add_transposed_product(&a, &self.residual, &mut self.sums.gradient);
         if !self.sums.dual.is_empty() {
-            let rows = self.product.rows();
-            if let Ok(z) = ndarray::ArrayView2::from_shape((rows, z.len() / rows), z) {
-                add_transposed_product(&z, &self.residual, &mut self.sums.dual);
-            }
+            self.add_dual(z);
+        }
+    }
+
+    fn add_dual(&mut self, z: &[f64]) {
+        let rows = self.product.rows();
+        if let Ok(z) = ArrayView2::from_shape((rows, z.len() / rows), z) {
+            add_transposed_product(&z, &self.residual, &mut self.sums.dual);
         }
     }
 }

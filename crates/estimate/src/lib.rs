@@ -2,7 +2,8 @@
 //!
 //! * [`Sample`]: rows `(Z, y)`, raw or QR-compressed; solvers can't tell which.
 //! * [`compress`](fn@compress): one pass over blocks of rows, memory independent of n.
-//! * [`solvers`]: alternating least squares, Levenberg–Marquardt, OLS and ridge, one file each.
+//! * [`solvers`]: Levenberg–Marquardt, alternating least squares, scaled and projected gradient, Riemannian Gauss–Newton;
+//!   nuclear norm, ridge and OLS without factors.
 //! * [`fit`](fn@fit): runs the starts, keeps the best, records the gap between them.
 //! * [`refine`](fn@refine): the last digits of one fit.
 //! * [`diagnose`](fn@diagnose): what keeps a fit from being trusted, named, with its numbers.
@@ -25,10 +26,12 @@
 pub mod compress;
 pub mod diagnose;
 pub mod diagnostics;
+mod environment;
 pub mod error;
 pub mod fit;
 pub mod inference;
 pub mod least_squares;
+mod project;
 mod redundancy;
 mod refine;
 pub mod rows;
@@ -51,7 +54,7 @@ pub use rows::{RowMemory, Rows, WindowedSample};
 pub use sample::{Sample, design_times};
 pub use scale::Scale;
 pub use solvers::{SolverKind, Termination};
-pub use starts::Start;
+pub use starts::{RANDOM_STARTS, Start};
 pub use trace::{StepKind, TracePoint};
 pub use train::{TrainOptions, train};
 

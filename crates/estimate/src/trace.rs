@@ -19,6 +19,14 @@ pub enum StepKind {
     GaussNewton,
     /// Each factor's linear subproblem in turn (ALS).
     Sweep,
+    /// Along the gradient, each factor's part scaled by the others.
+    ScaledGradient,
+    /// Along the gradient by `W`, then projected on the structure.
+    ProjectedGradient,
+    /// To the least squares over the tangent space, then projected on the structure.
+    Tangent,
+    /// A gradient step by `W`, then singular values shrunk.
+    Proximal,
     /// None: the solver ended.
     End,
 }
@@ -32,6 +40,10 @@ impl StepKind {
             Self::NewtonGauge => "newton-gauge",
             Self::GaussNewton => "gauss-newton",
             Self::Sweep => "sweep",
+            Self::ScaledGradient => "gradient",
+            Self::ProjectedGradient => "projected",
+            Self::Tangent => "tangent",
+            Self::Proximal => "proximal",
             Self::End => "end",
         }
     }

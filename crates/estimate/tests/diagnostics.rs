@@ -393,8 +393,12 @@ fn a_trace_follows_every_start_and_changes_no_bit() {
     for (solver, scale) in [
         (SolverKind::LevenbergMarquardt, 1.0),
         (SolverKind::Als, 1.0),
+        (SolverKind::ProjectedGradient, 1.0),
+        (SolverKind::RiemannianGaussNewton, 1.0),
         (SolverKind::Ols, 1.0),
         (SolverKind::LevenbergMarquardt, 2f64.powi(640)),
+        (SolverKind::ScaledGradient, 2f64.powi(640)),
+        (SolverKind::NuclearNorm, 2f64.powi(640)),
     ] {
         let sample = Sample::new(z.clone(), &y * scale).unwrap();
         let options = options(solver);

@@ -37,7 +37,13 @@ fn identity_design_is_the_truncated_svd() {
     let sample = Sample::new(Array2::eye(54), target.clone()).unwrap();
     let (_, sv, _) = svd(&target.to_shape((6, 9)).unwrap().view()).unwrap();
     let best: f64 = sv.slice(s![3..]).iter().map(|v| v * v).sum();
-    for solver in [SolverKind::LevenbergMarquardt, SolverKind::Als] {
+    for solver in [
+        SolverKind::LevenbergMarquardt,
+        SolverKind::Als,
+        SolverKind::ScaledGradient,
+        SolverKind::ProjectedGradient,
+        SolverKind::RiemannianGaussNewton,
+    ] {
         let options = FitOptions { solver, ..FitOptions::default() };
         let fit = fit(&structure, &sample, &options, None, normals(1)).unwrap();
         assert!((fit.best.objective / best - 1.0).abs() < 1e-8, "{solver:?} {} {best}", fit.best.objective);
@@ -182,7 +188,8 @@ fn many_rows_in_blocks_are_the_compressed_problem() {
     let (sample, _) = draw(&structure, 60_001, 1.0, 3);
     let run = |sample: &Sample, threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| fit(&structure, sample, &FitOptions::default(), None, normals(1)).unwrap())
+        let options = FitOptions { starts: vec![Start::Spectral], ..FitOptions::default() };
+        pool.install(|| fit(&structure, sample, &options, None, normals(1)).unwrap())
     };
     let small = run(&sample.compressed().unwrap(), 1);
     let (one, two) = (run(&sample, 1), run(&sample, 2));

@@ -65,6 +65,8 @@ pub enum FigureKind {
     Collapse,
     /// How often the error exceeds bound and risk quantile, against the stated probability.
     Coverage,
+    /// Error, optimisation failures and time of every estimator, against n.
+    Estimators,
 }
 
 impl FigureKind {
@@ -76,6 +78,7 @@ impl FigureKind {
             Self::Kernels => "kernels",
             Self::Collapse => "collapse",
             Self::Coverage => "coverage",
+            Self::Estimators => "estimators",
         }
     }
 }
@@ -253,7 +256,7 @@ pub struct Estimator {
     /// Decrease that counts as none, as a share of the residual variance.
     #[serde(default = "default_tolerance")]
     pub tolerance: f64,
-    /// Ridge penalty on the scale of `ZᵀZ`.
+    /// Penalty: of ridge on the scale of `ZᵀZ`, of nuclear-norm as a multiple of the noise level.
     #[serde(default = "default_lambda")]
     pub lambda: f64,
     /// Steps of adam, observations of a step, and length of the first one ([`TrainOptions`]).

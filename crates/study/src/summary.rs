@@ -51,6 +51,10 @@ pub struct CellSummary {
     pub optimisation_failures: usize,
     /// What stands between convolution and pooling, if the network is trained.
     pub activation: Option<Activation>,
+    /// Whether the solver has starts, of which the best may miss the optimum.
+    pub has_starts: bool,
+    /// Median time of a replicate, its data and all its starts; the only column that differs between runs.
+    pub seconds: f64,
     /// Theory.
     pub theory: CellTheory,
 }
@@ -91,6 +95,17 @@ pub fn root_mean(squares: &[f64]) -> (f64, f64) {
     (root, error)
 }
 
+/// The middle of some numbers, or the mean of the two in the middle; NaN of none.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let n = sorted.len();
+    match n {
+        0 => f64::NAN,
+        _ => 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]),
+    }
+}
+
 /// Rows of a run by cell, gathered part by part.
 #[derive(Debug)]
 pub struct Groups<'a> {
@@ -108,6 +123,8 @@ struct Rows {
     df: f64,
     not_converged: usize,
     optimisation_failures: usize,
+    /// Of the replicates that count.
+    seconds: Vec<f64>,
 }
 
 impl Rows {
@@ -138,6 +155,7 @@ impl<'a> Groups<'a> {
         let (pred, frob, df) = (table.floats("err_pred")?, table.floats("err_frob")?, table.ints("df")?);
         let (gap, objective) = (table.floats("oracle_gap")?, table.floats("objective")?);
         let (termination, sizes) = (table.texts("termination")?, table.ints("n")?);
+        let seconds = table.floats("seconds")?;
         for i in 0..table.rows() {
             let Some(&cell) = self.cells.get(cells[i].as_str()) else { continue };
             let replicate = replicates[i] as u64;
@@ -150,6 +168,7 @@ impl<'a> Groups<'a> {
                 continue;
             }
             rows.errors.push((replicate, pred[i], frob[i]));
+            rows.seconds.push(seconds[i]);
             rows.df += df[i] as f64;
             rows.not_converged +=
                 usize::from(!["converged", "direct", "schedule"].contains(&termination[i].as_str()));
@@ -222,6 +241,7 @@ impl Summary {
             ("errors", int(&|s| s.errors)),
             ("not_converged", int(&|s| s.not_converged)),
             ("optimisation_failures", int(&|s| s.optimisation_failures)),
+            ("seconds", float(&|s| s.seconds)),
             ("risk_pred", float(&|s| s.theory.risk_pred)),
             ("risk_pred_se", float(&|s| s.theory.risk_pred_se)),
             ("risk_frob", float(&|s| s.theory.risk_frob)),
@@ -265,6 +285,8 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
         activation: setting.activated.as_ref().map(|a| a.network.activation()),
         not_converged: rows.not_converged,
         optimisation_failures: rows.optimisation_failures,
+        has_starts: plan.estimator(cell).solver.is_structured(),
+        seconds: median(&rows.seconds),
         theory,
     }
 }

@@ -41,7 +41,7 @@ pub struct FitCommand {
     #[arg(long, value_enum, default_value_t = Solver::LevenbergMarquardt)]
     solver: Solver,
     /// Random starts besides the spectral one
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = convstat::estimate::RANDOM_STARTS)]
     starts: usize,
     /// Seed of the random starts
     #[arg(long, default_value_t = 1)]
@@ -49,7 +49,7 @@ pub struct FitCommand {
     /// Most iterations from one start
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_iterations: usize,
-    /// Ridge penalty on the scale of ZᵀZ (solver ridge)
+    /// Penalty: of ridge on the scale of ZᵀZ, of nuclear-norm as a multiple of the noise level
     #[arg(long, value_name = "L", default_value_t = 1.0)]
     lambda: f64,
     /// Where the coefficients go: the shape of one X (with a geometry W_X too), then M if several responses
@@ -76,6 +76,14 @@ pub enum Solver {
     LevenbergMarquardt,
     /// Alternating least squares
     Als,
+    /// Scaled gradient descent on all factors
+    ScaledGradient,
+    /// Projected gradient descent (iterative hard thresholding)
+    ProjectedGradient,
+    /// Riemannian Gauss–Newton
+    RiemannianGaussNewton,
+    /// Nuclear-norm penalty on one unfolding (positions x taps); no standard errors
+    NuclearNorm,
     /// Least squares without the structure
     Ols,
     /// Ridge without the structure
@@ -133,14 +141,18 @@ impl FitCommand {
         // Squares of data beyond 1e±154 leave the range of f64: everything is done near unit size.
         let scale = Scale::of(&sample, structure.owners().len());
         let sample = if scale.is_one() { sample } else { scale.to_unit(&sample) };
-        let lambda = if self.solver == Solver::Ridge { scale.unit_penalty(self.lambda) } else { 0.0 };
+        let lambda = match self.solver {
+            Solver::Ridge => scale.unit_penalty(self.lambda),
+            Solver::NuclearNorm => self.lambda,
+            _ => 0.0,
+        };
         let compressed = sample.compressed()?;
         let options = self.options(lambda);
         let (fit, steps) = self.fit(&structure, &compressed, &options)?;
-        let inference = if fit.factors.is_empty() {
-            Inference::unstructured(&compressed, &fit.w, lambda)?
-        } else {
-            Inference::new(&structure, &compressed, &fit.factors)?
+        let inference = match self.solver {
+            Solver::NuclearNorm => Inference::shrunken(&structure, &compressed, &fit.w)?,
+            Solver::Ols | Solver::Ridge => Inference::unstructured(&compressed, &fit.w, lambda)?,
+            _ => Inference::new(&structure, &compressed, &fit.factors)?,
         };
         let mut diagnostics = diagnose(&structure, &compressed, &fit, &options, geometry.as_ref())?;
         if compressed.z.nrows() < sample.z.nrows() {
@@ -198,15 +210,18 @@ impl FitCommand {
     }
 
     fn options(&self, lambda: f64) -> FitOptions {
-        let starts = std::iter::once(Start::Spectral).chain(std::iter::repeat_n(Start::Random, self.starts));
         FitOptions {
             solver: match self.solver {
                 Solver::LevenbergMarquardt => SolverKind::LevenbergMarquardt,
                 Solver::Als => SolverKind::Als,
+                Solver::ScaledGradient => SolverKind::ScaledGradient,
+                Solver::ProjectedGradient => SolverKind::ProjectedGradient,
+                Solver::RiemannianGaussNewton => SolverKind::RiemannianGaussNewton,
+                Solver::NuclearNorm => SolverKind::NuclearNorm,
                 Solver::Ols => SolverKind::Ols,
                 Solver::Ridge => SolverKind::Ridge,
             },
-            starts: starts.collect(),
+            starts: Start::spectral_and_random(self.starts),
             max_iterations: self.max_iterations,
             lambda,
             ..FitOptions::default()
@@ -304,19 +319,22 @@ impl FitCommand {
             if self.trace {
                 print(&trace_table(&found.steps))?;
             }
+            let errors = if se.iter().all(|v| v.is_nan()) {
+                "none: shrinkage biases them".to_owned()
+            } else {
+                let [low, middle, high] = [0.0, 0.5, 1.0].map(quantile);
+                format!("{low:.4e} (min) {middle:.4e} (median) {high:.4e} (max)")
+            };
             print(&format!(
                 "structure           {}\nobservations        {}\nobjective (RSS)     {objective:.10e}\ndf                  {}\n\
                  naive parameters    {}\nR²                  {r_squared:.6} (about the mean; about zero {:.6})\n\
-                 residual variance   {variance:.6e}\nse of fitted values {:.4e} (min) {:.4e} (median) {:.4e} (max)\n\
+                 residual variance   {variance:.6e}\nse of fitted values {errors}\n\
                  best start          {} after {} iterations, {}; spread of the starts {spread:.3e}\n",
                 structure.name(),
                 sample.n,
                 inference.df,
                 structure.naive_parameters(),
                 share(about_zero),
-                quantile(0.0),
-                quantile(0.5),
-                quantile(1.0),
                 fit.best.start.map_or("direct", |s| s.name()),
                 fit.best.iterations,
                 fit.best.termination.name(),

@@ -46,7 +46,7 @@ pub(crate) fn solve(
         for f in 0..subproblems.0.len() {
             update(problem, &mut subproblems, parameters, f)?;
         }
-        balance(&subproblems, parameters);
+        balance(problem.columns(), parameters);
         let now = problem.objective(parameters);
         let decrease = objective - now;
         objective = now;
@@ -64,10 +64,10 @@ pub(crate) fn solve(
 }
 
 /// Pivots of a Cholesky factor below this share of the largest are rounding (squared, a few ε).
-const SINGULAR: f64 = 1e-6;
+pub(crate) const SINGULAR: f64 = 1e-6;
 
 /// Smallest over largest pivot of a Cholesky factor.
-fn smallest_pivot(r: &Array2<f64>) -> f64 {
+pub(crate) fn smallest_pivot(r: &Array2<f64>) -> f64 {
     let (low, high) = r.diag().iter().fold((f64::INFINITY, 0.0f64), |(l, h), &v| (l.min(v), h.max(v)));
     low / high
 }
@@ -114,19 +114,19 @@ pub(crate) fn align(problem: &mut LeastSquares, parameters: &mut [f64]) -> Resul
     for f in order {
         update(problem, &mut subproblems, parameters, f)?;
     }
-    balance(&subproblems, parameters);
+    balance(problem.columns(), parameters);
     Ok(())
 }
 
 /// Gives all factors the same norm, which changes no coefficient and keeps the subproblems scaled.
-fn balance(subproblems: &Subproblems, parameters: &mut [f64]) {
+pub(crate) fn balance(columns: &[Range<usize>], parameters: &mut [f64]) {
     let norm = |own: &[f64]| own.iter().map(|v| v * v).sum::<f64>().sqrt();
     let mut mean = 0.0;
-    for (c, _) in &subproblems.0 {
-        mean += norm(&parameters[c.clone()]).ln() / subproblems.0.len() as f64;
+    for c in columns {
+        mean += norm(&parameters[c.clone()]).ln() / columns.len() as f64;
     }
     if mean.is_finite() {
-        for (c, _) in &subproblems.0 {
+        for c in columns {
             let own = &mut parameters[c.clone()];
             let scale = mean.exp() / norm(own);
             own.iter_mut().for_each(|v| *v *= scale);

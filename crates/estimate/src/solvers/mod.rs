@@ -3,6 +3,10 @@
 
 pub(crate) mod als;
 mod levenberg_marquardt;
+pub(crate) mod nuclear_norm;
+mod projected_gradient;
+mod riemannian_gauss_newton;
+mod scaled_gradient;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +22,14 @@ pub enum SolverKind {
     LevenbergMarquardt,
     /// Alternating least squares.
     Als,
+    /// Scaled gradient descent on all factors.
+    ScaledGradient,
+    /// Projected gradient descent on `W` (iterative hard thresholding).
+    ProjectedGradient,
+    /// Riemannian Gauss–Newton: least squares over the tangent space, then projection.
+    RiemannianGaussNewton,
+    /// Least squares with a nuclear-norm penalty on one unfolding of `W`, the only use made of the structure.
+    NuclearNorm,
     /// Minimum-norm ordinary least squares without the structure.
     Ols,
     /// Ridge without the structure.
@@ -32,15 +44,19 @@ impl SolverKind {
         match self {
             Self::LevenbergMarquardt => "levenberg-marquardt",
             Self::Als => "als",
+            Self::ScaledGradient => "scaled-gradient",
+            Self::ProjectedGradient => "projected-gradient",
+            Self::RiemannianGaussNewton => "riemannian-gauss-newton",
+            Self::NuclearNorm => "nuclear-norm",
             Self::Ols => "ols",
             Self::Ridge => "ridge",
             Self::Adam => "adam",
         }
     }
 
-    /// Whether the solver uses the structure.
+    /// Whether the solver fits the factors of the structure.
     pub fn is_structured(self) -> bool {
-        matches!(self, Self::LevenbergMarquardt | Self::Als | Self::Adam)
+        !matches!(self, Self::NuclearNorm | Self::Ols | Self::Ridge)
     }
 }
 
@@ -107,6 +123,16 @@ impl Limits {
     }
 }
 
+/// [`negligible`] with the tolerance that the limits give at this objective.
+fn tolerated(sample: &dyn Rows, objective: f64, limits: Limits) -> f64 {
+    let variance = (objective + sample.rss()) / sample.observations().max(1.0);
+    negligible(sample, objective, limits.tolerance_near(objective, variance))
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
 /// Where a solver ended; the factors are changed in place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct End {
@@ -125,7 +151,14 @@ pub(crate) fn run(
 ) -> Result<End> {
     let end = match solver {
         SolverKind::Als => als::solve(problem, parameters, limits, trace)?,
-        _ => levenberg_marquardt::solve(problem, parameters, limits, trace),
+        SolverKind::ScaledGradient => scaled_gradient::solve(problem, parameters, limits, trace)?,
+        SolverKind::ProjectedGradient => projected_gradient::solve(problem, parameters, limits, trace)?,
+        SolverKind::RiemannianGaussNewton => {
+            riemannian_gauss_newton::solve(problem, parameters, limits, trace)?
+        }
+        SolverKind::LevenbergMarquardt | SolverKind::NuclearNorm | SolverKind::Ols | SolverKind::Ridge => {
+            levenberg_marquardt::solve(problem, parameters, limits, trace)
+        }
     };
     trace.end(end.iterations, end.objective, end.termination);
     Ok(end)

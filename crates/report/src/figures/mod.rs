@@ -3,6 +3,7 @@
 mod bounds;
 mod collapse;
 mod coverage;
+mod estimators;
 mod kernels;
 mod rate;
 
@@ -34,6 +35,7 @@ pub const FIGURES: &[(FigureKind, Draw)] = &[
     (FigureKind::Kernels, kernels::draw),
     (FigureKind::Collapse, collapse::draw),
     (FigureKind::Coverage, coverage::draw),
+    (FigureKind::Estimators, estimators::draw),
 ];
 
 /// Draws the figures that the study names (rate and bounds if it names none) and saves those it has

@@ -59,6 +59,9 @@ pub struct Select {
     pub settings: Option<Vec<String>>,
     /// Kinds or names of designs (default all).
     pub designs: Option<Vec<String>>,
+    /// Names of estimators (default all).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimators: Option<Vec<String>>,
     /// Norm of the error.
     pub norm: Norm,
     /// Standard errors that a difference may reach.
@@ -67,7 +70,14 @@ pub struct Select {
 
 impl Default for Select {
     fn default() -> Self {
-        Self { range: None, settings: None, designs: None, norm: Norm::Prediction, mcse: 3.0 }
+        Self {
+            range: None,
+            settings: None,
+            designs: None,
+            estimators: None,
+            norm: Norm::Prediction,
+            mcse: 3.0,
+        }
     }
 }
 
@@ -120,6 +130,7 @@ impl Select {
         let inside = |x: f64| self.range.is_none_or(|[a, b]| x >= a * (1.0 - 5e-3) && x <= b * (1.0 + 5e-3));
         inside(c.sqrt_dm_over_n())
             && listed(&self.settings, &[&c.setting])
+            && listed(&self.estimators, &[&c.solver])
             && listed(&self.designs, &[&c.design, c.design.split('(').next().unwrap_or("")])
     }
 
@@ -128,7 +139,12 @@ impl Select {
             l.as_ref().map_or(String::new(), |l| format!(", {what} {}", l.join(", ")))
         };
         let range = self.range.map_or(String::new(), |[a, b]| format!(" for sqrt(d_M/n) in [{a}, {b}]"));
-        format!("{range}{}{}", list("settings", &self.settings), list("designs", &self.designs))
+        let lists = [
+            list("settings", &self.settings),
+            list("designs", &self.designs),
+            list("estimators", &self.estimators),
+        ];
+        format!("{range}{}", lists.concat())
     }
 
     fn validate(&self, file: &StudyFile) -> Result<()> {
@@ -141,6 +157,11 @@ impl Select {
         for name in self.settings.iter().flatten() {
             if !file.setting.iter().any(|s| s.name == *name) {
                 return Err(StudyError::bad("check.settings", name, "no [[setting]] has this name"));
+            }
+        }
+        for name in self.estimators.iter().flatten() {
+            if !file.estimator.iter().any(|e| e.label() == name) {
+                return Err(StudyError::bad("check.estimators", name, "no [[estimator]] has this name"));
             }
         }
         for name in self.designs.iter().flatten() {
