@@ -6,7 +6,8 @@
 //!   `X → Z` by windows.
 //! * [`Structure`]: a tensor network (einsum text and sizes) for the coefficient `W`; contraction,
 //!   Jacobian, dimension, parameter counts.
-//! * [`families`]: named structures (`dense`, `cnn`, …), one file each; [`StructureSpec`] reads them from TOML.
+//! * [`families`]: named structures (`dense`, `cnn`, …), one file each; [`StructureSpec`] reads them from TOML,
+//!   [`StructureSpec::grid`] varies their keys.
 //!
 //! ```
 //! use convstat_cnn::{Geometry, GeometrySpec, StructureSpec};
@@ -37,6 +38,7 @@ pub mod design;
 pub mod error;
 pub mod families;
 pub mod geometry;
+pub mod grid;
 mod jacobian;
 pub mod modes;
 mod relax;
@@ -47,6 +49,7 @@ pub mod windows;
 pub use design::{Curvature, DesignProduct};
 pub use error::CnnError;
 pub use geometry::{Geometry, GeometrySpec, Layer, LayerSpec, Mode};
+pub use grid::{Over, parse_over};
 pub use modes::OutputModes;
 pub use spec::StructureSpec;
 pub use structure::{Counts, Factors, Structure};
