@@ -111,7 +111,7 @@ pub enum EstimateError {
         /// The alternative.
         alternative: String,
         /// Their dimension.
-        df: f64,
+        df: usize,
     },
     /// An option outside its range.
     #[error("{option} = {value}; {mend}")]

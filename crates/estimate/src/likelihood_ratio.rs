@@ -11,6 +11,7 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
 use rayon::prelude::*;
 
+use crate::fit::EXACT;
 use crate::{EstimateError, Fit, FitOptions, Inference, Result, Sample, Start, fit};
 
 /// A point of the alternative within this relative distance of the null's fit is that fit.
@@ -76,9 +77,11 @@ pub fn likelihood_ratio(
         Inference::new(alternative, sample, &fit1.factors)?.df,
     );
     let (m, equations) = (sample.outputs(), sample.n * sample.outputs() as f64);
-    if df.0 >= df.1 {
+    // The one contains the other: with the same dimension they are the same.
+    let (dimension0, dimension1) = (null.df()?, alternative.df()?);
+    if dimension0 == dimension1 {
         let (null, alternative) = (null.name().to_owned(), alternative.name().to_owned());
-        return Err(EstimateError::SameSet { null, alternative, df: df.1 });
+        return Err(EstimateError::SameSet { null, alternative, df: dimension1 });
     }
     if df.1 >= equations {
         return Err(EstimateError::NoResidualFreedom { df: df.1, equations });
@@ -87,6 +90,7 @@ pub fn likelihood_ratio(
     let (sigma, centre) = (variance.sqrt(), sample.z.dot(&fit0.w));
     let rest = (sample.n - sample.z.nrows() as f64) * m as f64;
     let left = ChiSquared::new(rest).ok().filter(|_| rest > 0.0);
+    let floor = EXACT * (sample.y.iter().map(|v| v * v).sum::<f64>() + sample.rss);
     let one = |draw: usize| -> Result<f64> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(draw as u64 + 1);
@@ -96,10 +100,10 @@ pub fn likelihood_ratio(
         });
         let rss = left.as_ref().map_or(0.0, |law| variance * law.sample(&mut rng));
         let (f0, f1) = pair.fit(&Sample { z: sample.z.clone(), y, rss, n: sample.n }, &mut rng)?;
-        Ok(statistic(&f0, &f1, equations))
+        Ok(statistic(&f0, &f1, equations, floor))
     };
     let bootstrap = (0..draws).into_par_iter().map(one).collect::<Result<Vec<f64>>>()?;
-    let statistic = statistic(&fit0, &fit1, equations);
+    let statistic = statistic(&fit0, &fit1, equations, floor);
     let above = bootstrap.iter().filter(|t| **t >= statistic).count();
     Ok(LikelihoodRatio {
         statistic,
@@ -112,11 +116,11 @@ pub fn likelihood_ratio(
     })
 }
 
-/// `nM log(RSS₀/RSS₁)`; infinite where the alternative alone fits exactly.
-fn statistic(null: &Fit, alternative: &Fit, equations: f64) -> f64 {
+/// `nM log(RSS₀/RSS₁)`; 0 where the null fits exactly, with no more than `floor`.
+fn statistic(null: &Fit, alternative: &Fit, equations: f64, floor: f64) -> f64 {
     let (rss0, rss1) = (null.best.objective, alternative.best.objective);
-    // Roundings apart the alternative is never worse.
-    if rss0 <= rss1 { 0.0 } else { equations * (rss0 / rss1).ln() }
+    // Where solvers stop apart the alternative is never worse.
+    if rss0 <= rss1.max(floor) { 0.0 } else { equations * (rss0 / rss1.max(floor)).ln() }
 }
 
 /// Two nested structures and how they are fitted.

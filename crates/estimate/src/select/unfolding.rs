@@ -2,7 +2,8 @@
 //!
 //! A reference, not a recommendation. The model of EVBMF is white noise on the `P × L` unfolding of `Ŵ`, but the noise of
 //! least squares has covariance `σ²(ZᵀZ)⁻¹`, and windows that overlap and are averaged make that far from white: the rank
-//! it finds is too large or too small even at large n. It knows no structure of the kernels either.
+//! it finds is too large or too small even at large n. Of an `l × m` matrix, `l ≤ m`, it keeps at most `⌈l/(1 + l/m)⌉ − 1`
+//! components, so that it never finds a rank near min(P, L). It knows no structure of the kernels either.
 
 use convstat_cnn::Structure;
 use convstat_tensor::algebra::shaped;
