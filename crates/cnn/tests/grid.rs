@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use convstat_cnn::{StructureSpec, parse_over};
 
 fn grid(text: &str, over: &[(&str, &[usize])]) -> Result<Vec<String>, String> {
-    let over: BTreeMap<String, Vec<usize>> = over.iter().map(|(k, v)| ((*k).to_owned(), v.to_vec())).collect();
+    let over: BTreeMap<String, Vec<usize>> =
+        over.iter().map(|(k, v)| ((*k).to_owned(), v.to_vec())).collect();
     let all = StructureSpec::parse(text).unwrap().grid(&over).map_err(|e| e.to_string())?;
     Ok(all.iter().map(ToString::to_string).collect())
 }
@@ -15,9 +16,11 @@ fn every_combination_stands_once() {
     let tucker = "{ kind = \"tucker\", ranks = [2, 2], r = 1, kernels = 4 }";
     let found = grid(tucker, &[("r", &[1, 2]), ("ranks", &[1, 3])]).unwrap();
     let expected = [(1, 1), (1, 3), (2, 1), (2, 3)].map(|(r, rank)| {
-        StructureSpec::parse(&format!("{{ kind = \"tucker\", ranks = [{rank}, {rank}], r = {r}, kernels = 4 }}"))
-            .unwrap()
-            .to_string()
+        StructureSpec::parse(&format!(
+            "{{ kind = \"tucker\", ranks = [{rank}, {rank}], r = {r}, kernels = 4 }}"
+        ))
+        .unwrap()
+        .to_string()
     });
     assert_eq!(found, expected);
     // Without keys the structure itself.

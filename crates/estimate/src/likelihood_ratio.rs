@@ -63,11 +63,19 @@ pub fn likelihood_ratio(
 ) -> Result<LikelihoodRatio> {
     let refuse = |option, value: String, mend| Err(EstimateError::BadOption { option, value, mend });
     if draws == 0 || draws > MOST_DRAWS {
-        return refuse("bootstrap", draws.to_string(), "it has to be between 1 and 1000000, for instance 199");
+        return refuse(
+            "bootstrap",
+            draws.to_string(),
+            "it has to be between 1 and 1000000, for instance 199",
+        );
     }
     if options.starts.contains(&Start::Oracle) || !options.solver.is_structured() {
         let value = format!("{} from {:?}", options.solver.name(), options.starts);
-        return refuse("solver", value, "a test needs a solver of the structure from spectral or random starts");
+        return refuse(
+            "solver",
+            value,
+            "a test needs a solver of the structure from spectral or random starts",
+        );
     }
     let pair = Pair { null, alternative, options };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -17,7 +17,10 @@ fn normals(seed: u64) -> impl FnMut() -> f64 {
 
 fn cnn(kernels: usize, positions: usize, taps: usize) -> Structure {
     let modes = OutputModes { positions: vec![positions], taps: vec![taps], layers: 1, outputs: 1 };
-    StructureSpec::parse(&format!("{{ kind = \"cnn\", kernels = {kernels} }}")).unwrap().build(&modes).unwrap()
+    StructureSpec::parse(&format!("{{ kind = \"cnn\", kernels = {kernels} }}"))
+        .unwrap()
+        .build(&modes)
+        .unwrap()
 }
 
 fn spectral() -> FitOptions {
@@ -93,8 +96,7 @@ fn draws_do_not_depend_on_threads_and_differ_by_seed() {
     let sample = Sample::new(z, y).unwrap();
     let on = |threads: usize, seed: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let test =
-            || likelihood_ratio(&cnn(1, 3, 4), &cnn(3, 3, 4), &sample, &spectral(), 20, seed).unwrap();
+        let test = || likelihood_ratio(&cnn(1, 3, 4), &cnn(3, 3, 4), &sample, &spectral(), 20, seed).unwrap();
         pool.install(test).bootstrap
     };
     assert_eq!(on(1, 7), on(2, 7));

@@ -1,9 +1,7 @@
 //! Criteria against other programs, brute force and closed forms.
 
 use convstat_cnn::{OutputModes, Structure, StructureSpec};
-use convstat_estimate::select::{
-    Evidence, Fitted, Verdict, cross_validate, folds_of, unfolding_rank,
-};
+use convstat_estimate::select::{Evidence, Fitted, Verdict, cross_validate, folds_of, unfolding_rank};
 use convstat_estimate::{Criterion, EstimateError, FitOptions, Sample, Start, fit};
 use convstat_tensor::evbmf;
 use convstat_tensor::linalg::svd;
@@ -65,7 +63,8 @@ fn information_criteria_of_a_dense_fit_are_statsmodels() {
     convstat_tensor::blas::single_thread().unwrap();
     // Written by data/make_intervals.py.
     let r: Value = serde_json::from_str(include_str!("data/intervals.json")).unwrap();
-    let list = |v: &Value| -> Vec<f64> { v.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect() };
+    let list =
+        |v: &Value| -> Vec<f64> { v.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect() };
     let z: Vec<f64> = r["z"].as_array().unwrap().iter().flat_map(list).collect();
     let z = Array2::from_shape_vec((20, 3), z).unwrap();
     let sample = Sample::new(z, Array2::from_shape_vec((20, 1), list(&r["y"])).unwrap()).unwrap();

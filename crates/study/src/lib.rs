@@ -22,6 +22,7 @@
 )]
 
 pub mod checks;
+pub mod coverage;
 pub mod designs;
 pub mod error;
 pub mod estimate_cost;
@@ -31,6 +32,7 @@ pub mod replicate;
 pub mod row;
 pub mod run;
 pub mod sample_size;
+pub mod selection;
 pub mod summary;
 pub mod theory;
 pub mod verify;

@@ -6,6 +6,7 @@ use convstat_estimate::fit::is_optimisation_failure;
 use convstat_runner::{Column, Digest, Table};
 
 use crate::Result;
+use crate::coverage::COLUMNS;
 use crate::plan::{Cell, Plan};
 use crate::theory::{CellTheory, cell_theory, setting_dimension};
 
@@ -48,8 +49,34 @@ pub struct CellSummary {
     pub not_converged: usize,
     /// Fits whose starts, the oracle left out, missed the optimum.
     pub optimisation_failures: usize,
+    /// What confidence statements cover, in studies with a table `[inference]`.
+    pub coverage: Option<CellCoverage>,
+    /// Which structures were chosen, where the estimator selects.
+    pub selection: Option<CellSelection>,
     /// Theory.
     pub theory: CellTheory,
+}
+
+/// Mean coverage over the replicates that have one, each with its MCSE (NaN where none has).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CellCoverage {
+    /// Probability that was asked for.
+    pub level: f64,
+    /// Replicates that have intervals.
+    pub replicates: usize,
+    /// Of the entries of `W*`, the expected responses at fresh inputs, and the region: as in [`COLUMNS`].
+    pub means: [(f64, f64); 3],
+}
+
+/// Which structures an estimator chose in a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellSelection {
+    /// Share of the replicates that chose the true structure, and its binomial standard error.
+    pub right: (f64, f64),
+    /// Mean value chosen of the key that varies, and its MCSE; NaN where several keys vary.
+    pub mean: (f64, f64),
+    /// That key, and its value in the truth if the truth is among the candidates.
+    pub key: Option<(String, Option<usize>)>,
 }
 
 impl CellSummary {
@@ -88,6 +115,14 @@ pub fn root_mean(squares: &[f64]) -> (f64, f64) {
     (root, error)
 }
 
+/// Mean and its Monte Carlo standard error.
+fn mean(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    (mean, (variance / n).sqrt())
+}
+
 /// Rows of a run by cell, gathered part by part.
 #[derive(Debug)]
 pub struct Groups<'a> {
@@ -105,6 +140,10 @@ struct Rows {
     df: f64,
     not_converged: usize,
     optimisation_failures: usize,
+    /// Replicate, what its confidence statements cover.
+    covered: Vec<(u64, [f64; 3])>,
+    /// Replicate, name of the structure chosen.
+    chosen: Vec<(u64, String)>,
 }
 
 impl Rows {
@@ -135,6 +174,13 @@ impl<'a> Groups<'a> {
         let (pred, frob, df) = (table.floats("err_pred")?, table.floats("err_frob")?, table.ints("df")?);
         let (gap, objective) = (table.floats("oracle_gap")?, table.floats("objective")?);
         let (termination, sizes) = (table.texts("termination")?, table.ints("n")?);
+        let structures = table.texts("structure")?;
+        let covered = match self.plan.file.inference {
+            Some(_) => {
+                Some([table.floats(COLUMNS[0].0)?, table.floats(COLUMNS[1].0)?, table.floats(COLUMNS[2].0)?])
+            }
+            None => None,
+        };
         for i in 0..table.rows() {
             let Some(&cell) = self.cells.get(cells[i].as_str()) else { continue };
             let replicate = replicates[i] as u64;
@@ -147,6 +193,12 @@ impl<'a> Groups<'a> {
                 continue;
             }
             rows.errors.push((replicate, pred[i], frob[i]));
+            if let Some(columns) = covered {
+                rows.covered.push((replicate, columns.map(|c| c[i])));
+            }
+            if self.plan.candidates(&self.plan.cells[cell]).is_some() {
+                rows.chosen.push((replicate, structures[i].clone()));
+            }
             rows.df += df[i] as f64;
             rows.not_converged += usize::from(termination[i] != "converged" && termination[i] != "direct");
             let missed = gap[i].is_finite() && is_optimisation_failure(gap[i], objective[i], sizes[i] as f64);
@@ -172,6 +224,8 @@ impl Summary {
                 continue;
             }
             rows.errors.sort_unstable_by_key(|e| e.0);
+            rows.covered.sort_unstable_by_key(|e| e.0);
+            rows.chosen.sort_unstable_by_key(|e| e.0);
             let key = theory_key(plan, cell, rows.count());
             let theory = if let Some(t) = known.get(&key) {
                 *t
@@ -198,7 +252,7 @@ impl Summary {
             let cell = by_id.get(s.cell.as_str());
             cell.map_or_else(String::new, |c| theory_key(plan, c, s.replicates() + s.errors))
         };
-        Table::new(vec![
+        let mut columns = vec![
             ("cell", text(&|s| s.cell.clone())),
             ("setting", text(&|s| s.setting.clone())),
             ("design", text(&|s| s.design.clone())),
@@ -231,8 +285,53 @@ impl Summary {
             ("literature_bound_frob", float(&|s| s.theory.literature_frob)),
             ("literature_condition", int(&|s| usize::from(s.theory.literature_holds))),
             ("theory_key", text(&key)),
-        ])
+        ];
+        if c.iter().any(|s| s.coverage.is_some()) {
+            const MCSE: [&str; 3] =
+                ["covered_entries_mcse", "covered_predictions_mcse", "covered_region_mcse"];
+            for (i, ((name, _), mcse)) in COLUMNS.iter().zip(MCSE).enumerate() {
+                let value = |s: &CellSummary| s.coverage.map_or((f64::NAN, f64::NAN), |c| c.means[i]);
+                columns.push((*name, float(&|s| value(s).0)));
+                columns.push((mcse, float(&|s| value(s).1)));
+            }
+        }
+        if c.iter().any(|s| s.selection.is_some()) {
+            let value =
+                |s: &CellSummary, f: fn(&CellSelection) -> f64| s.selection.as_ref().map_or(f64::NAN, f);
+            columns.push(("chosen_right", float(&|s| value(s, |c| c.right.0))));
+            columns.push(("chosen_right_mcse", float(&|s| value(s, |c| c.right.1))));
+            columns.push(("chosen_mean", float(&|s| value(s, |c| c.mean.0))));
+            columns.push(("chosen_mean_mcse", float(&|s| value(s, |c| c.mean.1))));
+        }
+        Table::new(columns)
     }
+}
+
+fn cell_coverage(plan: &Plan, rows: &Rows) -> Option<CellCoverage> {
+    let level = plan.file.inference.as_ref()?.level;
+    let column =
+        |i: usize| -> Vec<f64> { rows.covered.iter().map(|(_, c)| c[i]).filter(|v| v.is_finite()).collect() };
+    // Predictions have intervals wherever there are any.
+    let replicates = column(1).len();
+    Some(CellCoverage { level, replicates, means: [0, 1, 2].map(|i| mean(&column(i))) })
+}
+
+fn cell_selection(plan: &Plan, cell: &Cell, rows: &Rows) -> Option<CellSelection> {
+    let candidates = plan.candidates(cell)?;
+    let truth = plan.setting(cell).truth_structure.name();
+    let n = rows.chosen.len() as f64;
+    let right = rows.chosen.iter().filter(|(_, name)| name == truth).count() as f64 / n;
+    let value = |name: &str| {
+        let place = candidates.structures.iter().position(|s| s.name() == name);
+        place.and_then(|i| candidates.values.get(i).copied())
+    };
+    let values: Vec<f64> =
+        rows.chosen.iter().map(|(_, name)| value(name).map_or(f64::NAN, |v| v as f64)).collect();
+    Some(CellSelection {
+        right: (right, (right * (1.0 - right) / n).sqrt()),
+        mean: mean(&values),
+        key: candidates.key.clone().map(|key| (key, value(truth))),
+    })
 }
 
 fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> CellSummary {
@@ -259,6 +358,8 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
         errors: rows.failed.len(),
         not_converged: rows.not_converged,
         optimisation_failures: rows.optimisation_failures,
+        coverage: cell_coverage(plan, rows),
+        selection: cell_selection(plan, cell, rows),
         theory,
     }
 }

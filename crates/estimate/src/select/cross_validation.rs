@@ -51,7 +51,8 @@ pub fn folds_of(sample: &Sample, folds: usize, mut normal: impl FnMut() -> f64) 
 
 /// All folds but one (or all of them) as one compressed sample.
 fn joined(folds: &[Sample], without: usize) -> Result<Sample> {
-    let kept: Vec<&Sample> = folds.iter().enumerate().filter(|(i, _)| *i != without).map(|(_, f)| f).collect();
+    let kept: Vec<&Sample> =
+        folds.iter().enumerate().filter(|(i, _)| *i != without).map(|(_, f)| f).collect();
     let stack = |part: fn(&Sample) -> ndarray::ArrayView2<f64>| {
         let views: Vec<_> = kept.iter().map(|f| part(f)).collect();
         concatenate(Axis(0), &views).map_err(|_| EstimateError::NoRows)

@@ -139,10 +139,9 @@ impl Evidence<'_> {
     /// Of the candidates with a value of at most `limit` the one with the fewest naive parameters, the first among equals.
     fn most_parsimonious(&self, values: &[f64], limit: f64) -> Result<usize> {
         let small = (0..values.len()).filter(|&i| values[i] <= limit && values[i] < f64::INFINITY);
-        small.min_by_key(|&i| self.structures[i].naive_parameters()).ok_or(EstimateError::NoCandidate {
-            candidates: values.len(),
-            equations: self.equations(),
-        })
+        small
+            .min_by_key(|&i| self.structures[i].naive_parameters())
+            .ok_or(EstimateError::NoCandidate { candidates: values.len(), equations: self.equations() })
     }
 }
 
@@ -157,5 +156,9 @@ fn check_count(what: &'static str, found: usize, candidates: usize) -> Result<()
         return Ok(());
     }
     let value = format!("{found} for {candidates} candidates");
-    Err(EstimateError::BadOption { option: what, value, mend: "give one for each candidate, and at least one" })
+    Err(EstimateError::BadOption {
+        option: what,
+        value,
+        mend: "give one for each candidate, and at least one",
+    })
 }

@@ -2,9 +2,11 @@
 
 mod bounds;
 mod collapse;
+mod confidence;
 mod coverage;
 mod kernels;
 mod rate;
+mod selection;
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +36,8 @@ pub const FIGURES: &[(FigureKind, Draw)] = &[
     (FigureKind::Kernels, kernels::draw),
     (FigureKind::Collapse, collapse::draw),
     (FigureKind::Coverage, coverage::draw),
+    (FigureKind::Confidence, confidence::draw),
+    (FigureKind::Selection, selection::draw),
 ];
 
 /// Draws the figures that the study names (rate and bounds if it names none) and saves those it has
