@@ -32,7 +32,8 @@ pub fn run_replicate(plan: &Plan, cell: &Cell, replicate: u64) -> Row {
 /// Follows the steps of a fit.
 pub type Observer<'a> = &'a mut dyn FnMut(&TracePoint);
 
-/// [`run_replicate`] with every step of its solver shown to an observer, which changes nothing.
+/// [`run_replicate`] with every step of its solver shown to an observer, which changes nothing; of an estimator that selects,
+/// whose fits are many, no step is shown.
 pub fn follow_replicate(plan: &Plan, cell: &Cell, replicate: u64, observer: Option<Observer>) -> Row {
     let started = Instant::now();
     let mut row = empty_row(plan, cell, replicate);

@@ -451,7 +451,7 @@ impl Rerun {
         })?;
         if self.json {
             let mut value = serde_json::json!({
-                "cell": row.cell, "setting": row.setting, "design": row.design, "solver": row.solver, "n": row.n,
+                "cell": row.cell, "setting": row.setting, "design": row.design, "structure": row.structure, "solver": row.solver, "n": row.n,
                 "replicate": row.replicate, "df": row.df, "err_frob": row.err_frob, "err_pred": row.err_pred,
                 "objective": row.objective, "oracle_gap": row.oracle_gap, "start": row.start,
                 "iterations": row.iterations, "termination": row.termination, "seconds": row.seconds,

@@ -1,7 +1,8 @@
 //! K-fold cross-validation: mean squared errors of rows that were left out (Stone 1974).
 //!
 //! Each fold is compressed once. The rows of all folds but one are those of their compressed samples together, and the
-//! held-out error is the objective of the compressed fold: no candidate touches a row again.
+//! held-out error is the objective of the compressed fold: no candidate touches a row again. Rows are taken as independent: where they are not, those
+//! left out are not new, and large candidates look too good.
 
 use convstat_cnn::Structure;
 use ndarray::{Axis, concatenate};

@@ -21,13 +21,17 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
             keys.push(key);
         }
     }
-    let panels: Vec<Panel> = keys
+    let mut panels: Vec<Panel> = keys
         .iter()
         .map(|key| {
             let of = |c: &&CellSummary| (c.setting.as_str(), c.design.as_str(), c.solver.as_str()) == *key;
             panel(&cells.iter().filter(of).collect::<Vec<_>>(), level, several)
         })
         .collect();
+    // One scale for all panels.
+    let ends = cells.iter().filter_map(|c| c.coverage).flat_map(|c| c.means);
+    let y_holds: Vec<f64> = ends.flat_map(|(y, e)| [y - e, y + e]).filter(|y| y.is_finite()).collect();
+    panels.iter_mut().for_each(|p| p.y_holds.clone_from(&y_holds));
     let mut legend: Vec<LegendEntry> = NAMES
         .iter()
         .enumerate()

@@ -46,6 +46,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
                 y_label: escape("share that chose the truth"),
                 series: series.collect(),
                 from_zero: true,
+                y_holds: vec![1.0],
                 ..frame(group)
             }
         })
