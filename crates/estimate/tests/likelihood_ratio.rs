@@ -136,3 +136,33 @@ fn data_without_noise_do_not_reject_a_true_null() {
     let test = likelihood_ratio(&null, &cnn(2, 3, 4), &sample, &spectral(), 9, 1).unwrap();
     assert_eq!((test.statistic, test.p_value), (0.0, 1.0));
 }
+
+#[test]
+fn ranks_of_factored_kernels_are_tested() {
+    convstat_tensor::blas::single_thread().unwrap();
+    let modes = OutputModes { positions: vec![4], taps: vec![3, 3], layers: 1, outputs: 1 };
+    let build = |text: &str| StructureSpec::parse(text).unwrap().build(&modes).unwrap();
+    for (small, large) in [
+        (
+            "{ kind = \"tucker\", ranks = [2, 2], r = 1, kernels = 3 }",
+            "{ kind = \"tucker\", ranks = [2, 2], r = 2, kernels = 3 }",
+        ),
+        ("{ kind = \"cp\", rank = 1, kernels = 3 }", "{ kind = \"cp\", rank = 2, kernels = 3 }"),
+        (
+            "{ kind = \"tensor-train\", ranks = [1, 1], kernels = 3 }",
+            "{ kind = \"tensor-train\", ranks = [2, 2], kernels = 3 }",
+        ),
+    ] {
+        let (small, large) = (build(small), build(large));
+        let p_value = |truth: &Structure| {
+            let mut normal = normals(21);
+            let w = truth.coefficient_matrix(&truth.random_point(&mut normal)).unwrap();
+            let z = Array2::from_shape_simple_fn((150, 36), &mut normal);
+            let y = z.dot(&w) + Array2::from_shape_simple_fn((150, 1), &mut normal) * 0.5;
+            let sample = Sample::new(z, y).unwrap().compressed().unwrap();
+            likelihood_ratio(&small, &large, &sample, &spectral(), 39, 2).unwrap().p_value
+        };
+        assert!(p_value(&small) > 0.025, "{}", small.name());
+        assert_eq!(p_value(&large), 0.025, "{}", large.name());
+    }
+}
