@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::plan::{Cell, Plan, TrueCoefficient};
 use crate::row::Row;
+use crate::summary::mean;
 
 /// Fresh inputs at which the intervals of predictions are compared with the truth, in every replicate.
 pub const FRESH_INPUTS: usize = 64;
@@ -101,4 +102,27 @@ fn fresh_features(plan: &Plan, cell: &Cell, replicate: u64) -> Array2<f64> {
     let mut x = Array2::zeros((inputs, FRESH_INPUTS));
     plan.file.design[cell.design].design().sampler(inputs).fill(&mut rng, &mut x);
     setting.windows.apply(&x.view()).reversed_axes()
+}
+
+/// Mean coverage over the replicates that have one, each with its MCSE (NaN where none has).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CellCoverage {
+    /// Probability that was asked for.
+    pub level: f64,
+    /// Replicates that have intervals.
+    pub replicates: usize,
+    /// Of the entries of `W*`, the expected responses at fresh inputs, and the region: as in [`COLUMNS`].
+    pub means: [(f64, f64); 3],
+}
+
+impl CellCoverage {
+    /// Of the replicates of a cell.
+    pub(crate) fn new(plan: &Plan, covered: &[(u64, [f64; 3])]) -> Option<Self> {
+        let level = plan.file.inference.as_ref()?.level;
+        let column =
+            |i: usize| -> Vec<f64> { covered.iter().map(|(_, c)| c[i]).filter(|v| v.is_finite()).collect() };
+        // Predictions have intervals wherever there are any.
+        let replicates = column(1).len();
+        Some(Self { level, replicates, means: [0, 1, 2].map(|i| mean(&column(i))) })
+    }
 }

@@ -9,6 +9,7 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::file::{Estimator, Setting, StudyFile};
 use crate::plan::{Cell, Plan, SettingContext, TrueCoefficient};
 use crate::replicate::draw_raw;
+use crate::summary::mean;
 use crate::{Result, StudyError};
 
 /// Folds of cross-validation unless a study file says otherwise.
@@ -145,4 +146,36 @@ pub(crate) fn choose<'a>(
         None => Fitted::new(structure, sample, &options, &mut normal)?,
     };
     Ok(Chosen { structure, fit, df: df.round() as usize })
+}
+
+/// Which structures an estimator chose in a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellSelection {
+    /// Share of the replicates that chose the true structure, and its binomial standard error.
+    pub right: (f64, f64),
+    /// Mean value chosen of the key that varies, and its MCSE; NaN where several keys vary.
+    pub mean: (f64, f64),
+    /// That key, and its value in the truth if the truth is among the candidates.
+    pub key: Option<(String, Option<usize>)>,
+}
+
+impl CellSelection {
+    /// Of the replicates of a cell and the names of the structures they chose; none where nothing is chosen.
+    pub(crate) fn new(plan: &Plan, cell: &Cell, chosen: &[(u64, String)]) -> Option<Self> {
+        let candidates = plan.candidates(cell)?;
+        let truth = plan.setting(cell).truth_structure.name();
+        let n = chosen.len() as f64;
+        let right = chosen.iter().filter(|(_, name)| name == truth).count() as f64 / n;
+        let value = |name: &str| {
+            let place = candidates.structures.iter().position(|s| s.name() == name);
+            place.and_then(|i| candidates.values.get(i).copied())
+        };
+        let values: Vec<f64> =
+            chosen.iter().map(|(_, name)| value(name).map_or(f64::NAN, |v| v as f64)).collect();
+        Some(Self {
+            right: (right, (right * (1.0 - right) / n).sqrt()),
+            mean: mean(&values),
+            key: candidates.key.clone().map(|key| (key, value(truth))),
+        })
+    }
 }

@@ -6,8 +6,9 @@ use convstat_estimate::fit::is_optimisation_failure;
 use convstat_runner::{Column, Digest, Table};
 
 use crate::Result;
-use crate::coverage::COLUMNS;
+use crate::coverage::{COLUMNS, CellCoverage};
 use crate::plan::{Cell, Plan};
+use crate::selection::CellSelection;
 use crate::theory::{CellTheory, cell_theory, setting_dimension};
 
 /// Measurement and theory of one cell.
@@ -57,28 +58,6 @@ pub struct CellSummary {
     pub theory: CellTheory,
 }
 
-/// Mean coverage over the replicates that have one, each with its MCSE (NaN where none has).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CellCoverage {
-    /// Probability that was asked for.
-    pub level: f64,
-    /// Replicates that have intervals.
-    pub replicates: usize,
-    /// Of the entries of `W*`, the expected responses at fresh inputs, and the region: as in [`COLUMNS`].
-    pub means: [(f64, f64); 3],
-}
-
-/// Which structures an estimator chose in a cell.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CellSelection {
-    /// Share of the replicates that chose the true structure, and its binomial standard error.
-    pub right: (f64, f64),
-    /// Mean value chosen of the key that varies, and its MCSE; NaN where several keys vary.
-    pub mean: (f64, f64),
-    /// That key, and its value in the truth if the truth is among the candidates.
-    pub key: Option<(String, Option<usize>)>,
-}
-
 impl CellSummary {
     /// `√(d_M/n)`.
     pub fn sqrt_dm_over_n(&self) -> f64 {
@@ -116,7 +95,7 @@ pub fn root_mean(squares: &[f64]) -> (f64, f64) {
 }
 
 /// Mean and its Monte Carlo standard error.
-fn mean(values: &[f64]) -> (f64, f64) {
+pub(crate) fn mean(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
@@ -307,33 +286,6 @@ impl Summary {
     }
 }
 
-fn cell_coverage(plan: &Plan, rows: &Rows) -> Option<CellCoverage> {
-    let level = plan.file.inference.as_ref()?.level;
-    let column =
-        |i: usize| -> Vec<f64> { rows.covered.iter().map(|(_, c)| c[i]).filter(|v| v.is_finite()).collect() };
-    // Predictions have intervals wherever there are any.
-    let replicates = column(1).len();
-    Some(CellCoverage { level, replicates, means: [0, 1, 2].map(|i| mean(&column(i))) })
-}
-
-fn cell_selection(plan: &Plan, cell: &Cell, rows: &Rows) -> Option<CellSelection> {
-    let candidates = plan.candidates(cell)?;
-    let truth = plan.setting(cell).truth_structure.name();
-    let n = rows.chosen.len() as f64;
-    let right = rows.chosen.iter().filter(|(_, name)| name == truth).count() as f64 / n;
-    let value = |name: &str| {
-        let place = candidates.structures.iter().position(|s| s.name() == name);
-        place.and_then(|i| candidates.values.get(i).copied())
-    };
-    let values: Vec<f64> =
-        rows.chosen.iter().map(|(_, name)| value(name).map_or(f64::NAN, |v| v as f64)).collect();
-    Some(CellSelection {
-        right: (right, (right * (1.0 - right) / n).sqrt()),
-        mean: mean(&values),
-        key: candidates.key.clone().map(|key| (key, value(truth))),
-    })
-}
-
 fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> CellSummary {
     let setting = plan.setting(cell);
     let errors_pred: Vec<f64> = rows.errors.iter().map(|e| e.1).collect();
@@ -358,8 +310,8 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
         errors: rows.failed.len(),
         not_converged: rows.not_converged,
         optimisation_failures: rows.optimisation_failures,
-        coverage: cell_coverage(plan, rows),
-        selection: cell_selection(plan, cell, rows),
+        coverage: CellCoverage::new(plan, &rows.covered),
+        selection: CellSelection::new(plan, cell, &rows.chosen),
         theory,
     }
 }

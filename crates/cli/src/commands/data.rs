@@ -75,6 +75,11 @@ impl Data {
     }
 }
 
+/// The name of a structure; what the user wrote where it has no name of its own.
+pub fn display_name(spec: &StructureSpec, structure: &Structure) -> String {
+    if spec.kind() == "einsum" { spec.to_string() } else { structure.name().to_owned() }
+}
+
 /// Responses as `n × M`; files are named in errors.
 pub fn responses(
     (x_name, x): (&str, &ArrayD<f64>),

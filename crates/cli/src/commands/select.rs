@@ -10,24 +10,28 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::data::{Data, DataArgs};
+use super::data::{Data, DataArgs, display_name};
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
 /// `select`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Criteria: bic, aic, cv (smallest mean of cross-validation), cv-one-se (smallest structure within one standard
-error of it), evbmf (rank of the unstructured estimate under white noise, a reference: its model is wrong where features are
-correlated), or all. Among equal criteria the fewest naive parameters are chosen. Observations in cross-validation are taken
-as independent.
+#[command(after_help = "Criteria:
+  bic, aic   information criteria
+  cv         smallest mean of cross-validation; observations are taken as independent
+  cv-one-se  smallest structure within one standard error of it
+  evbmf      rank of the unstructured estimate, its noise taken as white: a reference,
+             wrong where features are correlated
+  all        all of them
+Among equal criteria the fewest naive parameters are chosen.
 
 Examples:
-  convstat select --x X.npy --y y.npy --geometry g.toml --structure '{ kind = \"cnn\", kernels = 1 }' --over kernels=1..6
-  convstat select --x X.npy --y y.npy --structure '{ einsum = \"ar,br->ab\", sizes = { r = 1 } }' --over r=1..4 --criterion all
-  convstat select --x X.npy --y y.npy --geometry g.toml --over r=1..3 --over ranks=1,2,3 --criterion cv --folds 5 \\
-      --structure '{ kind = \"tucker\", ranks = [2, 2, 2], r = 2, kernels = 4 }' --json"
-)]
+  convstat select --x X.npy --y y.npy --geometry g.toml --over kernels=1..6 \\
+      --structure '{ kind = \"cnn\", kernels = 1 }'
+  convstat select --x X.npy --y y.npy --over r=1..4 --criterion all \\
+      --structure '{ einsum = \"ar,br->ab\", sizes = { r = 1 } }'
+  convstat select --x X.npy --y y.npy --geometry g.toml --over r=1..3 --over ranks=1,2,3 \\
+      --structure '{ kind = \"tucker\", ranks = [2, 2, 2], r = 2, kernels = 4 }' --json")]
 pub struct SelectCommand {
     #[command(flatten)]
     data: DataArgs,
@@ -48,21 +52,10 @@ pub struct SelectCommand {
     json: bool,
 }
 
-/// A candidate as it was written.
+/// Candidates, and how they were written.
 struct Candidates {
     specs: Vec<StructureSpec>,
     structures: Vec<Structure>,
-}
-
-impl Candidates {
-    /// The name of a candidate; what the user wrote where a structure has no name of its own.
-    fn name(&self, i: usize) -> String {
-        if self.specs[i].kind() == "einsum" {
-            self.specs[i].to_string()
-        } else {
-            self.structures[i].name().to_owned()
-        }
-    }
 }
 
 impl SelectCommand {
@@ -169,7 +162,7 @@ impl SelectCommand {
                         })
                         .collect();
                     serde_json::json!({
-                        "structure": candidates.name(i),
+                        "structure": display_name(&candidates.specs[i], &candidates.structures[i]),
                         "spec": candidates.specs[i].to_string(),
                         "naive_parameters": candidates.structures[i].naive_parameters(),
                         "df": f.df as u64,
@@ -190,13 +183,13 @@ impl SelectCommand {
             let mut table = vec![header];
             for (i, f) in fitted.iter().enumerate() {
                 let mut row = vec![
-                    candidates.name(i),
+                    display_name(&candidates.specs[i], &candidates.structures[i]),
                     candidates.structures[i].naive_parameters().to_string(),
                     f.df.to_string(),
                     format!("{:.6e}", rss(f)),
                 ];
                 for (_, v) in verdicts {
-                    let error = v.errors.get(i).map_or_else(String::new, |e| format!(" ± {e:.2e}"));
+                    let error = v.errors.get(i).map_or_else(String::new, |e| format!(" ± {}", value(*e)));
                     let mark = if v.chosen == i { " *" } else { "" };
                     row.push(format!("{}{error}{mark}", value(v.values[i])));
                 }

@@ -4,19 +4,20 @@ use clap::Args;
 use convstat::estimate::likelihood_ratio;
 use convstat::prelude::*;
 
-use super::data::DataArgs;
+use super::data::{DataArgs, display_name};
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
 /// `test`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The statistic is nM log(RSS0/RSS1). Its reference is a parametric bootstrap at the fit of the null hypothesis on
-the same inputs, since the null is no regular point of the alternative; p = (1 + number above) / (bootstrap + 1). The noise is
-taken as normal and independent.
+    after_help = "The statistic is nM log(RSS0/RSS1). Its reference is a parametric bootstrap at the fit of
+the null hypothesis on the same inputs, since the null is no regular point of the alternative;
+p = (1 + number above) / (bootstrap + 1). The noise is taken as normal and independent.
 
 Example: are two kernels enough?
-  convstat test --x X.npy --y y.npy --geometry g.toml --null '{ kind = \"cnn\", kernels = 2 }' \\
+  convstat test --x X.npy --y y.npy --geometry g.toml \\
+      --null '{ kind = \"cnn\", kernels = 2 }' \\
       --alternative '{ kind = \"cnn\", kernels = 3 }'"
 )]
 pub struct TestCommand {
@@ -42,6 +43,7 @@ impl TestCommand {
         let specs = [StructureSpec::parse(&self.null)?, StructureSpec::parse(&self.alternative)?];
         let data = self.data.read()?;
         let (null, alternative) = (data.build(&specs[0])?, data.build(&specs[1])?);
+        let names = [display_name(&specs[0], &null), display_name(&specs[1], &alternative)];
         let sample = data.sample.compressed()?;
         let test =
             likelihood_ratio(&null, &alternative, &sample, &data.options, self.bootstrap, self.data.seed)?;
@@ -54,19 +56,19 @@ impl TestCommand {
         let critical = allowed.checked_sub(1).and_then(|a| sorted.iter().rev().nth(a));
         if self.json {
             print_json(&serde_json::json!({
-                "null": (null.name()), "alternative": alternative.name(), "n": data.sample.n as u64,
+                "null": (names[0]), "alternative": names[1], "n": data.sample.n as u64,
                 "df": [test.df.0, test.df.1], "objective": rss, "sigma": sigma, "statistic": test.statistic,
                 "p_value": test.p_value, "bootstrap": test.bootstrap, "critical_5_percent": critical,
             }))?;
         } else {
             print(&format!(
-                "null          {} (df {}, RSS {:.6e})\nalternative   {} (df {}, RSS {:.6e})\nnoise         {sigma:.4e} \
+                "null          {} (df {}, RSS {:.6e})\nalternative   {} (df {}, RSS {:.6e})\nnoise         {sigma:.6} \
                  (standard deviation under the null)\nstatistic     {:.4} = nM log(RSS0/RSS1)\ncritical 5 %  {}\n\
                  p             {:.4} ({} bootstrap samples)\n",
-                null.name(),
+                names[0],
                 test.df.0,
                 rss[0],
-                alternative.name(),
+                names[1],
                 test.df.1,
                 rss[1],
                 test.statistic,
