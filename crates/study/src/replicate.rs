@@ -78,10 +78,10 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row, observer: Optio
     let fit = match plan.candidates(cell) {
         None => fit_sample(plan, cell, replicate, &*sample, &truth, observer)?,
         Some(candidates) => {
-            let Chosen { structure: chosen, fit, df } =
+            let Chosen { structure: chosen, label, fit, df } =
                 choose(plan, cell, replicate, in_memory(&*sample, "estimator.select")?, &truth, candidates)?;
             structure = chosen;
-            (row.structure, row.df) = (chosen.name().to_owned(), df);
+            (row.structure, row.df) = (label.to_owned(), df);
             fit
         }
     };

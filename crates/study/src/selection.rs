@@ -1,5 +1,7 @@
 //! Estimators that choose their structure: candidates of a setting, and the choice in one replicate.
 
+use std::collections::HashSet;
+
 use convstat_cnn::Structure;
 use convstat_estimate::select::{Evidence, Fitted, cross_validate, folds_of};
 use convstat_estimate::{Fit, Sample, Start};
@@ -20,6 +22,10 @@ pub const FOLDS: usize = 10;
 pub struct Candidates {
     /// The structures, in the order of the grid.
     pub structures: Vec<Structure>,
+    /// What rows call them: their names, or where two have one (networks written out) what the user would write.
+    pub labels: Vec<String>,
+    /// Which of them is the structure of the truth, if one is.
+    pub truth: Option<usize>,
     /// The key that varies, if one alone does.
     pub key: Option<String>,
     /// Its value in each structure.
@@ -39,8 +45,16 @@ impl Candidates {
         let modes = context.geometry.output_modes(setting.structure.outputs()?);
         let specs = setting.structure.grid(&estimator.over)?;
         let structures = specs.iter().map(|s| Ok(s.build(&modes)?)).collect::<Result<Vec<_>>>()?;
+        let names: Vec<String> = structures.iter().map(|s| s.name().to_owned()).collect();
+        let is_distinct = names.iter().collect::<HashSet<_>>().len() == names.len();
+        let same = |s: &Structure| {
+            let truth = &context.truth_structure;
+            s.network() == truth.network() && s.sizes() == truth.sizes()
+        };
         let single = estimator.over.iter().next().filter(|_| estimator.over.len() == 1);
         Ok(Some(Self {
+            labels: if is_distinct { names } else { specs.iter().map(ToString::to_string).collect() },
+            truth: structures.iter().position(same),
             structures,
             key: single.map(|(key, _)| key.clone()),
             values: single.map_or_else(Vec::new, |(_, values)| values.clone()),
@@ -99,6 +113,7 @@ pub(crate) fn check(estimator: &Estimator, file: &StudyFile) -> Result<()> {
 /// The structure that a criterion chose, fitted to the whole sample.
 pub(crate) struct Chosen<'a> {
     pub structure: &'a Structure,
+    pub label: &'a str,
     pub fit: Fit,
     /// Identified dimension at the fit.
     pub df: usize,
@@ -145,7 +160,7 @@ pub(crate) fn choose<'a>(
         Some(fitted) => fitted,
         None => Fitted::new(structure, sample, &options, &mut normal)?,
     };
-    Ok(Chosen { structure, fit, df: df.round() as usize })
+    Ok(Chosen { structure, label: &candidates.labels[chosen], fit, df: df.round() as usize })
 }
 
 /// Which structures an estimator chose in a cell.
@@ -160,22 +175,19 @@ pub struct CellSelection {
 }
 
 impl CellSelection {
-    /// Of the replicates of a cell and the names of the structures they chose; none where nothing is chosen.
+    /// Of the replicates of a cell and the labels of the structures they chose; none where nothing is chosen.
     pub(crate) fn new(plan: &Plan, cell: &Cell, chosen: &[(u64, String)]) -> Option<Self> {
         let candidates = plan.candidates(cell)?;
-        let truth = plan.setting(cell).truth_structure.name();
         let n = chosen.len() as f64;
-        let right = chosen.iter().filter(|(_, name)| name == truth).count() as f64 / n;
-        let value = |name: &str| {
-            let place = candidates.structures.iter().position(|s| s.name() == name);
-            place.and_then(|i| candidates.values.get(i).copied())
-        };
-        let values: Vec<f64> =
-            chosen.iter().map(|(_, name)| value(name).map_or(f64::NAN, |v| v as f64)).collect();
+        let places: Vec<Option<usize>> =
+            chosen.iter().map(|(_, label)| candidates.labels.iter().position(|l| l == label)).collect();
+        let right = places.iter().filter(|p| p.is_some() && **p == candidates.truth).count() as f64 / n;
+        let value = |place: Option<usize>| candidates.values.get(place?).copied();
+        let values: Vec<f64> = places.iter().map(|p| value(*p).map_or(f64::NAN, |v| v as f64)).collect();
         Some(Self {
             right: (right, (right * (1.0 - right) / n).sqrt()),
             mean: mean(&values),
-            key: candidates.key.clone().map(|key| (key, value(truth))),
+            key: candidates.key.clone().map(|key| (key, value(candidates.truth))),
         })
     }
 }

@@ -123,6 +123,20 @@ fn a_selection_names_what_it_chose() {
 }
 
 #[test]
+fn networks_written_out_are_told_apart() {
+    let text = STUDY
+        .replace("{ kind = \"cnn\", kernels = 1 }", "{ einsum = \"pk,klm->plm\", sizes = { k = 1 } }")
+        .replace("[8, 200]", "[200]");
+    let study = study(&format!("{text}{}", SELECT.replace("CRITERION", "bic").replace("kernels", "k")));
+    let candidates = study.plan.candidates(&study.plan.cells[0]).unwrap();
+    assert_eq!((candidates.truth, candidates.structures.len()), (Some(0), 3));
+    // One name for all: the text of the network.
+    let found = run_replicate(&study.plan, &study.plan.cells[0], 0).structure;
+    assert_eq!(found, candidates.labels[0]);
+    assert!(found.contains("k = 1") && candidates.labels[2].contains("k = 3"), "{found}");
+}
+
+#[test]
 fn selections_that_cannot_be_are_refused_with_the_mend() {
     let select = SELECT.replace("CRITERION", "cv");
     let exact = STUDY.replace("\"normal\"", "\"normal-exact\"");
