@@ -682,3 +682,137 @@ fn audit_by_name_and_by_file() {
         assert!(output.status.code() == Some(2) && flat.contains(expected), "{arguments:?}: {stderr}");
     }
 }
+
+/// Windows of `GEOMETRY` (P = 4, L = 27) with two kernels and noise.
+fn two_kernels(place: &Place) {
+    place.text("g.toml", GEOMETRY);
+    let x = entries(&[400, 8, 8, 3], 3);
+    let (a, b) = (entries(&[2, 3, 3, 3], 4), entries(&[2, 2, 2, 1], 5));
+    place.array("X.npy", &x);
+    place.array("A.npy", &a);
+    place.array("B.npy", &b);
+    let formulate = ["formulate", "--geometry", "g.toml", "--kernels", "A.npy", "--weights", "B.npy"];
+    let files = ["--out", "W.npy", "--input", "X.npy", "--predict", "clean.npy"];
+    place.ok(&[&formulate[..], &files[..]].concat());
+    let noise = entries(&[400], 6) * 0.1;
+    place.array("y.npy", &(place.read("clean.npy").to_shape(IxDyn(&[400])).unwrap().to_owned() + noise));
+}
+
+const DATA: [&str; 8] = ["--x", "X.npy", "--y", "y.npy", "--geometry", "g.toml", "--starts", "1"];
+
+#[test]
+fn select_finds_the_number_of_kernels() {
+    let place = Place::new();
+    two_kernels(&place);
+    let select = [&["select", "--structure", "{ kind = \"cnn\", kernels = 1 }"][..], &DATA].concat();
+    let run = |more: &[&str]| place.ok(&[&select[..], more].concat());
+    let json: Value = serde_json::from_str(&run(&[
+        "--over",
+        "kernels=1..6",
+        "--criterion",
+        "all",
+        "--folds",
+        "5",
+        "--json",
+    ]))
+    .unwrap();
+    for criterion in ["bic", "cv", "cv-one-se", "evbmf"] {
+        assert_eq!(json["chosen"][criterion], 1, "{criterion}: {json}");
+    }
+    let candidates = json["candidates"].as_array().unwrap();
+    let column = |key: &str| candidates.iter().map(|c| c[key].as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(column("naive_parameters"), [31, 62, 93, 124, 155, 186]);
+    // K(P + L − K), K ← min(K, 4).
+    assert_eq!(column("df"), [30, 58, 84, 108, 108, 108]);
+    for c in candidates {
+        let (rss, df) = (c["objective"].as_f64().unwrap(), c["df"].as_f64().unwrap());
+        let bic = 400.0 * (rss / 400.0).ln() + df * 400f64.ln();
+        assert!((c["criteria"]["bic"]["value"].as_f64().unwrap() - bic).abs() < 1e-8 * bic.abs());
+    }
+    let table = run(&["--over", "kernels=1,2,3"]);
+    let chosen: Vec<&str> = table.lines().filter(|l| l.ends_with(" *")).collect();
+    assert!(chosen.len() == 1 && chosen[0].starts_with("cnn(K=2)"), "{table}");
+
+    place.refuses(&select, &["one candidate", "--over kernels=1..6"]);
+    let refuses = |more: &[&str], expected: &[&str]| place.refuses(&[&select[..], more].concat(), expected);
+    refuses(&["--over", "kernels=1..3", "--criterion", "bicc"], &["bicc", "did you mean \"bic\""]);
+    refuses(&["--over", "kernel=1..3"], &["did you mean \"kernels\""]);
+    refuses(&["--over", "kernels=0..3"], &["kernels is 0"]);
+    refuses(
+        &["--over", "kernels=1..3", "--criterion", "cv", "--folds", "500"],
+        &["folds = 500", "fewer folds"],
+    );
+    refuses(&["--over", "kernels=1..3", "--over", "kernels=2"], &["stands twice"]);
+}
+
+#[test]
+fn units_change_no_choice() {
+    let place = Place::new();
+    two_kernels(&place);
+    let select = [
+        &["select", "--structure", "{ kind = \"cnn\", kernels = 1 }", "--over", "kernels=1..3", "--json"][..],
+        &DATA,
+    ]
+    .concat();
+    let bic = || -> Vec<f64> {
+        let json: Value = serde_json::from_str(&place.ok(&select)).unwrap();
+        assert_eq!(json["chosen"]["bic"], 1);
+        let all = json["candidates"].as_array().unwrap();
+        all.iter().map(|c| c["criteria"]["bic"]["value"].as_f64().unwrap()).collect()
+    };
+    let plain = bic();
+    place.array("y.npy", &(place.read("y.npy") * 2f64.powi(300)));
+    // n log of the square of the unit.
+    let shift = 400.0 * 600.0 * std::f64::consts::LN_2;
+    for (a, b) in plain.iter().zip(bic()) {
+        assert!((a + shift - b).abs() < 1e-9 * b.abs(), "{a} {b}");
+    }
+}
+
+#[test]
+fn test_rejects_one_kernel_and_not_two() {
+    let place = Place::new();
+    two_kernels(&place);
+    let test = |null: usize, alternative: usize, more: &[&str]| {
+        let spec = |k: usize| format!("{{ kind = \"cnn\", kernels = {k} }}");
+        let (null, alternative) = (spec(null), spec(alternative));
+        let own = ["test", "--null", &null, "--alternative", &alternative, "--bootstrap", "39"];
+        place.run(&[&own[..], &DATA, more].concat())
+    };
+    let p_value = |null, alternative| {
+        let output = test(null, alternative, &["--json"]);
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json["bootstrap"].as_array().unwrap().len(), 39);
+        json["p_value"].as_f64().unwrap()
+    };
+    assert_eq!(p_value(1, 2), 0.025);
+    assert!(p_value(2, 3) > 0.05);
+    assert!(String::from_utf8(test(1, 2, &[]).stdout).unwrap().contains("p             0.0250"));
+    for (null, alternative, expected) in [(2, 1, "does not contain"), (4, 6, "same set")] {
+        let output = test(null, alternative, &[]);
+        let errors = String::from_utf8_lossy(&output.stderr).replace('│', " ");
+        let errors = errors.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(output.status.code() == Some(2) && errors.contains(expected), "{errors}");
+    }
+}
+
+#[test]
+fn fit_writes_intervals() {
+    let place = Place::new();
+    two_kernels(&place);
+    let fit =
+        ["fit", "--structure", "{ kind = \"cnn\", kernels = 2 }", "--fitted", "F.npy", "--level", "0.9"];
+    place.ok(&[&fit[..], &DATA].concat());
+    let (f, clean) = (place.read("F.npy"), place.read("clean.npy"));
+    assert_eq!(f.shape(), [400, 4]);
+    // t of 400 − 58 degrees of freedom at 0.95, SciPy's.
+    for row in f.outer_iter() {
+        assert!((row[3] - row[2] - 2.0 * 1.649_321_259_124_1 * row[1]).abs() < 1e-7 * row[1]);
+        assert!((row[2] + row[3] - 2.0 * row[0]).abs() < 1e-9);
+    }
+    let covered = f.outer_iter().zip(&clean).filter(|(r, y)| r[2] <= **y && **y <= r[3]).count();
+    // All depend on one draw of 58 dimensions: a share near 0.9.
+    assert!((300..=400).contains(&covered), "{covered}");
+    place.refuses(&[&fit[..5], &["--level", "90"], &DATA[..]].concat(), &["level = 90"]);
+    place.refuses(&[&fit[..3], &["--level", "0.9"], &DATA[..]].concat(), &["--fitted"]);
+}

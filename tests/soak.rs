@@ -262,7 +262,7 @@ fn writer() {
         std::fs::File::options().append(true).open(Path::new(&folder).join("acknowledged")).unwrap();
     for replicate in first.parse::<u64>().unwrap().. {
         row.replicate = replicate;
-        run.write_part(&tabulate(std::slice::from_ref(&row))).unwrap();
+        run.write_part(&tabulate(&study.plan.file, std::slice::from_ref(&row))).unwrap();
         writeln!(out, "{replicate}").unwrap();
     }
 }
@@ -306,7 +306,8 @@ fn acknowledged_rows_survive_kills() {
     }
     // What a kill in the middle of merging left is put in order by the next writer.
     let writer = RunDir::take(&run).unwrap();
-    writer.walk(&tabulate(&[]), |_, _| Ok::<_, RunnerError>(())).unwrap();
+    let file = Study::new(&study_text(1), &Overrides::default()).unwrap().plan.file;
+    writer.walk(&tabulate(&file, &[]), |_, _| Ok::<_, RunnerError>(())).unwrap();
     assert_eq!(place.raw_rows("run"), found.len());
     assert!(files(&run.join("parts"), "tmp").is_empty());
     figure("kills of a writer that merges parts all the time", &kills.to_string());

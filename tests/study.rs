@@ -587,3 +587,89 @@ starts = ["random", "random"]
     assert!((risk - exact).abs() <= 4.0 * se, "{risk} {se} {exact}");
     assert!((c.pred.0 - exact).abs() <= 3.0 * c.pred.1.hypot(se), "{:?} {exact}", c.pred);
 }
+
+#[test]
+fn coverage_and_choices_are_summarised_and_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = r#"
+[study]
+name = "choice"
+seed = 3
+replicates = 120
+[[setting]]
+name = "A"
+input = [8, 5]
+kernel = [3, 3]
+pool = [3, 3]
+structure = { kind = "cnn", kernels = 1 }
+[samples]
+n = [300]
+[inference]
+level = 0.9
+[theory]
+bounds = false
+[[estimator]]
+name = "known"
+solver = "levenberg-marquardt"
+[[estimator]]
+solver = "levenberg-marquardt"
+starts = ["spectral"]
+select = "bic"
+over = { kernels = [1, 2, 3] }
+[[check]]
+kind = "coverage"
+"#;
+    let whole = plan(text);
+    let report = study::run(&whole, &dir.path().join("run"), on(2)).unwrap();
+    assert!(report.checks[0].passed, "{:?}", report.checks[0]);
+    let summary = report.summary.unwrap();
+    let run = RunDir::open(&dir.path().join("run")).unwrap();
+    let (table, _) = study::run::read_rows(&run).unwrap();
+    let (solvers, structures) = (table.texts("solver").unwrap(), table.texts("structure").unwrap());
+    let region = table.floats("covered_region").unwrap();
+    for (name, cell) in ["known", "bic"].into_iter().zip(&summary.cells) {
+        let mine: Vec<usize> = (0..table.rows()).filter(|&i| solvers[i] == name).collect();
+        let covered = mine.iter().map(|&i| region[i]).sum::<f64>() / 120.0;
+        let coverage = cell.coverage.unwrap();
+        assert!((coverage.means[2].0 - covered).abs() < 1e-12);
+        assert_eq!((coverage.level, coverage.replicates), (0.9, 120));
+        let right = mine.iter().filter(|&&i| structures[i] == "cnn(K=1)").count() as f64 / 120.0;
+        match &cell.selection {
+            None => assert_eq!((name, right), ("known", 1.0)),
+            Some(selection) => {
+                assert_eq!(selection.right, (right, (right * (1.0 - right) / 120.0).sqrt()));
+                assert_eq!(selection.key, Some(("kernels".to_owned(), Some(1))));
+                // One kernel or two.
+                assert!((selection.mean.0 - (2.0 - right)).abs() < 1e-12);
+                assert!(right > 0.9, "{right}");
+            }
+        }
+    }
+    // A level that is not the one of the intervals fails.
+    let wrong = Summary {
+        cells: summary
+            .cells
+            .iter()
+            .cloned()
+            .map(|mut c| {
+                c.coverage.as_mut().unwrap().level = 0.99;
+                c
+            })
+            .collect(),
+        ..summary.clone()
+    };
+    assert!(!run_checks(&whole.plan.file, &wrong).unwrap()[0].passed);
+    // Shards unite to the same rows.
+    let shards: Vec<_> = (1..=2)
+        .map(|i| {
+            let out = dir.path().join("shards");
+            let shard = convstat::runner::Shard::new(i, 2);
+            study::run(&whole, &out, RunOptions { threads: 2, shard }).unwrap();
+            out
+        })
+        .collect();
+    study::merge(&shards[..1], &shards[0], 2).unwrap();
+    assert_eq!(canonical(&rows(&shards[0])), canonical(&table));
+    let verified = study::verify(&whole, &run, VerifyOptions { share: 0.2, seed: 1, threads: 2 }).unwrap();
+    assert!(verified.holds() && verified.identical == verified.repeated, "{verified:?}");
+}

@@ -19,7 +19,6 @@ mod positions;
 pub mod safetensors_file;
 pub mod spectrum;
 pub mod toml_file;
-pub mod vbmf;
 
 pub use advice::Advice;
 pub use audit::{Audit, BlockAudit, Totals};

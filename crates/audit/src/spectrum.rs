@@ -10,12 +10,11 @@
 //! weights to 4-byte floats leaves of them, and 3 to 30 times faster than an SVD.
 
 use convstat_tensor::linalg::{add_gram, eigvalsh, symmetrise};
-use convstat_tensor::{TensorError, memory};
+use convstat_tensor::{TensorError, evbmf, memory};
 use ndarray::{Array2, Array3, ArrayD, ArrayView3, Axis};
 use rayon::prelude::*;
 
 use crate::graph::{Graph, NodeId, Numbers, Op, Weight};
-use crate::vbmf::evbmf;
 use crate::{AuditError, Result};
 
 /// Which channels are the rows of the unfolding.
@@ -39,7 +38,7 @@ pub struct Spectrum {
     /// numbers have at most on average, `u (√rows + √columns) · rms(entries)`, u the unit roundoff (a quantised weight: half
     /// a step over `√3`).
     pub tolerance: f64,
-    /// Rank by variational Bayesian matrix factorisation with estimated noise ([`crate::vbmf`]), the sum over groups. None
+    /// Rank by variational Bayesian matrix factorisation with estimated noise ([`evbmf`]), the sum over groups. None
     /// where a group has one row or column, as depthwise kernels have: there is no noise to compare with.
     pub vbmf_rank: Option<usize>,
     /// Stable rank `‖W‖_F² / ‖W‖₂²`: 0 of a zero weight.

@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use convstat_audit::graph::Numbers;
 use convstat_audit::spectrum::{Side, spectra, spectrum};
-use convstat_audit::vbmf::evbmf;
 use convstat_audit::{Conv, Graph, Op, Weight};
+use convstat_tensor::evbmf;
 use serde_json::Value;
 
 fn reference() -> Value {

@@ -7,7 +7,8 @@
 //! * [`Structure`]: a tensor network (einsum text and sizes) for the coefficient `W`; contraction,
 //!   Jacobian, dimension, parameter counts.
 //! * [`ActivatedNetwork`]: the same factors with an activation between convolution and pooling.
-//! * [`families`]: named structures (`dense`, `cnn`, …), one file each; [`StructureSpec`] reads them from TOML.
+//! * [`families`]: named structures (`dense`, `cnn`, …), one file each; [`StructureSpec`] reads them from TOML,
+//!   [`StructureSpec::grid`] varies their keys.
 //!
 //! ```
 //! use convstat_cnn::{Geometry, GeometrySpec, StructureSpec};
@@ -39,6 +40,7 @@ pub mod design;
 pub mod error;
 pub mod families;
 pub mod geometry;
+pub mod grid;
 mod jacobian;
 pub mod modes;
 mod relax;
@@ -50,6 +52,7 @@ pub use activation::{ActivatedNetwork, Activation, Pass};
 pub use design::{Curvature, DesignProduct};
 pub use error::CnnError;
 pub use geometry::{Geometry, GeometrySpec, Layer, LayerSpec, Mode};
+pub use grid::{Over, parse_over};
 pub use jacobian::generic_normal;
 pub use modes::OutputModes;
 pub use relax::Unfolding;

@@ -44,6 +44,11 @@ impl StructureSpec {
         }
     }
 
+    /// Its keys.
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
     /// `kind`, or `einsum` for a network written out.
     pub fn kind(&self) -> &str {
         match self.table.get("kind") {

@@ -65,6 +65,54 @@ pub enum EstimateError {
         /// Why, and what to use.
         reason: String,
     },
+    /// Nothing is left to estimate the noise from.
+    #[error(
+        "the fit has df = {df} and the data {equations} equations: no residual degrees of freedom are left for an interval; \
+         use more observations or a smaller structure"
+    )]
+    NoResidualFreedom {
+        /// Identified dimension.
+        df: f64,
+        /// Observations times responses.
+        equations: f64,
+    },
+    /// No candidate leaves residual degrees of freedom.
+    #[error(
+        "none of the {candidates} candidates has df below the {equations} equations of the data; use more observations or \
+         smaller structures"
+    )]
+    NoCandidate {
+        /// Candidates.
+        candidates: usize,
+        /// Observations times responses.
+        equations: f64,
+    },
+    /// An alternative hypothesis that does not contain the null hypothesis.
+    #[error(
+        "the alternative \"{alternative}\" does not contain the fit of the null \"{null}\" (relative distance {distance:.1e}); \
+         every rank of the alternative has to be at least that of the null"
+    )]
+    NotNested {
+        /// The null hypothesis.
+        null: String,
+        /// The alternative.
+        alternative: String,
+        /// `‖Ŵ₀ − W‖ / ‖Ŵ₀‖` for the nearest W found in the alternative.
+        distance: f64,
+    },
+    /// Two hypotheses with the same set.
+    #[error(
+        "\"{null}\" and \"{alternative}\" both have df = {df}: they are the same set, and there is nothing to test; K above \
+         R adds no dimension"
+    )]
+    SameSet {
+        /// The null hypothesis.
+        null: String,
+        /// The alternative.
+        alternative: String,
+        /// Their dimension.
+        df: usize,
+    },
     /// An option outside its range.
     #[error("{option} = {value}; {mend}")]
     BadOption {

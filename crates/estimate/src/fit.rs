@@ -175,14 +175,6 @@ fn fit_rows(
     if !(sample.sum_of_squares() + sample.rss() + squares).is_finite() {
         return Err(EstimateError::Overflow);
     }
-    if options.solver == SolverKind::Adam {
-        return Err(EstimateError::Unsuited {
-            solver: "adam",
-            structure: structure.name().to_owned(),
-            reason: "it trains networks with an activation; use levenberg-marquardt for the linear network"
-                .to_owned(),
-        });
-    }
     trace.rss = sample.rss();
     if !options.solver.is_structured() {
         return direct(

@@ -20,6 +20,8 @@ pub struct Inference {
     pub objective: f64,
     /// `objective / (n M − df)`, NaN without residual degrees of freedom.
     pub variance: f64,
+    /// `n M − df`.
+    residual_df: f64,
     /// The variance in the units of `scale`.
     unit_variance: f64,
     /// `G` with `Cov(vec Ŵ) = variance · G Gᵀ` (`D M × df`), in the units of `scale`.
@@ -110,7 +112,7 @@ impl Inference {
         let unit_variance = if residual_df > 0.0 { objective / residual_df } else { f64::NAN };
         let variance = scale.square(unit_variance);
         let objective = scale.square(objective);
-        Self { df, objective, variance, unit_variance, spread, scale, outputs: sample.outputs() }
+        Self { df, objective, variance, residual_df, unit_variance, spread, scale, outputs: sample.outputs() }
     }
 
     fn from_basis(sample: &Sample, scale: Scale, mut jacobian: Array2<f64>, w: &Array2<f64>) -> Result<Self> {
@@ -133,6 +135,16 @@ impl Inference {
             column /= v;
         }
         Ok(Self::with(sample, scale, w, df as f64, spread))
+    }
+
+    /// Residual degrees of freedom `n M − df`; not above 0 where nothing is left to estimate σ² from.
+    pub fn residual_df(&self) -> f64 {
+        self.residual_df
+    }
+
+    /// Responses `M`.
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
     }
 
     /// Standard errors of the entries of `Ŵ`, `D × M` flat with the response fastest.

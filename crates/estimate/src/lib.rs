@@ -10,6 +10,9 @@
 //! * [`trace`]: a fit followed step by step.
 //! * [`train`](fn@train): first-order training of networks with an activation.
 //! * [`Inference`]: residual variance and standard errors from the tangent space.
+//! * [`Inference`]: residual variance and standard errors from the tangent space; [`Confidence`]: intervals and regions.
+//! * [`select`]: ranks and numbers of kernels chosen by a criterion.
+//! * [`likelihood_ratio`](fn@likelihood_ratio): a structure tested against a larger one.
 
 // Not forbid: ndarray's slicing macro allows it for itself.
 #![deny(unsafe_code)]
@@ -24,6 +27,7 @@
 )]
 
 pub mod compress;
+pub mod confidence;
 pub mod diagnose;
 pub mod diagnostics;
 mod environment;
@@ -31,28 +35,35 @@ pub mod error;
 pub mod fit;
 pub mod inference;
 pub mod least_squares;
+pub mod likelihood_ratio;
 mod project;
+mod quantile;
 mod redundancy;
 mod refine;
 pub mod rows;
 pub mod sample;
 pub mod scale;
+pub mod select;
 pub mod solvers;
 pub mod starts;
 pub mod trace;
 pub mod train;
 
 pub use compress::{Compressor, compress};
+pub use confidence::{Confidence, Joint};
 pub use diagnose::{diagnose, offset, out_of_range};
 pub use diagnostics::Diagnostic;
 pub use error::EstimateError;
 pub use fit::{Fit, FitOptions, SingleFit, fit, fit_traced};
 pub use inference::Inference;
 pub use least_squares::{LeastSquares, Linearised, fit_entries};
+pub use likelihood_ratio::{LikelihoodRatio, likelihood_ratio};
+pub use quantile::fisher_quantile;
 pub use refine::refine;
 pub use rows::{RowMemory, Rows, WindowedSample};
 pub use sample::{Sample, design_times};
 pub use scale::Scale;
+pub use select::Criterion;
 pub use solvers::{SolverKind, Termination};
 pub use starts::{RANDOM_STARTS, Start};
 pub use trace::{StepKind, TracePoint};

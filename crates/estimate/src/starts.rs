@@ -59,7 +59,7 @@ const PILOT_RIDGE: f64 = 0.1;
 
 /// The pilot: ridge with penalty `0.1 · (D/n) · mean eigenvalue` of `ZᵀZ`, flat `D M`; from `ZᵀZ` where it is given, else
 /// by conjugate gradients.
-fn pilot(sample: &Sample, moment: Option<&Array2<f64>>) -> Result<Array1<f64>> {
+pub(crate) fn pilot(sample: &Sample, moment: Option<&Array2<f64>>) -> Result<Array1<f64>> {
     let d = sample.features() as f64;
     let mean = sample.z.iter().map(|v| v * v).sum::<f64>() / d;
     if mean == 0.0 {

@@ -66,6 +66,8 @@ pub struct Panel {
     pub x_ticks: Vec<f64>,
     /// A linear ordinate starts at 0.
     pub from_zero: bool,
+    /// Ordinates that the axis holds besides those of the series, so that panels have one scale.
+    pub y_holds: Vec<f64>,
 }
 
 /// An entry of a legend.
@@ -302,7 +304,7 @@ fn draw_series(
 
 /// All finite coordinates of a panel.
 fn extents(panel: &Panel) -> (Vec<f64>, Vec<f64>) {
-    let (mut xs, mut ys) = (Vec::new(), Vec::new());
+    let (mut xs, mut ys) = (Vec::new(), panel.y_holds.clone());
     for s in &panel.series {
         match &s.mark {
             Mark::Points(points) => {

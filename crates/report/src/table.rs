@@ -47,6 +47,12 @@ pub fn summary_table(summary: &Summary) -> String {
     if several {
         header.insert(2, "solver".to_owned());
     }
+    if summary.cells.iter().any(|c| c.coverage.is_some()) {
+        header.extend(["entries", "predictions", "region"].map(str::to_owned));
+    }
+    if summary.cells.iter().any(|c| c.selection.is_some()) {
+        header.extend(["right", "chosen"].map(str::to_owned));
+    }
     let mut rows = vec![header];
     for c in &summary.cells {
         let mut row = vec![
@@ -64,6 +70,12 @@ pub fn summary_table(summary: &Summary) -> String {
         ];
         if several {
             row.insert(2, c.solver.clone());
+        }
+        if let Some(coverage) = &c.coverage {
+            row.extend(coverage.means.map(|(mean, _)| number(mean)));
+        }
+        if let Some(selection) = &c.selection {
+            row.extend([number(selection.right.0), number(selection.mean.0)]);
         }
         rows.push(row);
     }

@@ -4,8 +4,10 @@ use convstat_estimate::fit_entries;
 
 use crate::Result;
 use crate::activated::FRESH;
+use crate::file::Estimator;
 use crate::plan::{Cell, Plan, SettingContext};
 use crate::replicate::{is_windowed, run_replicate};
+use crate::selection::FOLDS;
 
 /// Bytes a replicate takes in the store, measured on Snappy-compressed parts.
 const BYTES_A_ROW: f64 = 60.0;
@@ -54,7 +56,8 @@ pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
         for _ in &plan.file.design {
             for estimator in &plan.file.estimator {
                 let cells: Vec<_> = series.next().into_iter().flatten().collect();
-                cost.fits += cells.len() as u64 * replicates * estimator.starts.len() as u64;
+                cost.fits +=
+                    cells.len() as u64 * replicates * (estimator.starts.len() * fits(estimator)) as u64;
                 let (Some(low), Some(high)) =
                     (cells.iter().min_by_key(|c| c.n), cells.iter().max_by_key(|c| c.n))
                 else {
@@ -71,6 +74,17 @@ pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
         }
     }
     Ok(cost)
+}
+
+/// Fits a start of one replicate, about: a selection fits every candidate, in every fold where it leaves some out.
+fn fits(estimator: &Estimator) -> usize {
+    let Some(criterion) = estimator.select else { return 1 };
+    let candidates: usize = estimator.over.values().map(Vec::len).product();
+    match (criterion.needs_fits(), criterion.needs_folds()) {
+        (true, _) => candidates,
+        (_, true) => candidates * estimator.folds.unwrap_or(FOLDS) + 1,
+        _ => 1,
+    }
 }
 
 /// Floating-point operations of a replicate, roughly: to divide work, the same on every machine.
@@ -95,7 +109,7 @@ pub(crate) fn operations(plan: &Plan, cell: &Cell) -> f64 {
     }
     let fit = if estimator.solver.is_structured() {
         let iteration = rows * m * (2.0 * d + p * p) + p * p * p / 3.0;
-        estimator.starts.len() as f64 * ITERATIONS * iteration
+        (estimator.starts.len() * fits(estimator)) as f64 * ITERATIONS * iteration
     } else {
         rows * d * d
     };

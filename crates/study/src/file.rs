@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use convstat_cnn::{Activation, GeometrySpec, LayerSpec, StructureSpec, spec::suggestion};
-use convstat_estimate::{SolverKind, Start, TrainOptions};
+use convstat_cnn::{Activation, GeometrySpec, LayerSpec, Over, StructureSpec, spec::suggestion};
+use convstat_estimate::{Criterion, FitOptions, SolverKind, Start, TrainOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::checks::CheckSpec;
+use crate::coverage::InferenceOptions;
 use crate::designs::DesignSpec;
 use crate::{Result, StudyError};
 
@@ -32,6 +33,9 @@ pub struct StudyFile {
     /// Solvers and starts.
     #[serde(default = "one_default_estimator")]
     pub estimator: Vec<Estimator>,
+    /// Whether coverage is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inference: Option<InferenceOptions>,
     /// How theory columns are computed.
     #[serde(default)]
     pub theory: TheoryOptions,
@@ -67,6 +71,10 @@ pub enum FigureKind {
     Coverage,
     /// Error, optimisation failures and time of every estimator, against n.
     Estimators,
+    /// How often confidence intervals and regions hold the truth.
+    Confidence,
+    /// How often each criterion chooses the true structure.
+    Selection,
 }
 
 impl FigureKind {
@@ -79,6 +87,8 @@ impl FigureKind {
             Self::Collapse => "collapse",
             Self::Coverage => "coverage",
             Self::Estimators => "estimators",
+            Self::Confidence => "confidence",
+            Self::Selection => "selection",
         }
     }
 }
@@ -242,7 +252,7 @@ pub struct Grid {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Estimator {
-    /// Name in tables and figures (default: the solver's); needed where two estimators have one solver.
+    /// Name in tables and figures (default: the criterion's, else the solver's); needed where two estimators have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The solver.
@@ -268,6 +278,15 @@ pub struct Estimator {
     /// See `steps`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
+    /// Criterion that chooses among the candidates of `over`; the fit is that of the structure chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub select: Option<Criterion>,
+    /// Candidates: values of keys of the setting's structure, every combination.
+    #[serde(default, skip_serializing_if = "Over::is_empty")]
+    pub over: Over,
+    /// Folds of cross-validation (default 10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
 }
 
 /// Table `[theory]`: how theory columns are computed.
@@ -308,9 +327,20 @@ impl Default for TheoryOptions {
 }
 
 impl Estimator {
-    /// Its name, or its solver's.
+    /// Its name, or its criterion's, or its solver's.
     pub fn label(&self) -> &str {
-        self.name.as_deref().unwrap_or(self.solver.name())
+        self.name.as_deref().unwrap_or_else(|| self.select.map_or(self.solver.name(), Criterion::name))
+    }
+
+    /// How it fits.
+    pub(crate) fn options(&self) -> FitOptions {
+        FitOptions {
+            solver: self.solver,
+            starts: self.starts.clone(),
+            max_iterations: self.max_iterations,
+            tolerance: self.tolerance,
+            lambda: self.lambda,
+        }
     }
 
     /// How it trains (solver adam).
@@ -405,6 +435,9 @@ impl Default for Estimator {
             steps: None,
             batch: None,
             learning_rate: None,
+            select: None,
+            over: Over::new(),
+            folds: None,
         }
     }
 }
@@ -491,6 +524,10 @@ impl StudyFile {
                     "it has to be finite and at least 0",
                 ));
             }
+            crate::selection::check(e, self)?;
+        }
+        if let Some(inference) = &self.inference {
+            convstat_estimate::confidence::check_level(inference.level)?;
         }
         for check in &self.check {
             check.validate(self)?;
@@ -547,6 +584,11 @@ impl StudyFile {
                         "design.kind",
                         d.label(),
                         "with an activation inputs have to be drawn; use kind \"normal\"",
+                    )),
+                    None if self.inference.is_some() => Err(StudyError::bad(
+                        "inference",
+                        "{…}",
+                        "trained networks have no confidence intervals; leave the table out",
                     )),
                     None => Ok(()),
                 },

@@ -24,6 +24,7 @@
 
 pub mod activated;
 pub mod checks;
+pub mod coverage;
 pub mod designs;
 pub mod error;
 pub mod estimate_cost;
@@ -33,6 +34,7 @@ pub mod replicate;
 pub mod row;
 pub mod run;
 pub mod sample_size;
+pub mod selection;
 pub mod summary;
 pub mod theory;
 pub mod verify;

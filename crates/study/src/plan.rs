@@ -15,6 +15,7 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::activated::Activated;
 use crate::estimate_cost::operations;
 use crate::file::{Estimator, Setting, StudyFile, TruthDraw};
+use crate::selection::Candidates;
 use crate::{Result, StudyError};
 
 /// A truth farther than this (relative) from the fitted structure is not in it.
@@ -97,6 +98,8 @@ pub struct Plan {
     pub settings: Vec<SettingContext>,
     /// Its cells, in the order setting, design, estimator, n.
     pub cells: Vec<Cell>,
+    /// Candidates of each setting and estimator, the estimator fastest; none where it does not select.
+    candidates: Vec<Option<Candidates>>,
     /// Place of each cell in the order of falling cost.
     cost_order: OnceLock<Vec<u64>>,
 }
@@ -122,6 +125,7 @@ impl Plan {
                     .map_err(|e| StudyError::Setting { setting: s.name.clone(), source: Box::new(e) })
             })
             .collect::<Result<Vec<_>>>()?;
+        let candidates = candidates(&file, &settings)?;
         let cells = cells(&file, &settings)?;
         let rows = (cells.len() as u64).saturating_mul(file.study.replicates);
         if rows > MOST_ROWS {
@@ -131,7 +135,7 @@ impl Plan {
             );
             return Err(StudyError::bad("study.replicates", file.study.replicates, &mend));
         }
-        Ok(Self { file, settings, cells, cost_order: OnceLock::new() })
+        Ok(Self { file, settings, cells, candidates, cost_order: OnceLock::new() })
     }
 
     /// Replicates a cell.
@@ -147,6 +151,11 @@ impl Plan {
     /// The estimator of a cell.
     pub fn estimator(&self, cell: &Cell) -> &Estimator {
         &self.file.estimator[cell.estimator]
+    }
+
+    /// The candidates among which the estimator of a cell chooses, if it does.
+    pub fn candidates(&self, cell: &Cell) -> Option<&Candidates> {
+        self.candidates.get(cell.setting * self.file.estimator.len() + cell.estimator)?.as_ref()
     }
 
     /// Key of a cell's data: cells that differ only in the estimator, and settings that share a truth and a geometry, see the
@@ -343,8 +352,26 @@ fn data_key(file: &StudyFile, context: &SettingContext, setting: usize, design: 
     )
 }
 
+/// Candidates of each setting and estimator.
+fn candidates(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Option<Candidates>>> {
+    let mut all = Vec::with_capacity(settings.len() * file.estimator.len());
+    for (setting, context) in file.setting.iter().zip(settings) {
+        for estimator in &file.estimator {
+            let candidates = Candidates::new(estimator, setting, context);
+            all.push(
+                candidates.map_err(|e| StudyError::Setting {
+                    setting: setting.name.clone(),
+                    source: Box::new(e),
+                })?,
+            );
+        }
+    }
+    Ok(all)
+}
+
 fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
     let mut cells = Vec::new();
+    let inference = file.inference.as_ref().map_or_else(String::new, |i| format!("|{}", canonical(i)));
     for (s, context) in settings.iter().enumerate() {
         let setting = &file.setting[s];
         let sizes = file
@@ -377,7 +404,7 @@ fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
                         setting.name,
                         setting.structure,
                         canonical(estimator)
-                    );
+                    ) + &inference;
                     cells.push(Cell {
                         id: Digest::of(&identity).short(),
                         setting: s,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use convstat_cnn::Scratch;
 use convstat_estimate::{
-    EstimateError, Fit, FitOptions, Rows, TracePoint, WindowedSample, compress, fit, fit_traced,
+    EstimateError, Fit, Rows, Sample, TracePoint, WindowedSample, compress, fit, fit_traced,
 };
 use convstat_runner::stream;
 use convstat_tensor::memory;
@@ -13,10 +13,12 @@ use ndarray::{Array2, Axis, s};
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::Result;
+use crate::coverage::Coverage;
 use crate::designs::normal_exact::draw_compressed;
 use crate::plan::{Cell, Plan, SettingContext, TrueCoefficient};
 use crate::row::Row;
+use crate::selection::{Chosen, choose};
+use crate::{Result, StudyError};
 
 /// Observations generated together; a block of inputs stays in cache. Part of the streams' layout.
 const BLOCK: u64 = 128;
@@ -30,7 +32,8 @@ pub fn run_replicate(plan: &Plan, cell: &Cell, replicate: u64) -> Row {
 /// Follows the steps of a fit.
 pub type Observer<'a> = &'a mut dyn FnMut(&TracePoint);
 
-/// [`run_replicate`] with every step of its solver shown to an observer, which changes nothing.
+/// [`run_replicate`] with every step of its solver shown to an observer, which changes nothing; of an estimator that selects,
+/// whose fits are many, no step is shown.
 pub fn follow_replicate(plan: &Plan, cell: &Cell, replicate: u64, observer: Option<Observer>) -> Row {
     let started = Instant::now();
     let mut row = empty_row(plan, cell, replicate);
@@ -61,6 +64,7 @@ fn empty_row(plan: &Plan, cell: &Cell, replicate: u64) -> Row {
         start: String::new(),
         iterations: 0,
         termination: String::new(),
+        coverage: Coverage::NOTHING,
         seconds: 0.0,
     }
 }
@@ -73,7 +77,21 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row, observer: Optio
     let truth = setting.truth(plan.file.study.seed, replicate)?;
     row.df = truth.risk.df;
     let sample = draw_sample(plan, cell, &plan.data_key(cell), replicate, &truth)?;
-    let fit = fit_sample(plan, cell, replicate, &*sample, &truth, observer)?;
+    let mut structure = &setting.structure;
+    let fit = match plan.candidates(cell) {
+        None => fit_sample(plan, cell, replicate, &*sample, &truth, observer)?,
+        Some(candidates) => {
+            let Chosen { structure: chosen, label, fit, df } =
+                choose(plan, cell, replicate, in_memory(&*sample, "estimator.select")?, &truth, candidates)?;
+            structure = chosen;
+            (row.structure, row.df) = (label.to_owned(), df);
+            fit
+        }
+    };
+    if let Some(inference) = &plan.file.inference {
+        let of = (structure, in_memory(&*sample, "inference")?, &fit);
+        row.coverage = Coverage::new(plan, cell, replicate, of, &truth, inference.level)?;
+    }
     let delta = &fit.w - &truth.w;
     row.err_frob = delta.iter().map(|v| v * v).sum::<f64>().sqrt();
     row.err_pred = setting.windows.pull_back(&delta.view()).iter().map(|v| v * v).sum::<f64>().sqrt();
@@ -83,6 +101,12 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row, observer: Optio
     row.iterations = fit.best.iterations;
     row.termination = fit.best.termination.name().to_owned();
     Ok(())
+}
+
+/// The sample, for a key that needs its features.
+fn in_memory<'a>(sample: &'a dyn Rows, key: &str) -> Result<&'a Sample> {
+    let mend = "it needs all features in memory, and they are too many; use a smaller geometry";
+    sample.in_memory().ok_or_else(|| StudyError::bad(key, sample.features(), mend))
 }
 
 /// Features above which a sample may be kept as inputs, and its features made block by block.
@@ -126,6 +150,33 @@ pub fn is_windowed(setting: &SettingContext, n: u64) -> bool {
 pub(crate) fn streams(plan: &Plan, key: &str, replicate: u64) -> (ChaCha8Rng, ChaCha8Rng) {
     let stream = |purpose| stream(plan.file.study.seed, purpose, key, replicate);
     (stream("inputs"), stream("noise"))
+}
+
+/// The rows of [`draw_sample`], uncompressed.
+///
+/// # Errors
+/// So many that they do not fit into memory.
+pub(crate) fn draw_raw(
+    plan: &Plan,
+    cell: &Cell,
+    key: &str,
+    replicate: u64,
+    truth: &TrueCoefficient,
+) -> Result<Sample> {
+    let setting = plan.setting(cell);
+    let (features, outputs) = (setting.geometry.features(), setting.structure.outputs());
+    let n = cell.n as usize;
+    memory::check("the features of a replicate", &[n, features])?;
+    let (mut z, mut y) = (Array2::zeros((n, features)), Array2::zeros((n, outputs)));
+    let mut first = 0;
+    draw_blocks(plan, cell, key, replicate, truth, |_, block| {
+        let rows = s![first..first + block.ncols(), ..];
+        z.slice_mut(rows).assign(&block.slice(s![..features, ..]).t());
+        y.slice_mut(rows).assign(&block.slice(s![features.., ..]).t());
+        first += block.ncols();
+        Ok(())
+    })?;
+    Ok(Sample::new(z, y)?)
 }
 
 fn draw_windowed(
@@ -201,13 +252,7 @@ fn fit_sample(
     observer: Option<Observer>,
 ) -> Result<Fit> {
     let estimator = plan.estimator(cell);
-    let options = FitOptions {
-        solver: estimator.solver,
-        starts: estimator.starts.clone(),
-        max_iterations: estimator.max_iterations,
-        tolerance: estimator.tolerance,
-        lambda: estimator.lambda,
-    };
+    let options = estimator.options();
     let mut rng = stream(plan.file.study.seed, "starts", &cell.id, replicate);
     let normal = || -> f64 { StandardNormal.sample(&mut rng) };
     let (structure, factors) = (&plan.setting(cell).structure, Some(&truth.factors));

@@ -2,6 +2,9 @@
 
 use convstat_runner::{Column, Table};
 
+use crate::StudyFile;
+use crate::coverage::Coverage;
+
 /// One replicate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
@@ -11,7 +14,7 @@ pub struct Row {
     pub setting: String,
     /// Name of the design.
     pub design: String,
-    /// Name of the structure.
+    /// Name of the structure; of the one chosen where the estimator selects.
     pub structure: String,
     /// Name of the solver.
     pub solver: String,
@@ -21,7 +24,7 @@ pub struct Row {
     pub replicate: u64,
     /// Sample complexity.
     pub d_m: usize,
-    /// Identified dimension.
+    /// Identified dimension at the truth; at the fit where the estimator selects.
     pub df: usize,
     /// `‖Ŵ − W*‖_F`.
     pub err_frob: f64,
@@ -37,16 +40,18 @@ pub struct Row {
     pub iterations: usize,
     /// Why it stopped, or "error: …".
     pub termination: String,
+    /// What its intervals cover; a column only in studies with a table `[inference]`.
+    pub coverage: Coverage,
     /// Time taken; the only column that differs between runs.
     pub seconds: f64,
 }
 
-/// Rows as a table, in the order of DESIGN's columns.
-pub fn tabulate(rows: &[Row]) -> Table {
+/// Rows of a study as a table, in the order of DESIGN's columns, then those that the study asks for.
+pub fn tabulate(file: &StudyFile, rows: &[Row]) -> Table {
     let text = |f: &dyn Fn(&Row) -> &String| Column::Text(rows.iter().map(|r| f(r).clone()).collect());
     let int = |f: &dyn Fn(&Row) -> u64| Column::Int(rows.iter().map(|r| f(r) as i64).collect());
     let float = |f: &dyn Fn(&Row) -> f64| Column::Float(rows.iter().map(f).collect());
-    Table::new(vec![
+    let mut columns = vec![
         ("cell", text(&|r| &r.cell)),
         ("setting", text(&|r| &r.setting)),
         ("design", text(&|r| &r.design)),
@@ -64,5 +69,9 @@ pub fn tabulate(rows: &[Row]) -> Table {
         ("iterations", int(&|r| r.iterations as u64)),
         ("termination", text(&|r| &r.termination)),
         ("seconds", float(&|r| r.seconds)),
-    ])
+    ];
+    if file.inference.is_some() {
+        columns.extend(Coverage::columns(rows));
+    }
+    Table::new(columns)
 }

@@ -185,7 +185,7 @@ pub fn run(study: &Study, out: &Path, options: RunOptions) -> Result<RunReport> 
             None => plan.file.study.name.clone(),
             Some(shard) => format!("{}, shard {shard}", plan.file.study.name),
         };
-        execute(&mut run, &name, &tasks, options.threads, work, tabulate)?
+        execute(&mut run, &name, &tasks, options.threads, work, |rows| tabulate(&plan.file, rows))?
     };
     let mut report = RunReport { execution, present, damaged, summary: None, checks: Vec::new() };
     if !execution.interrupted {
@@ -207,7 +207,12 @@ pub fn run(study: &Study, out: &Path, options: RunOptions) -> Result<RunReport> 
 
 /// What is there of a run.
 pub fn walk(run: &RunDir) -> Result<Walked> {
-    run.walk(&tabulate(&[]), |_, _| Ok(()))
+    run.walk(&columns_of(run)?, |_, _| Ok(()))
+}
+
+/// A table without rows that has the columns of a run's parts.
+fn columns_of(run: &RunDir) -> Result<Table> {
+    Ok(tabulate(&StudyFile::parse(&run.manifest()?.study)?, &[]))
 }
 
 /// Replicates that are missing, by shard of `of`.
@@ -223,14 +228,14 @@ pub fn missing_by_shard(plan: &Plan, present: &Present, of: u64) -> Vec<u64> {
 
 /// The rows of a run, and the parts that could not be read.
 pub fn read_rows(run: &RunDir) -> Result<(Table, Vec<RunnerError>)> {
-    Ok(run.read_parts(&tabulate(&[]))?)
+    Ok(run.read_parts(&columns_of(run)?)?)
 }
 
 /// Summarises a run and runs its checks; its only writer writes summary.parquet and checks.json and merges small parts, a
 /// reader writes nothing.
 pub fn summarise(study: &Study, run: &mut RunDir) -> Result<(Summary, Vec<CheckOutcome>)> {
     blas::single_thread()?;
-    let like = tabulate(&[]);
+    let like = tabulate(&study.plan.file, &[]);
     let mut groups = Groups::new(&study.plan);
     let walked = run.walk(&like, |rows, _| groups.add(rows))?;
     let path = run.path().join("summary.parquet");
@@ -283,7 +288,7 @@ pub fn merge(runs: &[PathBuf], out: &Path, threads: usize) -> Result<Merged> {
         }
     }
     let mut run = RunDir::create(out, &study.description())?;
-    let like = tabulate(&[]);
+    let like = tabulate(&study.plan.file, &[]);
     let mut walked = walk(&run)?;
     let mut damaged: Vec<String> = walked.damaged.iter().map(ToString::to_string).collect();
     let same = |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);

@@ -7,7 +7,9 @@ use convstat_estimate::fit::is_optimisation_failure;
 use convstat_runner::{Column, Digest, Table};
 
 use crate::Result;
+use crate::coverage::{COLUMNS, CellCoverage};
 use crate::plan::{Cell, Plan};
+use crate::selection::CellSelection;
 use crate::theory::{CellTheory, cell_theory, setting_dimension};
 
 /// Measurement and theory of one cell.
@@ -55,6 +57,10 @@ pub struct CellSummary {
     pub has_starts: bool,
     /// Median time of a replicate, its data and all its starts; the only column that differs between runs.
     pub seconds: f64,
+    /// What confidence statements cover, in studies with a table `[inference]`.
+    pub coverage: Option<CellCoverage>,
+    /// Which structures were chosen, where the estimator selects.
+    pub selection: Option<CellSelection>,
     /// Theory.
     pub theory: CellTheory,
 }
@@ -106,6 +112,14 @@ fn median(values: &[f64]) -> f64 {
     }
 }
 
+/// Mean and its Monte Carlo standard error.
+pub(crate) fn mean(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    (mean, (variance / n).sqrt())
+}
+
 /// Rows of a run by cell, gathered part by part.
 #[derive(Debug)]
 pub struct Groups<'a> {
@@ -125,6 +139,10 @@ struct Rows {
     optimisation_failures: usize,
     /// Of the replicates that count.
     seconds: Vec<f64>,
+    /// Replicate, what its confidence statements cover.
+    covered: Vec<(u64, [f64; 3])>,
+    /// Replicate, name of the structure chosen.
+    chosen: Vec<(u64, String)>,
 }
 
 impl Rows {
@@ -156,6 +174,13 @@ impl<'a> Groups<'a> {
         let (gap, objective) = (table.floats("oracle_gap")?, table.floats("objective")?);
         let (termination, sizes) = (table.texts("termination")?, table.ints("n")?);
         let seconds = table.floats("seconds")?;
+        let structures = table.texts("structure")?;
+        let covered = match self.plan.file.inference {
+            Some(_) => {
+                Some([table.floats(COLUMNS[0].0)?, table.floats(COLUMNS[1].0)?, table.floats(COLUMNS[2].0)?])
+            }
+            None => None,
+        };
         for i in 0..table.rows() {
             let Some(&cell) = self.cells.get(cells[i].as_str()) else { continue };
             let replicate = replicates[i] as u64;
@@ -169,6 +194,12 @@ impl<'a> Groups<'a> {
             }
             rows.errors.push((replicate, pred[i], frob[i]));
             rows.seconds.push(seconds[i]);
+            if let Some(columns) = covered {
+                rows.covered.push((replicate, columns.map(|c| c[i])));
+            }
+            if self.plan.candidates(&self.plan.cells[cell]).is_some() {
+                rows.chosen.push((replicate, structures[i].clone()));
+            }
             rows.df += df[i] as f64;
             rows.not_converged +=
                 usize::from(!["converged", "direct", "schedule"].contains(&termination[i].as_str()));
@@ -195,6 +226,8 @@ impl Summary {
                 continue;
             }
             rows.errors.sort_unstable_by_key(|e| e.0);
+            rows.covered.sort_unstable_by_key(|e| e.0);
+            rows.chosen.sort_unstable_by_key(|e| e.0);
             let key = theory_key(plan, cell, rows.count());
             let theory = if let Some(t) = known.get(&key) {
                 *t
@@ -222,7 +255,7 @@ impl Summary {
             let cell = by_id.get(s.cell.as_str());
             cell.map_or_else(String::new, |c| theory_key(plan, c, s.replicates() + s.errors))
         };
-        Table::new(vec![
+        let mut columns = vec![
             ("cell", text(&|s| s.cell.clone())),
             ("setting", text(&|s| s.setting.clone())),
             ("design", text(&|s| s.design.clone())),
@@ -256,7 +289,25 @@ impl Summary {
             ("literature_bound_frob", float(&|s| s.theory.literature_frob)),
             ("literature_condition", int(&|s| usize::from(s.theory.literature_holds))),
             ("theory_key", text(&key)),
-        ])
+        ];
+        if c.iter().any(|s| s.coverage.is_some()) {
+            const MCSE: [&str; 3] =
+                ["covered_entries_mcse", "covered_predictions_mcse", "covered_region_mcse"];
+            for (i, ((name, _), mcse)) in COLUMNS.iter().zip(MCSE).enumerate() {
+                let value = |s: &CellSummary| s.coverage.map_or((f64::NAN, f64::NAN), |c| c.means[i]);
+                columns.push((*name, float(&|s| value(s).0)));
+                columns.push((mcse, float(&|s| value(s).1)));
+            }
+        }
+        if c.iter().any(|s| s.selection.is_some()) {
+            let value =
+                |s: &CellSummary, f: fn(&CellSelection) -> f64| s.selection.as_ref().map_or(f64::NAN, f);
+            columns.push(("chosen_right", float(&|s| value(s, |c| c.right.0))));
+            columns.push(("chosen_right_mcse", float(&|s| value(s, |c| c.right.1))));
+            columns.push(("chosen_mean", float(&|s| value(s, |c| c.mean.0))));
+            columns.push(("chosen_mean_mcse", float(&|s| value(s, |c| c.mean.1))));
+        }
+        Table::new(columns)
     }
 }
 
@@ -287,6 +338,8 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
         optimisation_failures: rows.optimisation_failures,
         has_starts: plan.estimator(cell).solver.is_structured(),
         seconds: median(&rows.seconds),
+        coverage: CellCoverage::new(plan, &rows.covered),
+        selection: CellSelection::new(plan, cell, &rows.chosen),
         theory,
     }
 }

@@ -132,7 +132,7 @@ pub fn verify(study: &Study, run: &RunDir, options: VerifyOptions) -> Result<Ver
     // The first in a random order, so that memory does not grow with the run.
     let mut drawn: BinaryHeap<Drawn> = BinaryHeap::new();
     let mut found = Verification::default();
-    let walked = run.walk(&tabulate(&[]), |table, origin| {
+    let walked = run.walk(&tabulate(&plan.file, &[]), |table, origin| {
         let (ids, replicates) = (table.texts("cell")?, table.ints("replicate")?);
         for i in 0..table.rows() {
             let replicate = replicates[i] as u64;
@@ -195,7 +195,7 @@ enum Verdict {
 }
 
 fn compare(plan: &Plan, drawn: &Drawn, here: &Provenance) -> Verdict {
-    let again = tabulate(&[run_replicate(plan, &plan.cells[drawn.cell], drawn.replicate)]);
+    let again = tabulate(&plan.file, &[run_replicate(plan, &plan.cells[drawn.cell], drawn.replicate)]);
     let Some(difference) = first_difference((&drawn.row, 0), (&again, 0)) else { return Verdict::Identical };
     if drawn.origin.as_ref().is_none_or(|o| o.has_same_arithmetic(here)) {
         return Verdict::Different(difference);

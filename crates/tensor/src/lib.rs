@@ -7,7 +7,8 @@
 //! * [`einsum`](mod@einsum): contractions of any number of operands, with a searched order.
 //! * [`program`]: contractions compiled to run many times without allocations.
 //! * [`linalg`]: thin wrappers over BLAS and LAPACK (syrk, Cholesky, QR, eigh, SVD).
-//! * [`decompose`]: Tucker (HOSVD, HOOI), CP (ALS), tensor train (TT-SVD), sums of Kronecker products.
+//! * [`decompose`]: Tucker (HOSVD, HOOI), CP (ALS), tensor train (TT-SVD), sums of Kronecker products;
+//!   EVBMF.
 //! * [`memory`]: the limit on the size of one array.
 //! * [`blas`]: the one place that decides how many threads BLAS uses.
 //!
@@ -43,7 +44,9 @@ mod order;
 pub mod program;
 
 pub use algebra::{fold, inner, khatri_rao, kronecker, mode_dot, multi_mode_dot, norm, outer, unfold};
-pub use decompose::{CpTensor, TtTensor, TuckerTensor, cp_als, hooi, hosvd, kronecker_sum, tt_svd};
+pub use decompose::{
+    CpTensor, Evbmf, TtTensor, TuckerTensor, cp_als, evbmf, hooi, hosvd, kronecker_sum, tt_svd,
+};
 pub use einsum::{Contraction, Einsum, einsum};
 pub use error::TensorError;
 pub use program::{Buffers, Program, Target};

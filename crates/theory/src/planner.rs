@@ -1,12 +1,9 @@
 //! How many observations a target error needs (THEORY §4.5), and risk quantiles.
 
-use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor};
+use convstat_estimate::fisher_quantile;
 
 use crate::error::{TheoryError, positive};
 use crate::{ExplicitBound, LiteratureBound, Result, TangentRisk, explicit_bound, literature_bound};
-
-/// Residual degrees of freedom from which the F law is expanded about its limit, to ten digits.
-const MANY: f64 = 1e5;
 
 /// Above this many observations the planner gives up.
 const MOST: f64 = 1e18;
@@ -91,14 +88,8 @@ fn quantile(trace: f64, freedom: f64, df: usize, sigma: f64, n: f64, confidence:
     if rest < 1.0 || df == 0 {
         return Ok(None);
     }
-    let outside = || TheoryError::OutOfRange { argument: "n", value: n, range: "above df" };
-    let quantile = if rest > MANY {
-        // F_{d1,d2} = (x/d1)(1 + (x − d1 + 2)/(2 d2)) + O(d2⁻²) at the same quantile x of χ²_{d1}.
-        let x = ChiSquared::new(freedom).map_err(|_| outside())?.inverse_cdf(confidence);
-        x / freedom * (1.0 + (x - freedom + 2.0) / (2.0 * rest))
-    } else {
-        FisherSnedecor::new(freedom, rest).map_err(|_| outside())?.inverse_cdf(confidence)
-    };
+    let outside = TheoryError::OutOfRange { argument: "n", value: n, range: "above df" };
+    let quantile = fisher_quantile(freedom, rest, confidence).ok_or(outside)?;
     Ok(Some((sigma * sigma * trace / rest * quantile).sqrt()))
 }
 

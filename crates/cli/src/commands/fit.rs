@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use convstat::estimate::Joint;
+use convstat::estimate::confidence::check_level;
 use convstat::prelude::*;
 use ndarray::{Array2, ArrayD, Axis, concatenate};
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
+use super::data::{MOST_STARTS, build, features, responses};
 use super::{read_geometry, trace_table};
 use crate::arrays::{check_distinct, check_kept, check_writable, read, reshape, write};
 use crate::failure::Failure;
@@ -58,6 +61,9 @@ pub struct FitCommand {
     /// Where fitted values and their standard errors go (n x 2, or n x 2 x M)
     #[arg(long, value_name = "F.npy")]
     fitted: Option<PathBuf>,
+    /// Level of confidence intervals of the expected responses, two more columns of --fitted (lower, upper)
+    #[arg(long, value_name = "L", requires = "fitted")]
+    level: Option<f64>,
     /// Print every step of every start
     #[arg(long)]
     trace: bool,
@@ -65,9 +71,6 @@ pub struct FitCommand {
     #[arg(long)]
     json: bool,
 }
-
-/// More random starts than this are a mistake.
-const MOST_STARTS: usize = 10_000;
 
 /// Solvers of `fit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -93,6 +96,7 @@ pub enum Solver {
 impl FitCommand {
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
+        self.level.map_or(Ok(()), check_level)?;
         let spec = StructureSpec::parse(&self.structure)?;
         let geometry = self.geometry.as_deref().map(read_geometry).transpose()?;
         let x = read(&self.x, "x")?;
@@ -103,40 +107,12 @@ impl FitCommand {
         for path in self.out.iter().chain(&self.fitted) {
             check_writable(path)?;
         }
-        let y = self.responses(&y, &x)?;
-        let outputs = y.ncols();
-        if spec.outputs()? != outputs && spec.outputs()? != 1 {
-            return Err(Failure::new(format!(
-                "the structure says outputs = {} but y has {outputs}",
-                spec.outputs()?
-            ))
-            .help("leave outputs out: the responses are those of y"));
-        }
+        let y = responses((&self.x, &x), (&self.y, &y))?;
         if self.starts > MOST_STARTS {
             return Err(Failure::new(format!("--starts {}; at most {MOST_STARTS}", self.starts)));
         }
-        let modes = match &geometry {
-            Some(g) => g.output_modes(outputs),
-            None if spec.kind() == "einsum" || spec.kind() == "dense" => {
-                OutputModes::plain(&x.shape()[1..], outputs)
-            }
-            None => {
-                return Err(Failure::new(format!("kind \"{}\" needs --geometry", spec.kind())).help(
-                    "a geometry file gives input and kernel sizes; without one, write the network as einsum",
-                ));
-            }
-        };
-        let structure = spec.build(&modes)?;
-        let z = match &geometry {
-            Some(g) => {
-                convstat::tensor::algebra::check_finite("X", &x)?;
-                g.windows().transform(&x.view())?
-            }
-            None => convstat::tensor::algebra::shaped(
-                (x.shape()[0], x.shape()[1..].iter().product()),
-                convstat::tensor::algebra::entries(&x),
-            ),
-        };
+        let structure = build(&spec, geometry.as_ref(), &x, y.ncols())?;
+        let z = features(geometry.as_ref(), &x)?;
         let sample = Sample::new(z, y)?;
         // Squares of data beyond 1e±154 leave the range of f64: everything is done near unit size.
         let scale = Scale::of(&sample, structure.owners().len());
@@ -175,38 +151,6 @@ impl FitCommand {
         };
         self.write(&found, geometry.as_ref(), &x)?;
         self.report(&found)
-    }
-
-    fn responses(&self, y: &ArrayD<f64>, x: &ArrayD<f64>) -> Result<Array2<f64>, Failure> {
-        let fail = |m: String| Err(Failure::new(m).help("X is n x d_1 x …, y is n or n x M"));
-        if x.ndim() < 2 {
-            return fail(format!("{} has shape {:?}; it needs at least two axes", self.x, x.shape()));
-        }
-        if y.ndim() == 0 || y.ndim() > 2 {
-            return fail(format!(
-                "{} has shape {:?}; it needs one axis, or two for several responses",
-                self.y,
-                y.shape()
-            ));
-        }
-        if x.shape()[0] != y.shape()[0] {
-            return fail(format!(
-                "{} has {} observations, {} has {}",
-                self.x,
-                x.shape()[0],
-                self.y,
-                y.shape()[0]
-            ));
-        }
-        if x.is_empty() || y.is_empty() {
-            return fail(format!(
-                "no observations or no features: X has shape {:?}, y {:?}",
-                x.shape(),
-                y.shape()
-            ));
-        }
-        let m = if y.ndim() == 2 { y.shape()[1] } else { 1 };
-        Ok(convstat::tensor::algebra::shaped((y.shape()[0], m), convstat::tensor::algebra::entries(y)))
     }
 
     fn options(&self, lambda: f64) -> FitOptions {
@@ -266,10 +210,16 @@ impl FitCommand {
             write(path, &reshape(&w, &shape))?;
         }
         if let Some(path) = &self.fitted {
-            let values = sample.z.dot(&fit.w).insert_axis(Axis(1));
-            let both = concatenate![Axis(1), values, found.fitted_se.view().insert_axis(Axis(1))];
-            let both = both.mapv(|v| scale.response(v));
-            write(path, &reshape(&both.into_dyn(), &with_outputs(vec![sample.z.nrows(), 2])))?;
+            let values = sample.z.dot(&fit.w);
+            let mut columns = vec![values.clone(), found.fitted_se.clone()];
+            if let Some(level) = self.level {
+                let half = found.inference.confidence(level)?.fitted(&sample.z.view(), Joint::Pointwise);
+                columns.extend([&values - &half, &values + &half]);
+            }
+            let views: Vec<_> = columns.iter().map(|c| c.view().insert_axis(Axis(1))).collect();
+            let all = concatenate(Axis(1), &views).map_err(Failure::from_error)?;
+            let all = all.mapv(|v| scale.response(v));
+            write(path, &reshape(&all.into_dyn(), &with_outputs(vec![sample.z.nrows(), columns.len()])))?;
         }
         Ok(())
     }

@@ -2,12 +2,15 @@
 
 mod audit;
 mod bound;
+mod data;
 mod figures;
 mod fit;
 mod formulate;
 mod plan_n;
+mod select;
 mod setting;
 mod study;
+mod test;
 
 use std::path::Path;
 
@@ -29,6 +32,10 @@ pub enum Command {
     Formulate(formulate::Formulate),
     /// Fit a structure to data
     Fit(fit::FitCommand),
+    /// Choose a structure among candidates: information criteria, cross-validation
+    Select(select::SelectCommand),
+    /// Test a structure against a larger one by a parametric bootstrap
+    Test(test::TestCommand),
     /// Redundancy left in a network, block by block: K, R, K/R, parameters, sample complexity, cost
     #[command(after_help = "Examples:
   convstat audit resnet50
@@ -50,6 +57,8 @@ impl Command {
             Self::Figures(c) => c.run(),
             Self::Formulate(c) => c.run(),
             Self::Fit(c) => c.run(),
+            Self::Select(c) => c.run(),
+            Self::Test(c) => c.run(),
             Self::Audit(c) => c.run(),
             Self::Bound(c) => c.run(),
             Self::PlanN(c) => c.run(),

@@ -96,6 +96,7 @@ impl SettingArgs {
             truth: Truth::default(),
             samples: Samples { n: Some(vec![1]), sqrt_dm_over_n: None },
             estimator: vec![Estimator::default()],
+            inference: None,
             theory: TheoryOptions { draws: self.draws, starts: self.starts, ..TheoryOptions::default() },
             check: Vec::new(),
             figure: Vec::new(),

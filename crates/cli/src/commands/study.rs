@@ -431,9 +431,9 @@ impl Rerun {
         let run = RunDir::open(&self.run)?;
         let study = Study::of_run(&run)?;
         let (row, steps) = study::rerun(&study, &self.cell, self.replicate)?;
-        let found = tabulate(std::slice::from_ref(&row));
+        let found = tabulate(&study.plan.file, std::slice::from_ref(&row));
         let mut verdict = "not stored yet".to_owned();
-        run.walk(&tabulate(&[]), |rows, _| {
+        run.walk(&tabulate(&study.plan.file, &[]), |rows, _| {
             let (cells, replicates) = (rows.texts("cell")?, rows.ints("replicate")?);
             let is_it = |&i: &usize| cells[i] == row.cell && replicates[i] as u64 == self.replicate;
             if let Some(i) = (0..rows.rows()).find(is_it) {
@@ -451,7 +451,7 @@ impl Rerun {
         })?;
         if self.json {
             let mut value = serde_json::json!({
-                "cell": row.cell, "setting": row.setting, "design": row.design, "solver": row.solver, "n": row.n,
+                "cell": row.cell, "setting": row.setting, "design": row.design, "structure": row.structure, "solver": row.solver, "n": row.n,
                 "replicate": row.replicate, "df": row.df, "err_frob": row.err_frob, "err_pred": row.err_pred,
                 "objective": row.objective, "oracle_gap": row.oracle_gap, "start": row.start,
                 "iterations": row.iterations, "termination": row.termination, "seconds": row.seconds,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::least_squares::LeastSquares;
 use crate::trace::Trace;
-use crate::{Result, Rows};
+use crate::{EstimateError, Result, Rows};
 
 /// The solvers by the name a study file uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +158,15 @@ pub(crate) fn run(
         }
         SolverKind::LevenbergMarquardt | SolverKind::NuclearNorm | SolverKind::Ols | SolverKind::Ridge => {
             levenberg_marquardt::solve(problem, parameters, limits, trace)
+        }
+        SolverKind::Adam => {
+            return Err(EstimateError::Unsuited {
+                solver: "adam",
+                structure: problem.structure().name().to_owned(),
+                reason:
+                    "it trains networks with an activation; use levenberg-marquardt for the linear network"
+                        .to_owned(),
+            });
         }
     };
     trace.end(end.iterations, end.objective, end.termination);

@@ -2,10 +2,12 @@
 
 mod bounds;
 mod collapse;
+mod confidence;
 mod coverage;
 mod estimators;
 mod kernels;
 mod rate;
+mod selection;
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +38,8 @@ pub const FIGURES: &[(FigureKind, Draw)] = &[
     (FigureKind::Collapse, collapse::draw),
     (FigureKind::Coverage, coverage::draw),
     (FigureKind::Estimators, estimators::draw),
+    (FigureKind::Confidence, confidence::draw),
+    (FigureKind::Selection, selection::draw),
 ];
 
 /// Draws the figures that the study names (rate and bounds if it names none) and saves those it has

@@ -2,10 +2,12 @@
 //! `CheckSpec::check`.
 
 mod bound;
+mod coverage;
 pub(crate) mod rate;
 mod risk;
 
 use bound::Bound;
+use coverage::Coverage;
 use rate::Rate;
 use risk::Risk;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,8 @@ pub enum CheckSpec {
     Risk(Risk),
     /// The explicit bound holds with its probability.
     Bound(Bound),
+    /// Confidence intervals and regions cover as often as they say.
+    Coverage(Coverage),
 }
 
 /// What a check found.
@@ -47,6 +51,10 @@ trait Check {
     fn run(&self, summary: &Summary) -> Result<CheckOutcome>;
     /// Which cells it is about.
     fn select(&self) -> &Select;
+    /// Fails on keys of its own that name nothing.
+    fn validate(&self, _file: &StudyFile) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Keys of every check: which cells, which norm, how many standard errors.
@@ -184,12 +192,14 @@ impl CheckSpec {
             Self::Rate(c) => c,
             Self::Risk(c) => c,
             Self::Bound(c) => c,
+            Self::Coverage(c) => c,
         }
     }
 
     /// Fails on keys that name nothing.
     pub fn validate(&self, file: &StudyFile) -> Result<()> {
-        self.check().select().validate(file)
+        self.check().select().validate(file)?;
+        self.check().validate(file)
     }
 
     /// Runs the check. A check that selects no cell fails: it has tested nothing.

@@ -28,17 +28,11 @@ pub struct Evbmf {
 /// A matrix of one row (or none) has no noise to compare with: its rank is 0.
 pub fn evbmf(singular_values: &[f64], rows: usize, columns: usize, resolution: f64) -> Evbmf {
     let (l, m) = (rows.min(columns), rows.max(columns));
-    let zero = tau_lower(l as f64 / m.max(1) as f64);
-    evbmf_with(singular_values, l, m, resolution, zero)
-}
-
-/// As [`evbmf`] for `l ≤ m`, with a given `τ̲`.
-pub(crate) fn evbmf_with(values: &[f64], l: usize, m: usize, resolution: f64, tau_lower: f64) -> Evbmf {
-    let largest = values.first().copied().unwrap_or(0.0);
+    let largest = singular_values.first().copied().unwrap_or(0.0);
     if l == 0 || !(largest > 0.0 && largest.is_finite()) {
         return Evbmf { rank: 0, noise_variance: 0.0 };
     }
-    let energy = FreeEnergy::new(values, largest, l, m, tau_lower);
+    let energy = FreeEnergy::new(singular_values, largest, l, m, tau_lower(l as f64 / m as f64));
     let (low, high) = energy.bounds(resolution);
     let variance = if low < high { energy.minimise(low, high) } else { high };
     Evbmf { rank: energy.above(variance), noise_variance: variance * largest * largest }
@@ -46,7 +40,7 @@ pub(crate) fn evbmf_with(values: &[f64], l: usize, m: usize, resolution: f64, ta
 
 /// The zero of `Φ(τ) + Φ(τ/α)` for `0 < α ≤ 1`, by bisection: the sum falls, and its zero lies between `z α` and `z` with
 /// `Φ(z) = 0`, `z = 2.5129…`.
-pub(crate) fn tau_lower(alpha: f64) -> f64 {
+fn tau_lower(alpha: f64) -> f64 {
     let phi = |z: f64| z.ln_1p() / z - 0.5;
     let (mut low, mut high) = (2.5 * alpha, 2.6);
     for _ in 0..80 {

@@ -1,0 +1,226 @@
+//! `convstat select`: a structure chosen among candidates.
+
+use clap::Args;
+use convstat::cnn::{Over, parse_over};
+use convstat::estimate::Criterion;
+use convstat::estimate::select::{Evidence, Fitted, Verdict, cross_validate, folds_of};
+use convstat::prelude::*;
+use convstat::report::table::align;
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::data::{Data, DataArgs, display_name};
+use crate::failure::Failure;
+use crate::output::{Status, print, print_json};
+
+/// `select`.
+#[derive(Debug, Args)]
+#[command(after_help = "Criteria:
+  bic, aic   information criteria
+  cv         smallest mean of cross-validation; observations are taken as independent
+  cv-one-se  smallest structure within one standard error of it
+  evbmf      rank of the unstructured estimate, its noise taken as white: a reference,
+             wrong where features are correlated
+  all        all of them
+Among equal criteria the fewest naive parameters are chosen.
+
+Examples:
+  convstat select --x X.npy --y y.npy --geometry g.toml --over kernels=1..6 \\
+      --structure '{ kind = \"cnn\", kernels = 1 }'
+  convstat select --x X.npy --y y.npy --over r=1..4 --criterion all \\
+      --structure '{ einsum = \"ar,br->ab\", sizes = { r = 1 } }'
+  convstat select --x X.npy --y y.npy --geometry g.toml --over r=1..3 --over ranks=1,2,3 \\
+      --structure '{ kind = \"tucker\", ranks = [2, 2, 2], r = 2, kernels = 4 }' --json")]
+pub struct SelectCommand {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Structure, as in a study file; several are several candidates
+    #[arg(long, value_name = "SPEC", required = true)]
+    structure: Vec<String>,
+    /// Values of a key of the structures, FROM..TO or a list; several keys make every combination
+    #[arg(long, value_name = "KEY=VALUES")]
+    over: Vec<String>,
+    /// Criterion, or all
+    #[arg(long, value_name = "NAME", default_values_t = ["bic".to_owned()])]
+    criterion: Vec<String>,
+    /// Folds of cross-validation
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    folds: usize,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Candidates, and how they were written.
+struct Candidates {
+    specs: Vec<StructureSpec>,
+    structures: Vec<Structure>,
+}
+
+impl SelectCommand {
+    /// Does it.
+    pub fn run(&self) -> Result<Status, Failure> {
+        let criteria = self.criteria()?;
+        let specs = self.specs()?;
+        let data = self.data.read()?;
+        let structures = specs.iter().map(|s| data.build(s)).collect::<Result<Vec<_>, _>>()?;
+        let candidates = Candidates { specs, structures };
+        let structures = &candidates.structures[..];
+        let compressed = data.sample.compressed()?;
+        // The fits do not depend on the criteria that are asked for.
+        let stream = |number: u64| {
+            let mut rng = ChaCha8Rng::seed_from_u64(self.data.seed);
+            rng.set_stream(number);
+            move || -> f64 { StandardNormal.sample(&mut rng) }
+        };
+        let (mut starts, options) = (stream(0), &data.options);
+        let fit = |s: &Structure| Fitted::new(s, &compressed, options, &mut starts);
+        let fitted = structures.iter().map(fit).collect::<Result<Vec<_>, _>>()?;
+        let held_out = if criteria.iter().any(|c| c.needs_folds()) {
+            let folds = folds_of(&data.sample, self.folds, stream(1))?;
+            Some(cross_validate(structures, &folds, options, stream(2))?)
+        } else {
+            None
+        };
+        let evidence = Evidence {
+            structures,
+            sample: &compressed,
+            positions: data.positions(),
+            fitted: &fitted,
+            held_out: held_out.as_ref(),
+        };
+        let verdicts = criteria
+            .iter()
+            .map(|&c| Ok((c, in_units(c, c.judge(&evidence)?, &data))))
+            .collect::<Result<Vec<_>, Failure>>()?;
+        self.report(&data, &candidates, &fitted, &verdicts)
+    }
+
+    fn criteria(&self) -> Result<Vec<Criterion>, Failure> {
+        let mut found: Vec<Criterion> = Vec::new();
+        for name in &self.criterion {
+            let named = Criterion::ALL.into_iter().filter(|c| name == "all" || c.name() == name);
+            let before = found.len();
+            found.extend(named);
+            if found.len() == before {
+                let known = Criterion::ALL.map(Criterion::name).into_iter().chain(["all"]);
+                let hint = convstat::cnn::spec::suggestion(name, known);
+                return Err(Failure::new(format!("--criterion {name}{hint}")));
+            }
+        }
+        let mut seen = Vec::new();
+        found.retain(|c| {
+            !seen.contains(c) && {
+                seen.push(*c);
+                true
+            }
+        });
+        Ok(found)
+    }
+
+    fn specs(&self) -> Result<Vec<StructureSpec>, Failure> {
+        let mut over = Over::new();
+        for text in &self.over {
+            let (key, values) = parse_over(text)?;
+            if over.insert(key.clone(), values).is_some() {
+                return Err(
+                    Failure::new(format!("--over {key} stands twice")).help("give all values at once")
+                );
+            }
+        }
+        let mut specs: Vec<StructureSpec> = Vec::new();
+        for text in &self.structure {
+            specs.extend(StructureSpec::parse(text)?.grid(&over)?);
+        }
+        if specs.len() < 2 {
+            return Err(Failure::new("there is one candidate")
+                .help("vary a key with --over kernels=1..6, or give --structure several times"));
+        }
+        Ok(specs)
+    }
+
+    fn report(
+        &self,
+        data: &Data,
+        candidates: &Candidates,
+        fitted: &[Fitted],
+        verdicts: &[(Criterion, Verdict)],
+    ) -> Result<Status, Failure> {
+        let is_done = fitted.iter().all(|f| f.fit.best.termination.is_success());
+        let rss = |f: &Fitted| data.scale.square(f.fit.best.objective);
+        if self.json {
+            let rows: Vec<serde_json::Value> = fitted
+                .iter()
+                .enumerate()
+                .map(|(i, f)| {
+                    let criteria: serde_json::Map<String, serde_json::Value> = verdicts
+                        .iter()
+                        .map(|(c, v)| {
+                            let value = serde_json::json!({ "value": v.values[i], "standard_error": v.errors.get(i) });
+                            (c.name().to_owned(), value)
+                        })
+                        .collect();
+                    serde_json::json!({
+                        "structure": display_name(&candidates.specs[i], &candidates.structures[i]),
+                        "spec": candidates.specs[i].to_string(),
+                        "naive_parameters": candidates.structures[i].naive_parameters(),
+                        "df": f.df as u64,
+                        "objective": rss(f),
+                        "termination": f.fit.best.termination.name(),
+                        "criteria": criteria,
+                    })
+                })
+                .collect();
+            let chosen: serde_json::Map<String, serde_json::Value> =
+                verdicts.iter().map(|(c, v)| (c.name().to_owned(), v.chosen.into())).collect();
+            print_json(&serde_json::json!({
+                "n": data.sample.n as u64, "outputs": data.sample.outputs(), "candidates": rows, "chosen": chosen,
+            }))?;
+        } else {
+            let mut header: Vec<String> = ["candidate", "naive", "df", "RSS"].map(str::to_owned).to_vec();
+            header.extend(verdicts.iter().map(|(c, _)| c.name().to_owned()));
+            let mut table = vec![header];
+            for (i, f) in fitted.iter().enumerate() {
+                let mut row = vec![
+                    display_name(&candidates.specs[i], &candidates.structures[i]),
+                    candidates.structures[i].naive_parameters().to_string(),
+                    f.df.to_string(),
+                    format!("{:.6e}", rss(f)),
+                ];
+                for (_, v) in verdicts {
+                    let error = v.errors.get(i).map_or_else(String::new, |e| format!(" ± {}", value(*e)));
+                    let mark = if v.chosen == i { " *" } else { "" };
+                    row.push(format!("{}{error}{mark}", value(v.values[i])));
+                }
+                table.push(row);
+            }
+            print(&align(&table))?;
+            print("\n* chosen\n")?;
+        }
+        if !is_done {
+            eprintln!("warning: not every fit shows an optimum; give more --starts");
+        }
+        Ok(if is_done { Status::Done } else { Status::Partly })
+    }
+}
+
+/// A verdict about data near unit size in the units of the data: information criteria take a constant, errors a factor.
+fn in_units(criterion: Criterion, mut verdict: Verdict, data: &Data) -> Verdict {
+    if criterion.needs_fits() {
+        let equations = data.sample.n * data.sample.outputs() as f64;
+        let shift = equations * 2.0 * f64::from(data.scale.y) * std::f64::consts::LN_2;
+        verdict.values.iter_mut().for_each(|v| *v += shift);
+    } else if criterion.needs_folds() {
+        verdict.values.iter_mut().chain(&mut verdict.errors).for_each(|v| *v = data.scale.square(*v));
+    }
+    verdict
+}
+
+/// A criterion in a table.
+fn value(v: f64) -> String {
+    if v.is_infinite() {
+        return if v > 0.0 { "saturated" } else { "exact" }.to_owned();
+    }
+    if v != 0.0 && !(1e-2..1e6).contains(&v.abs()) { format!("{v:.4e}") } else { format!("{v:.4}") }
+}

@@ -1,0 +1,172 @@
+//! Tests of ranks and of the number of kernels: a structure against a larger one that contains it.
+//!
+//! At a point of the smaller set the larger one is not regular (a rank-2 matrix is no regular point of the rank-3 ones), so
+//! the likelihood ratio has no χ² law and its reference is drawn: a parametric bootstrap at the fit of the null hypothesis
+//! (Davison & Hinkley 1997, §4.2.3), on the same design.
+
+use convstat_cnn::{Factors, Structure};
+use ndarray::Array2;
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use rand_distr::{ChiSquared, Distribution, StandardNormal};
+use rayon::prelude::*;
+
+use crate::fit::EXACT;
+use crate::{EstimateError, Fit, FitOptions, Inference, Result, Sample, Start, fit};
+
+/// A point of the alternative within this relative distance of the null's fit is that fit.
+const CONTAINED: f64 = 1e-5;
+
+/// Random starts that look for the null's fit within the alternative, at most.
+const EMBEDDING_STARTS: usize = 40;
+
+/// Bootstrap draws that no test needs.
+const MOST_DRAWS: usize = 1_000_000;
+
+/// A test of one structure against a larger one.
+#[derive(Debug, Clone)]
+pub struct LikelihoodRatio {
+    /// `nM log(RSS₀/RSS₁)`.
+    pub statistic: f64,
+    /// `(1 + #{T* ≥ T}) / (B + 1)`.
+    pub p_value: f64,
+    /// The statistics of the bootstrap samples, in the order drawn.
+    pub bootstrap: Vec<f64>,
+    /// Fit of the null hypothesis.
+    pub null: Fit,
+    /// Fit of the alternative; its objective is at most that of the null.
+    pub alternative: Fit,
+    /// Identified dimensions of both, the ranks of `Z J` at the fits.
+    pub df: (f64, f64),
+    /// `σ̂² = RSS₀/(nM − df₀)`, the noise of the bootstrap samples.
+    pub variance: f64,
+}
+
+/// Tests `null` against `alternative`, a set that contains it, with `draws` bootstrap samples from `seed`.
+///
+/// Both are fitted from the starts of `options`, the alternative also from the fit of the null, here and in every
+/// bootstrap sample alike: an optimum that is missed as often there as here does not change the size of the test, and the
+/// statistic is never negative. A bootstrap sample has the design of `sample`: `y* = Z Ŵ₀ + σ̂ε`, and `σ̂²χ²` with `(n − rows) M`
+/// degrees of freedom for the residual sum of squares that a compressed sample keeps. Draws have streams of their own, so
+/// that the result does not depend on the number of threads.
+///
+/// # Errors
+/// An alternative that does not contain the fit of the null, two names of one set, no residual degrees of freedom, no
+/// draws, the oracle start, those of [`fit`](fn@fit).
+pub fn likelihood_ratio(
+    null: &Structure,
+    alternative: &Structure,
+    sample: &Sample,
+    options: &FitOptions,
+    draws: usize,
+    seed: u64,
+) -> Result<LikelihoodRatio> {
+    let refuse = |option, value: String, mend| Err(EstimateError::BadOption { option, value, mend });
+    if draws == 0 || draws > MOST_DRAWS {
+        return refuse(
+            "bootstrap",
+            draws.to_string(),
+            "it has to be between 1 and 1000000, for instance 199",
+        );
+    }
+    if options.starts.contains(&Start::Oracle) || !options.solver.is_structured() {
+        let value = format!("{} from {:?}", options.solver.name(), options.starts);
+        return refuse(
+            "solver",
+            value,
+            "a test needs a solver of the structure from spectral or random starts",
+        );
+    }
+    let pair = Pair { null, alternative, options };
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (fit0, fit1) = pair.fit(sample, &mut rng)?;
+    let df = (
+        Inference::new(null, sample, &fit0.factors)?.df,
+        Inference::new(alternative, sample, &fit1.factors)?.df,
+    );
+    let (m, equations) = (sample.outputs(), sample.n * sample.outputs() as f64);
+    // The one contains the other: with the same dimension they are the same.
+    let (dimension0, dimension1) = (null.df()?, alternative.df()?);
+    if dimension0 == dimension1 {
+        let (null, alternative) = (null.name().to_owned(), alternative.name().to_owned());
+        return Err(EstimateError::SameSet { null, alternative, df: dimension1 });
+    }
+    if df.1 >= equations {
+        return Err(EstimateError::NoResidualFreedom { df: df.1, equations });
+    }
+    let variance = fit0.best.objective / (equations - df.0);
+    let (sigma, centre) = (variance.sqrt(), sample.z.dot(&fit0.w));
+    let rest = (sample.n - sample.z.nrows() as f64) * m as f64;
+    let left = ChiSquared::new(rest).ok().filter(|_| rest > 0.0);
+    let floor = EXACT * (sample.y.iter().map(|v| v * v).sum::<f64>() + sample.rss);
+    let one = |draw: usize| -> Result<f64> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(draw as u64 + 1);
+        let y = centre.mapv(|v| {
+            let e: f64 = StandardNormal.sample(&mut rng);
+            v + sigma * e
+        });
+        let rss = left.as_ref().map_or(0.0, |law| variance * law.sample(&mut rng));
+        let (f0, f1) = pair.fit(&Sample { z: sample.z.clone(), y, rss, n: sample.n }, &mut rng)?;
+        Ok(statistic(&f0, &f1, equations, floor))
+    };
+    let bootstrap = (0..draws).into_par_iter().map(one).collect::<Result<Vec<f64>>>()?;
+    let statistic = statistic(&fit0, &fit1, equations, floor);
+    let above = bootstrap.iter().filter(|t| **t >= statistic).count();
+    Ok(LikelihoodRatio {
+        statistic,
+        p_value: (1 + above) as f64 / (draws + 1) as f64,
+        bootstrap,
+        null: fit0,
+        alternative: fit1,
+        df,
+        variance,
+    })
+}
+
+/// `nM log(RSS₀/RSS₁)`; 0 where the null fits exactly, with no more than `floor`.
+fn statistic(null: &Fit, alternative: &Fit, equations: f64, floor: f64) -> f64 {
+    let (rss0, rss1) = (null.best.objective, alternative.best.objective);
+    // Where solvers stop apart the alternative is never worse.
+    if rss0 <= rss1.max(floor) { 0.0 } else { equations * (rss0 / rss1.max(floor)).ln() }
+}
+
+/// Two nested structures and how they are fitted.
+struct Pair<'a> {
+    null: &'a Structure,
+    alternative: &'a Structure,
+    options: &'a FitOptions,
+}
+
+impl Pair<'_> {
+    /// The null from the starts, the alternative from the starts and the fit of the null.
+    fn fit(&self, sample: &Sample, rng: &mut ChaCha8Rng) -> Result<(Fit, Fit)> {
+        let mut normal = || -> f64 { StandardNormal.sample(rng) };
+        let null = fit(self.null, sample, self.options, None, &mut normal)?;
+        let embedded = self.embed(&null.w, &mut normal)?;
+        let starts = self.options.starts.iter().copied().chain([Start::Oracle]).collect();
+        let options = FitOptions { starts, ..self.options.clone() };
+        let alternative = fit(self.alternative, sample, &options, Some(&embedded), &mut normal)?;
+        Ok((null, alternative))
+    }
+
+    /// Factors of the alternative that give `w`.
+    fn embed(&self, w: &Array2<f64>, mut normal: impl FnMut() -> f64) -> Result<Factors> {
+        let whole = Sample { z: Array2::eye(w.nrows()), y: w.clone(), rss: 0.0, n: w.nrows() as f64 };
+        let size = w.iter().map(|v| v * v).sum::<f64>();
+        let mut nearest = f64::INFINITY;
+        for start in std::iter::once(Start::Spectral).chain([Start::Random; EMBEDDING_STARTS]) {
+            let options = FitOptions { starts: vec![start], ..FitOptions::default() };
+            let found = fit(self.alternative, &whole, &options, None, &mut normal)?;
+            nearest = nearest.min(found.best.objective);
+            if nearest <= CONTAINED * CONTAINED * size {
+                return Ok(found.factors);
+            }
+        }
+        Err(EstimateError::NotNested {
+            null: self.null.name().to_owned(),
+            alternative: self.alternative.name().to_owned(),
+            distance: (nearest / size).sqrt(),
+        })
+    }
+}

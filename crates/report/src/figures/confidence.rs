@@ -1,0 +1,85 @@
+//! How often confidence intervals and regions hold the truth against n, with the level as a line; a panel a setting.
+
+use convstat_study::CellSummary;
+
+use super::{FigureData, design_title, distinct, is_wide, setting_title};
+use crate::math::escape;
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
+use crate::{Canvas, Result, math};
+
+const NAMES: [&str; 3] = ["entries of W*", "predictions", "region"];
+
+pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+    let cells: Vec<CellSummary> =
+        data.summary.cells.iter().filter(|c| c.coverage.is_some()).cloned().collect();
+    let Some(level) = cells.first().and_then(|c| c.coverage).map(|c| c.level) else { return Ok(None) };
+    let several = [distinct(&cells, |c| &c.design).len() > 1, distinct(&cells, |c| &c.solver).len() > 1];
+    let mut keys: Vec<(&str, &str, &str)> = Vec::new();
+    for c in &cells {
+        let key = (c.setting.as_str(), c.design.as_str(), c.solver.as_str());
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let mut panels: Vec<Panel> = keys
+        .iter()
+        .map(|key| {
+            let of = |c: &&CellSummary| (c.setting.as_str(), c.design.as_str(), c.solver.as_str()) == *key;
+            panel(&cells.iter().filter(of).collect::<Vec<_>>(), level, several)
+        })
+        .collect();
+    // One scale for all panels.
+    let ends = cells.iter().filter_map(|c| c.coverage).flat_map(|c| c.means);
+    let y_holds: Vec<f64> = ends.flat_map(|(y, e)| [y - e, y + e]).filter(|y| y.is_finite()).collect();
+    panels.iter_mut().for_each(|p| p.y_holds.clone_from(&y_holds));
+    let mut legend: Vec<LegendEntry> = NAMES
+        .iter()
+        .enumerate()
+        .map(|(style, name)| LegendEntry { text: escape(name), style, symbol: Symbol::Marker })
+        .collect();
+    legend.push(LegendEntry {
+        text: escape(&format!("level {level} (points ± MCSE)")),
+        style: 6,
+        symbol: Symbol::Line,
+    });
+    let columns = panels.len().min(2);
+    let rows = panels.len().div_ceil(columns);
+    let size = (390.0 * (columns as f64 / 2.0).max(0.8), 40.0 + 150.0 * rows as f64);
+    let body = draw_grid("confidence", size, columns, &panels, &legend)?;
+    let alt = format!(
+        "Study {}: share of the entries of W*, of the predictions and of the confidence regions that hold the truth, \
+         against n, with the level {level} as a line, one panel a setting.",
+        data.name
+    );
+    Ok(Some(Canvas::new(data.name, &alt, size, body)))
+}
+
+fn panel(cells: &[&CellSummary], level: f64, several: [bool; 2]) -> Panel {
+    let n = |c: &CellSummary| c.n as f64;
+    let ends = cells.iter().fold((f64::INFINITY, 0.0f64), |(l, h), c| (l.min(n(c)), h.max(n(c))));
+    let mut series = vec![Series { style: 6, mark: Mark::Curve(vec![(ends.0, level), (ends.1, level)]) }];
+    for style in 0..NAMES.len() {
+        let point = |c: &&CellSummary| {
+            let (y, error) = c.coverage.map_or((f64::NAN, 0.0), |k| k.means[style]);
+            Point { x: n(c), y, error }
+        };
+        series.push(Series { style, mark: Mark::Points(cells.iter().map(point).collect()) });
+    }
+    let mut title = cells.first().map_or_else(String::new, |c| setting_title(&c.setting, &c.structure));
+    for (part, wanted) in [|c: &CellSummary| design_title(&c.design), |c: &CellSummary| escape(&c.solver)]
+        .into_iter()
+        .zip(several)
+    {
+        if let Some(c) = cells.first().filter(|_| wanted) {
+            title += &format!(", {}", part(c));
+        }
+    }
+    Panel {
+        title,
+        x_label: math::n(),
+        y_label: escape("coverage"),
+        log_x: is_wide(cells.iter().map(|c| n(c))),
+        series,
+        ..Panel::default()
+    }
+}

@@ -1,0 +1,124 @@
+//! How often each criterion chooses the true structure against n; a panel a setting, a line a criterion. Where one key
+//! varies, its mean value chosen is below.
+
+use convstat_study::CellSummary;
+
+use super::{FigureData, design_title, distinct, is_wide, setting_title};
+use crate::math::escape;
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
+use crate::{Canvas, Result, math};
+
+/// Series of the true value.
+const TRUTH: usize = 6;
+
+pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+    let cells: Vec<CellSummary> =
+        data.summary.cells.iter().filter(|c| c.selection.is_some()).cloned().collect();
+    if cells.is_empty() {
+        return Ok(None);
+    }
+    let designs = distinct(&cells, |c| &c.design);
+    let criteria = distinct(&cells, |c| &c.solver);
+    let mut keys: Vec<(&str, &str)> = Vec::new();
+    for c in &cells {
+        if !keys.contains(&(c.setting.as_str(), c.design.as_str())) {
+            keys.push((&c.setting, &c.design));
+        }
+    }
+    let groups: Vec<Vec<&CellSummary>> = keys
+        .iter()
+        .map(|key| cells.iter().filter(|c| (c.setting.as_str(), c.design.as_str()) == *key).collect())
+        .collect();
+    let title = |group: &[&CellSummary]| {
+        group.first().map_or_else(String::new, |c| {
+            let design =
+                if designs.len() > 1 { format!(", {}", design_title(&c.design)) } else { String::new() };
+            setting_title(&c.setting, &c.structure) + &design
+        })
+    };
+    let mut panels: Vec<Panel> = groups
+        .iter()
+        .map(|group| {
+            let value = |c: &CellSummary| c.selection.as_ref().map_or((f64::NAN, 0.0), |s| s.right);
+            let series = criteria.iter().enumerate().flat_map(|(i, name)| line(i, group, name, &value));
+            Panel {
+                title: title(group),
+                y_label: escape("share that chose the truth"),
+                series: series.collect(),
+                from_zero: true,
+                y_holds: vec![1.0],
+                ..frame(group)
+            }
+        })
+        .collect();
+    let columns = groups.len().min(2);
+    let has_mean = cells.iter().all(|c| c.selection.as_ref().is_some_and(|s| s.key.is_some()));
+    if has_mean {
+        // Under the panel of the same setting.
+        let means = groups.iter().map(|group| mean_panel(group, &criteria));
+        let shares = std::mem::take(&mut panels);
+        let means: Vec<Panel> = means.collect();
+        for (shares, means) in shares.chunks(columns).zip(means.chunks(columns)) {
+            panels.extend(shares.iter().chain(means).cloned());
+        }
+    }
+    let mut legend: Vec<LegendEntry> = criteria
+        .iter()
+        .enumerate()
+        .map(|(style, name)| LegendEntry { text: escape(name), style, symbol: Symbol::MarkerLine })
+        .collect();
+    if has_mean {
+        legend.push(LegendEntry { text: escape("truth"), style: TRUTH, symbol: Symbol::Line });
+    }
+    legend.push(LegendEntry { text: escape("Points ± MCSE."), style: TRUTH, symbol: Symbol::Nothing });
+    let rows = panels.len().div_ceil(columns);
+    let size = (390.0 * (columns as f64 / 2.0).max(0.8), 40.0 + 150.0 * rows as f64);
+    let body = draw_grid("selection", size, columns, &panels, &legend)?;
+    let alt = format!(
+        "Study {}: share of the replicates in which each criterion chose the true structure, and the mean value chosen, \
+         against n, one panel a setting, criteria {}.",
+        data.name,
+        criteria.join(", ")
+    );
+    Ok(Some(Canvas::new(data.name, &alt, size, body)))
+}
+
+fn frame(group: &[&CellSummary]) -> Panel {
+    Panel { x_label: math::n(), log_x: is_wide(group.iter().map(|c| c.n as f64)), ..Panel::default() }
+}
+
+/// Points of one criterion, and a line through them.
+fn line(
+    style: usize,
+    group: &[&CellSummary],
+    criterion: &str,
+    value: &dyn Fn(&CellSummary) -> (f64, f64),
+) -> [Series; 2] {
+    let mut mine: Vec<&&CellSummary> = group.iter().filter(|c| c.solver == criterion).collect();
+    mine.sort_by_key(|c| c.n);
+    let points: Vec<Point> = mine
+        .iter()
+        .map(|c| {
+            let (y, error) = value(c);
+            Point { x: c.n as f64, y, error }
+        })
+        .collect();
+    let curve = points.iter().map(|p| (p.x, p.y)).collect();
+    [Series { style, mark: Mark::Curve(curve) }, Series { style, mark: Mark::Points(points) }]
+}
+
+/// The mean value chosen of the key that varies, and the true one.
+fn mean_panel(group: &[&CellSummary], criteria: &[&str]) -> Panel {
+    let key = group.iter().find_map(|c| c.selection.as_ref()?.key.clone());
+    let (name, truth) = key.unwrap_or_default();
+    let sizes = || group.iter().map(|c| c.n as f64);
+    let ends = [sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max)];
+    let mut series = Vec::new();
+    if let Some(truth) = truth {
+        let curve = ends.iter().map(|&n| (n, truth as f64)).collect();
+        series.push(Series { style: TRUTH, mark: Mark::Curve(curve) });
+    }
+    let value = |c: &CellSummary| c.selection.as_ref().map_or((f64::NAN, 0.0), |s| s.mean);
+    series.extend(criteria.iter().enumerate().flat_map(|(i, name)| line(i, group, name, &value)));
+    Panel { y_label: escape(&format!("mean {name} chosen")), series, from_zero: true, ..frame(group) }
+}
