@@ -1,6 +1,7 @@
-//! Least-squares estimation of structured tensor regressions (THEORY §3).
+//! Estimation of structured tensor regressions (THEORY §3): least squares, logistic and multinomial likelihoods.
 //!
 //! * [`Sample`]: rows `(Z, y)`, raw or QR-compressed; solvers can't tell which.
+//! * [`LabelledSample`]: rows whose responses are labels, fitted by maximum likelihood ([`Family`]).
 //! * [`compress`](fn@compress): one pass over blocks of rows, memory independent of n.
 //! * [`solvers`]: alternating least squares, Levenberg–Marquardt, OLS and ridge, one file each.
 //! * [`fit`](fn@fit): runs the starts, keeps the best, records the gap between them.
@@ -25,14 +26,17 @@ pub mod compress;
 pub mod diagnose;
 pub mod diagnostics;
 pub mod error;
+pub mod family;
 pub mod fit;
 pub mod inference;
+pub mod labels;
 pub mod least_squares;
 mod redundancy;
 mod refine;
 pub mod rows;
 pub mod sample;
 pub mod scale;
+mod separation;
 pub mod solvers;
 pub mod starts;
 pub mod trace;
@@ -41,8 +45,10 @@ pub use compress::{Compressor, compress};
 pub use diagnose::{diagnose, offset, out_of_range};
 pub use diagnostics::Diagnostic;
 pub use error::EstimateError;
+pub use family::Family;
 pub use fit::{Fit, FitOptions, SingleFit, fit, fit_traced};
 pub use inference::Inference;
+pub use labels::{LabelledSample, probabilities};
 pub use least_squares::{LeastSquares, Linearised, fit_entries};
 pub use refine::refine;
 pub use rows::{RowMemory, Rows, WindowedSample};
