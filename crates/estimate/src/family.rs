@@ -50,14 +50,14 @@ pub(crate) struct Labels {
     /// The reference's.
     reference: Vec<f64>,
     /// One row of a Jacobian.
-    sum: Vec<f64>,
+    mean_row: Vec<f64>,
 }
 
 impl Labels {
     /// Memory for `rows` rows of `outputs` responses and Jacobians of `columns` columns.
     pub fn new(rows: usize, outputs: usize, columns: usize) -> Self {
         let (means, reference) = (vec![0.0; rows * outputs], vec![0.0; rows]);
-        Self { outputs, means, reference, sum: vec![0.0; columns] }
+        Self { outputs, means, reference, mean_row: vec![0.0; columns] }
     }
 
     /// Turns linear predictors (`eta`, rows × M) into residuals `y − μ`; the deviance of the first `real` rows. Rows after
@@ -81,25 +81,25 @@ impl Labels {
     /// Multiplies the rows of a Jacobian (rows M × columns) by a root of `V = diag μ − μμᵀ`, so that its Gram matrix is the
     /// information: `V = RᵀR` with R upper triangular in closed form (Tanabe & Sagae 1992).
     pub fn weigh(&mut self, jacobian: &mut [f64]) {
-        let (m, columns) = (self.outputs, self.sum.len());
+        let (m, columns) = (self.outputs, self.mean_row.len());
         if columns == 0 {
             return;
         }
         let rows = jacobian.chunks_exact_mut(m * columns).zip(self.means.chunks_exact(m));
         for ((rows, means), &reference) in rows.zip(&self.reference) {
-            // From the last response to the first, with the sums over those after it.
-            self.sum.fill(0.0);
+            // From the last response to the first, with the mean of the rows after it, of which the reference's is 0.
+            self.mean_row.fill(0.0);
             let mut rest = reference;
             for (row, &mean) in rows.chunks_exact_mut(columns).zip(means).rev() {
-                let share = if rest > 0.0 { 1.0 / rest } else { 0.0 };
-                let weight = (mean * rest / (mean + rest)).sqrt();
-                let weight = if weight.is_finite() { weight } else { 0.0 };
-                for (v, sum) in row.iter_mut().zip(&mut self.sum) {
-                    let own = *v;
-                    *v = weight * (own - share * *sum);
-                    *sum += mean * own;
+                let all = mean + rest;
+                let share = if all > 0.0 { mean / all } else { 0.0 };
+                let weight = (share * rest).sqrt();
+                for (v, mean) in row.iter_mut().zip(&mut self.mean_row) {
+                    let off = *v - *mean;
+                    *mean += share * off;
+                    *v = weight * off;
                 }
-                rest += mean;
+                rest = all;
             }
         }
     }

@@ -89,7 +89,9 @@ fn dense_fits_are_those_of_statsmodels() {
         let null = sample.null_deviance();
         for (key, own) in [("deviance", found.best.objective), ("null_deviance", null), ("aic", aic), ("bic", bic)] {
             let of = case[key].as_f64().unwrap();
-            assert!((own / of - 1.0).abs() < 1e-10, "{name}: {key} {own} for {of}");
+            // statsmodels finds the null deviance by iterations, which end at 1e-8.
+            let tolerance = if key == "null_deviance" { 1e-8 } else { 1e-12 };
+            assert!((own / of - 1.0).abs() < tolerance, "{name}: {key} {own} for {of}");
         }
         assert_eq!(diagnose(&structure, &sample, &found, &FitOptions::default(), None).unwrap(), vec![]);
         // The logistic law is the multinomial one of two classes.
