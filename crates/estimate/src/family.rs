@@ -130,6 +130,13 @@ fn row(eta: &mut [f64], y: &[f64], means: &mut [f64], reference: &mut f64) -> f6
     loss + others.ln_1p()
 }
 
+/// Multiplies the rows of `a` (`n M × k`, the response fastest) by roots of the variances `V = diag μ − μμᵀ` of labels at
+/// linear predictors `eta` (`n × M`), so that `aᵀa` becomes `aᵀVa`.
+pub fn weigh(eta: &Array2<f64>, a: &mut Array2<f64>) {
+    let mut eta = eta.as_standard_layout().into_owned();
+    evaluate(&Array2::zeros(eta.dim()), &mut eta, Some(a));
+}
+
 /// Residuals `y − μ` (n × M) in place of the linear predictors, and the deviance, of labels `y`; the Jacobian's rows
 /// (n M × columns) are multiplied by the root of their weights.
 pub(crate) fn evaluate(y: &Array2<f64>, eta: &mut Array2<f64>, jacobian: Option<&mut Array2<f64>>) -> f64 {

@@ -45,7 +45,7 @@ pub use compress::{Compressor, compress};
 pub use diagnose::{diagnose, offset, out_of_range};
 pub use diagnostics::Diagnostic;
 pub use error::EstimateError;
-pub use family::Family;
+pub use family::{Family, weigh};
 pub use fit::{Fit, FitOptions, SingleFit, fit, fit_traced};
 pub use inference::Inference;
 pub use labels::{LabelledSample, probabilities};
