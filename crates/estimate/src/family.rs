@@ -78,6 +78,12 @@ impl Labels {
         deviance
     }
 
+    /// The least `p_0 p_j` of the first `real` rows: one of them moves by u with an information of at least that times u².
+    pub fn least_weight(&self, real: usize) -> f64 {
+        let rows = self.means.chunks_exact(self.outputs).zip(&self.reference).take(real);
+        rows.flat_map(|(means, p)| means.iter().map(move |q| p * q)).fold(f64::INFINITY, f64::min)
+    }
+
     /// Multiplies the rows of a Jacobian (rows M × columns) by a root of `V = diag μ − μμᵀ`, so that its Gram matrix is the
     /// information: `V = RᵀR` with R upper triangular in closed form (Tanabe & Sagae 1992).
     pub fn weigh(&mut self, jacobian: &mut [f64]) {

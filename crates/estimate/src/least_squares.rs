@@ -197,6 +197,17 @@ impl<'a> LeastSquares<'a> {
         self.sum_up(parameters, None, false, into);
     }
 
+    /// The least weight of a row of labels.
+    pub(crate) fn least_weight(&mut self, parameters: &[f64]) -> f64 {
+        self.over_blocks(|lane, z, y| {
+            let before = lane.sums.objective;
+            lane.residuals(z, y, parameters);
+            let least = lane.labels.as_ref().map_or(f64::INFINITY, |l| l.least_weight(lane.real));
+            lane.sums.objective = before.max(1.0 / least);
+        });
+        1.0 / self.lanes.iter().map(|l| l.sums.objective).fold(0.0, f64::max)
+    }
+
     /// The largest entry of `Z J v`, squared.
     pub(crate) fn largest_change(&mut self, parameters: &[f64], v: &[f64]) -> f64 {
         let v = ndarray::ArrayView1::from(v);

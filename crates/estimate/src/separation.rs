@@ -17,11 +17,16 @@ pub(crate) const SEPARATED: f64 = 1e-6;
 /// Eigenvalues of `JᵀZᵀZJ` below this share of the largest are directions that change no predictor.
 const UNSEEN: f64 = 1e-12;
 
-/// The least information `vᵀJᵀZᵀVZJv / max (ZJv)²` of a direction v that changes linear predictors.
+/// The least information `vᵀJᵀZᵀVZJv / max (ZJv)²` of a direction v that changes linear predictors; infinite where no row
+/// has a weight so small that classes could count as separated.
 ///
 /// # Errors
 /// A failure of LAPACK.
 pub(crate) fn least_information(problem: &mut LeastSquares, parameters: &[f64]) -> Result<f64> {
+    // The row that moves most has by itself an information of its least weight: Var u ≥ p_0 p_j u_j².
+    if problem.least_weight(parameters) > SEPARATED {
+        return Ok(f64::INFINITY);
+    }
     let mut at = Linearised::new(parameters.len());
     problem.linearise_unweighted(parameters, &mut at);
     symmetrise(&mut at.normal);

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use convstat_cnn::Scratch;
 use convstat_estimate::{
-    EstimateError, Fit, FitOptions, Rows, TracePoint, WindowedSample, compress, fit, fit_traced,
+    EstimateError, Family, Fit, FitOptions, LabelledSample, Rows, Termination, TracePoint, WindowedSample, compress,
+    fit, fit_traced,
 };
 use convstat_runner::stream;
 use convstat_tensor::memory;
@@ -13,10 +14,11 @@ use ndarray::{Array2, Axis, s};
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::Result;
 use crate::designs::normal_exact::draw_compressed;
 use crate::plan::{Cell, Plan, SettingContext, TrueCoefficient};
+use crate::response::draw_labels;
 use crate::row::Row;
+use crate::{Result, StudyError};
 
 /// Observations generated together; a block of inputs stays in cache. Part of the streams' layout.
 const BLOCK: u64 = 128;
@@ -71,6 +73,9 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row, observer: Optio
     row.df = truth.risk.df;
     let sample = draw_sample(plan, cell, &plan.data_key(cell), replicate, &truth)?;
     let fit = fit_sample(plan, cell, replicate, &*sample, &truth, observer)?;
+    if fit.best.termination == Termination::Separated {
+        return Err(StudyError::Separated { n: cell.n });
+    }
     let delta = &fit.w - &truth.w;
     row.err_frob = delta.iter().map(|v| v * v).sum::<f64>().sqrt();
     row.err_pred = setting.windows.pull_back(&delta.view()).iter().map(|v| v * v).sum::<f64>().sqrt();
@@ -86,7 +91,7 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row, observer: Optio
 const MANY_FEATURES: usize = 8192;
 
 /// The sample of a replicate, from the streams of `key`: compressed, or as inputs where those are smaller than the
-/// compression.
+/// compression; labels as rows.
 pub fn draw_sample(
     plan: &Plan,
     cell: &Cell,
@@ -100,6 +105,9 @@ pub fn draw_sample(
         let (mut rng, mut noise_rng) = streams(plan, key, replicate);
         let (root, w) = (setting.root()?, &truth.w);
         return Ok(Box::new(draw_compressed(root, w, sigma, cell.n, &mut rng, &mut noise_rng)));
+    }
+    if let Some(response) = &plan.file.response {
+        return Ok(Box::new(draw_labelled(plan, cell, key, replicate, truth, response.family)?));
     }
     if is_windowed(setting, cell.n) {
         return Ok(Box::new(draw_windowed(plan, cell, key, replicate, truth)?));
@@ -149,6 +157,30 @@ fn draw_windowed(
     Ok(WindowedSample::new(setting.windows.clone(), x, y)?)
 }
 
+fn draw_labelled(
+    plan: &Plan,
+    cell: &Cell,
+    key: &str,
+    replicate: u64,
+    truth: &TrueCoefficient,
+    family: Family,
+) -> Result<LabelledSample> {
+    let setting = plan.setting(cell);
+    let (features, outputs) = (setting.geometry.features(), setting.structure.outputs());
+    let n = cell.n as usize;
+    memory::check("the rows of a replicate", &[n, features + outputs])?;
+    let (mut z, mut y) = (Array2::zeros((n, features)), Array2::zeros((n, outputs)));
+    let mut first = 0;
+    draw_blocks(plan, cell, key, replicate, truth, |inputs, block| {
+        let rows = s![first..first + inputs.ncols(), ..];
+        z.slice_mut(rows).assign(&block.slice(s![..features, ..]).t());
+        y.slice_mut(rows).assign(&block.slice(s![features.., ..]).t());
+        first += inputs.ncols();
+        Ok(())
+    })?;
+    Ok(LabelledSample::new(z, y, family)?)
+}
+
 /// Draws a data set in blocks: inputs (`∏d × b`), then features above responses (`(D + M) × b`).
 fn draw_blocks(
     plan: &Plan,
@@ -179,6 +211,12 @@ fn draw_blocks(
         sampler.fill(&mut rng, &mut x);
         let (mut z, mut y) = block.view_mut().split_at(Axis(0), features);
         setting.windows.apply_into(&x.view(), &mut z, &mut scratch);
+        if plan.file.response.is_some() {
+            general_mat_mul(1.0, &truth.w.t(), &z, 0.0, &mut y);
+            draw_labels(y, &mut noise_rng);
+            take(&x, &block)?;
+            continue;
+        }
         y.iter_mut().for_each(|v| {
             let e: f64 = StandardNormal.sample(&mut noise_rng);
             *v = sigma * e;

@@ -177,7 +177,8 @@ impl Summary {
                 *t
             } else {
                 let structured = plan.estimator(cell).solver.is_structured();
-                if plan.file.theory.bounds && structured && dimensions[cell.setting].is_none() {
+                let bounds = plan.file.theory.bounds && plan.file.response.is_none();
+                if bounds && structured && dimensions[cell.setting].is_none() {
                     dimensions[cell.setting] = Some(setting_dimension(plan, plan.setting(cell))?);
                 }
                 cell_theory(plan, cell, &rows.replicates(), dimensions[cell.setting])?
