@@ -242,12 +242,12 @@ impl Subject<'_> {
         if !components(structure, &balanced, found)? {
             parameters(structure, &balanced, &self.w, found);
         }
-        Self::starts(fit, sample.n, scale.square(EXACT * total), found);
         if fit.best.termination == Termination::Separated {
             // Of coefficients that diverge there is nothing else to say.
             found.push(Diagnostic::Separated);
             return Ok(f64::NAN);
         }
+        Self::starts(fit, sample.n, scale.square(EXACT * total), found);
         let (rows, cols) = (structure.coefficients() as f64, structure.naive_parameters() as f64);
         if rows * cols * rows.min(cols) > MOST_WORK {
             if !fit.best.termination.is_success() {
