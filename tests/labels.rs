@@ -66,7 +66,8 @@ fn fit_writes_what_it_reports() {
     let (x, y) = digits(|d| Some(u8::from(d > 4)));
     place.array("X.npy", &x);
     place.array("y.npy", &y.clone().into_dyn());
-    let value = place.json("logistic", "y.npy", RANK_1, &["--out", "W.npy", "--fitted", "P.npy", "--starts", "2"]);
+    let value =
+        place.json("logistic", "y.npy", RANK_1, &["--out", "W.npy", "--fitted", "P.npy", "--starts", "2"]);
     assert_eq!((&value["termination"], &value["classes"]), (&"converged".into(), &2.into()), "{value}");
     let of = |key: &str| value[key].as_f64().unwrap();
     let (w, p) = (place.read("W.npy"), place.read("P.npy"));
@@ -84,7 +85,10 @@ fn fit_writes_what_it_reports() {
     assert!((of("aic") - of("deviance") - 2.0 * of("df")).abs() < 1e-9 && value.get("r_squared").is_none());
     // Two classes are multinomial, too, as numbers and as indicators.
     let columns = [y.mapv(|v| 1.0 - v), y];
-    place.array("one-hot.npy", &ndarray::stack(Axis(1), &[columns[0].view(), columns[1].view()]).unwrap().into_dyn());
+    place.array(
+        "one-hot.npy",
+        &ndarray::stack(Axis(1), &[columns[0].view(), columns[1].view()]).unwrap().into_dyn(),
+    );
     for file in ["y.npy", "one-hot.npy"] {
         let other = place.json("multinomial", file, RANK_1, &["--starts", "2"]);
         assert_eq!(other["deviance"], value["deviance"], "{file}");
@@ -94,7 +98,12 @@ fn fit_writes_what_it_reports() {
     place.array("X.npy", &x);
     place.array("y.npy", &y.clone().into_dyn());
     let structure = "{ einsum = \"ar,br,mr->abm\", sizes = { r = 1 } }";
-    let value = place.json("multinomial", "y.npy", structure, &["--out", "W.npy", "--fitted", "P.npy", "--starts", "1"]);
+    let value = place.json(
+        "multinomial",
+        "y.npy",
+        structure,
+        &["--out", "W.npy", "--fitted", "P.npy", "--starts", "1"],
+    );
     let (w, p) = (place.read("W.npy"), place.read("P.npy"));
     assert_eq!((w.shape(), p.shape()), (&[8, 8, 2][..], &[y.len(), 2, 3][..]));
     let own = |(i, c): (usize, &f64)| -2.0 * p[[i, 0, *c as usize]].ln();
@@ -184,7 +193,10 @@ fn a_study_of_labels_runs_and_counts_separation() {
     };
     let (one, two) = (run(1), run(2));
     for (c, d) in one.cells.iter().zip(&two.cells) {
-        assert_eq!((&c.errors_pred, c.theory.risk_pred.to_bits()), (&d.errors_pred, d.theory.risk_pred.to_bits()));
+        assert_eq!(
+            (&c.errors_pred, c.theory.risk_pred.to_bits()),
+            (&d.errors_pred, d.theory.risk_pred.to_bits())
+        );
         assert_eq!(c.replicates() + c.errors, 6);
         assert!(c.theory.explicit_pred.is_nan() && c.theory.literature_frob.is_nan());
         // Twelve labels of a dozen features are separated.
@@ -206,7 +218,9 @@ fn a_study_of_labels_runs_and_counts_separation() {
     let only = SMALL[..from].to_owned() + &SMALL[SMALL.find("[samples]").unwrap()..];
     let logistic = study(&only.replace("multinomial", "logistic")).unwrap();
     let row = |s: &Study| run_replicate(&s.plan, s.plan.cells.iter().find(|c| c.n == 400).unwrap(), 0);
-    assert!(row(&logistic).termination == "converged" && row(&logistic).cell != row(&study(&only).unwrap()).cell);
+    assert!(
+        row(&logistic).termination == "converged" && row(&logistic).cell != row(&study(&only).unwrap()).cell
+    );
 }
 
 #[test]

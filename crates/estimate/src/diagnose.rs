@@ -4,11 +4,11 @@ use convstat_cnn::{Factors, Geometry, Structure};
 use convstat_tensor::linalg::{column_basis, condition_number, qr_r, rank_tolerance, svd};
 use ndarray::{Array1, Array2};
 
+use crate::family::evaluate;
 use crate::fit::{EXACT, is_optimisation_failure};
+use crate::labels::LabelledSample;
 use crate::redundancy::{components, feasibility, norm, parameters};
 use crate::refine::{Local, ROUNDINGS, objective_at};
-use crate::family::evaluate;
-use crate::labels::LabelledSample;
 use crate::sample::design_times;
 use crate::scale::{Scale, column_norms, graded_columns, times_power};
 use crate::{Diagnostic, Fit, FitOptions, Result, Rows, Sample, SolverKind, Termination};
@@ -260,7 +260,11 @@ impl Subject<'_> {
         let mut image = design_times(&sample.z, &tangent);
         let is_labels = self.rows.family().is_labels();
         if is_labels {
-            evaluate(&sample.y, &mut sample.z.dot(&self.w).as_standard_layout().into_owned(), Some(&mut image));
+            evaluate(
+                &sample.y,
+                &mut sample.z.dot(&self.w).as_standard_layout().into_owned(),
+                Some(&mut image),
+            );
         }
         let values = singular_values(&image)?;
         let identified = count(&values, ROUNDINGS * rank_tolerance(image.dim()));

@@ -179,7 +179,10 @@ fn fit_rows(
         return Err(EstimateError::Unsuited {
             solver: options.solver.name(),
             structure: structure.name().to_owned(),
-            reason: format!("it minimises squares, and the responses are {}; use levenberg-marquardt", sample.family().name()),
+            reason: format!(
+                "it minimises squares, and the responses are {}; use levenberg-marquardt",
+                sample.family().name()
+            ),
         });
     }
     if !options.solver.is_structured() {

@@ -57,7 +57,9 @@ impl LabelledSample {
         if let Some(row) = class.iter().position(|&c| c >= classes) {
             return Err(EstimateError::BadClass { row, class: class[row], classes });
         }
-        let y = Array2::from_shape_fn((class.len(), classes - 1), |(i, j)| f64::from(u8::from(class[i] == j + 1)));
+        let y = Array2::from_shape_fn((class.len(), classes - 1), |(i, j)| {
+            f64::from(u8::from(class[i] == j + 1))
+        });
         Self::new(z, y, Family::Multinomial)
     }
 

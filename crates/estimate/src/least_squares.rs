@@ -310,7 +310,8 @@ impl Lane {
     fn add_to_sums(&mut self, columns: &Range<usize>, z: &[f64], weigh: bool) {
         let part = ndarray::s![.., columns.clone()];
         add_transposed_product(&self.jacobian.slice(part), &self.residual, &mut self.sums.gradient);
-        if let (Some(labels), Some(jacobian), true) = (&mut self.labels, self.jacobian.as_slice_mut(), weigh) {
+        if let (Some(labels), Some(jacobian), true) = (&mut self.labels, self.jacobian.as_slice_mut(), weigh)
+        {
             labels.weigh(jacobian);
         }
         add_gram(&mut self.sums.normal, &self.jacobian.slice(part));

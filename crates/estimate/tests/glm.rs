@@ -2,8 +2,8 @@
 
 use convstat_cnn::{OutputModes, Structure, StructureSpec};
 use convstat_estimate::{
-    Diagnostic, Family, Fit, FitOptions, Inference, LabelledSample, LeastSquares, Linearised, Rows, SolverKind, Start,
-    Termination, diagnose, fit, fit_traced, probabilities, refine,
+    Diagnostic, Family, Fit, FitOptions, Inference, LabelledSample, LeastSquares, Linearised, Rows,
+    SolverKind, Start, Termination, diagnose, fit, fit_traced, probabilities, refine,
 };
 use convstat_tensor::linalg::{lstsq, symmetrise};
 use ndarray::{Array2, ArrayView2};
@@ -81,13 +81,16 @@ fn dense_fits_are_those_of_statsmodels() {
         assert_eq!(found.best.termination, Termination::Converged, "{name}");
         let inference = Inference::new(&structure, &sample, &found.factors).unwrap();
         let (w, se): (Vec<f64>, Vec<f64>) = (list(&case["coefficients"]), list(&case["se"]));
-        for ((w, se), (own, own_se)) in w.iter().zip(&se).zip(found.w.iter().zip(inference.coefficient_se())) {
+        for ((w, se), (own, own_se)) in w.iter().zip(&se).zip(found.w.iter().zip(inference.coefficient_se()))
+        {
             assert!((own - w).abs() <= 1e-8 * w.abs(), "{name}: {own} for {w}");
             assert!((own_se / se - 1.0).abs() <= 1e-6, "{name}: standard error {own_se} for {se}");
         }
         let (aic, bic) = sample.criteria(found.best.objective, inference.df);
         let null = sample.null_deviance();
-        for (key, own) in [("deviance", found.best.objective), ("null_deviance", null), ("aic", aic), ("bic", bic)] {
+        for (key, own) in
+            [("deviance", found.best.objective), ("null_deviance", null), ("aic", aic), ("bic", bic)]
+        {
             let of = case[key].as_f64().unwrap();
             // statsmodels finds the null deviance by iterations, which end at 1e-8.
             let tolerance = if key == "null_deviance" { 1e-8 } else { 1e-12 };
@@ -115,7 +118,8 @@ fn low_rank_fits_are_those_of_a_general_minimiser() {
         let structure = build(&text, &shape, classes - 1);
         let sample = LabelledSample::from_classes(matrix(&case["x"]), &y, classes).unwrap();
         let found = best(&structure, &sample, 8);
-        let (deviance, w): (f64, Vec<f64>) = (case["deviance"].as_f64().unwrap(), list(&case["coefficients"]));
+        let (deviance, w): (f64, Vec<f64>) =
+            (case["deviance"].as_f64().unwrap(), list(&case["coefficients"]));
         assert!((found.best.objective / deviance - 1.0).abs() < 1e-12, "{name}: {}", found.best.objective);
         let largest = w.iter().fold(0.0f64, |m, v| m.max(v.abs()));
         for (own, w) in found.w.iter().zip(&w) {
@@ -179,7 +183,11 @@ fn derivatives_are_finite_differences() {
             assert!((slope - at.gradient[i]).abs() < 1e-7 * scale, "{name}: {slope} for {}", at.gradient[i]);
             for j in 0..p {
                 let second = -(up.gradient[j] - down.gradient[j]) / (2.0 * h);
-                assert!((second - hessian[[i, j]]).abs() < 1e-7 * scale, "{name}: {second} for {}", hessian[[i, j]]);
+                assert!(
+                    (second - hessian[[i, j]]).abs() < 1e-7 * scale,
+                    "{name}: {second} for {}",
+                    hessian[[i, j]]
+                );
             }
         }
         // The information with explicit weights.
@@ -231,7 +239,8 @@ fn the_deviance_falls_with_every_step_taken() {
 /// Rows of one feature and an intercept.
 fn line(x: &[f64], y: &[f64]) -> LabelledSample {
     let z = Array2::from_shape_fn((x.len(), 2), |(i, j)| if j == 0 { 1.0 } else { x[i] });
-    LabelledSample::new(z, ArrayView2::from_shape((y.len(), 1), y).unwrap().to_owned(), Family::Logistic).unwrap()
+    LabelledSample::new(z, ArrayView2::from_shape((y.len(), 1), y).unwrap().to_owned(), Family::Logistic)
+        .unwrap()
 }
 
 #[test]
@@ -259,7 +268,12 @@ fn separated_classes_are_named() {
         ("rare", line(&wave, &rare), false),
     ] {
         let found = best(&dense, &sample, 0);
-        assert_eq!(found.best.termination == Termination::Separated, is_separated, "{name}: {:?}", found.best);
+        assert_eq!(
+            found.best.termination == Termination::Separated,
+            is_separated,
+            "{name}: {:?}",
+            found.best
+        );
         assert!(found.best.iterations < 100, "{name}: {:?}", found.best);
         let named = diagnose(&dense, &sample, &found, &FitOptions::default(), None).unwrap();
         assert_eq!(named.contains(&Diagnostic::Separated), is_separated, "{name}: {named:?}");
@@ -363,7 +377,9 @@ fn what_is_no_label_and_who_knows_none_are_errors() {
     assert!(found.contains("row 2") && found.contains("(2)"), "{found}");
     let found = message(LabelledSample::new(z(), Array2::ones((4, 2)), Family::Multinomial));
     assert!(found.contains("at most one 1"), "{found}");
-    assert!(message(LabelledSample::new(z(), Array2::ones((4, 2)), Family::Logistic)).contains("multinomial"));
+    assert!(
+        message(LabelledSample::new(z(), Array2::ones((4, 2)), Family::Logistic)).contains("multinomial")
+    );
     assert!(message(LabelledSample::new(z(), y([0.0; 4]), Family::Gaussian)).contains("gaussian"));
     let found = message(LabelledSample::from_classes(z(), &[0, 1, 3, 0], 3));
     assert!(found.contains("class 3") && found.contains("between 0 and 2"), "{found}");

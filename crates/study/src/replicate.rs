@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use convstat_cnn::Scratch;
 use convstat_estimate::{
-    EstimateError, Family, Fit, FitOptions, LabelledSample, Rows, Termination, TracePoint, WindowedSample, compress,
-    fit, fit_traced,
+    EstimateError, Family, Fit, FitOptions, LabelledSample, Rows, Termination, TracePoint, WindowedSample,
+    compress, fit, fit_traced,
 };
 use convstat_runner::stream;
 use convstat_tensor::memory;

@@ -33,13 +33,22 @@ impl Response {
     pub fn check(&self, file: &StudyFile) -> Result<()> {
         let family = self.family.name();
         if !self.family.is_labels() {
-            return Err(StudyError::bad("response.family", family, "it is the default; leave [response] out"));
+            return Err(StudyError::bad(
+                "response.family",
+                family,
+                "it is the default; leave [response] out",
+            ));
         }
         if !(self.scale.is_finite() && self.scale > 0.0) {
-            return Err(StudyError::bad("response.scale", self.scale, "it has to be a finite number above 0"));
+            return Err(StudyError::bad(
+                "response.scale",
+                self.scale,
+                "it has to be a finite number above 0",
+            ));
         }
         if let Some(design) = file.design.iter().find(|d| d.design().is_exact_law()) {
-            let mend = format!("it draws compressed samples, which {family} responses do not have; use \"normal\"");
+            let mend =
+                format!("it draws compressed samples, which {family} responses do not have; use \"normal\"");
             return Err(StudyError::bad("design", design.label(), &mend));
         }
         for e in file.estimator.iter().filter(|e| e.solver != SolverKind::LevenbergMarquardt) {
@@ -47,7 +56,11 @@ impl Response {
             return Err(StudyError::bad("estimator.solver", e.solver.name(), &mend));
         }
         if file.noise.sigma.to_bits() != 1f64.to_bits() {
-            return Err(StudyError::bad("noise.sigma", file.noise.sigma, "labels have no noise; leave it out"));
+            return Err(StudyError::bad(
+                "noise.sigma",
+                file.noise.sigma,
+                "labels have no noise; leave it out",
+            ));
         }
         let is_gaussian = |k: FigureKind| !matches!(k, FigureKind::Rate | FigureKind::Kernels);
         if let Some(figure) = file.figure.iter().find(|f| is_gaussian(f.kind)) {
@@ -98,7 +111,9 @@ mod tests {
         let n = 200_000;
         let mut block = Array2::from_shape_fn((3, n), |(i, _)| eta[[i, 0]]);
         draw_labels(block.view_mut(), &mut ChaCha8Rng::seed_from_u64(3));
-        assert!(block.columns().into_iter().all(|c| c.sum() <= 1.0 && c.iter().all(|v| *v == 0.0 || *v == 1.0)));
+        assert!(
+            block.columns().into_iter().all(|c| c.sum() <= 1.0 && c.iter().all(|v| *v == 0.0 || *v == 1.0))
+        );
         let total = 1.0 + eta.iter().map(|e| e.exp()).sum::<f64>();
         for (row, e) in block.outer_iter().zip(&eta) {
             let p = e.exp() / total;

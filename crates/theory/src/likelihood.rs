@@ -32,7 +32,8 @@ impl TangentRisk {
     /// rows do not determine the tangent.
     pub fn given_information(&self, information: &Array2<f64>) -> Option<(f64, f64)> {
         let r = Self::root(information)?;
-        let squares = |a: &ArrayView2<f64>| solve_upper_transposed(&r.view(), &a.t()).iter().map(|v| v * v).sum();
+        let squares =
+            |a: &ArrayView2<f64>| solve_upper_transposed(&r.view(), &a.t()).iter().map(|v| v * v).sum();
         Some((squares(&Array2::eye(self.df).view()), squares(&self.scaled.view())))
     }
 

@@ -36,7 +36,9 @@ fn logistic_risk_is_the_quadrature() {
     let structure = build("{ kind = \"dense\" }", &[d], 1);
     let mut w = Array2::zeros((d, 1));
     w[[0, 0]] = size;
-    let factors = vec![ArrayD::from_shape_vec(IxDyn(&structure.factor_shapes()[0]), w.iter().copied().collect()).unwrap()];
+    let factors = vec![
+        ArrayD::from_shape_vec(IxDyn(&structure.factor_shapes()[0]), w.iter().copied().collect()).unwrap(),
+    ];
     let risk = TangentRisk::new(&structure, &factors, &Array2::eye(d)).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let informations: Vec<_> = (0..400).map(|_| risk.information(&rows(n, d, &mut rng), &w)).collect();
@@ -69,7 +71,12 @@ fn the_fitted_deviance_is_wilks_below_the_true_one() {
             .outer_iter()
             .map(|p| {
                 let (u, mut sum) = (rng.random::<f64>(), 0.0);
-                p.iter().position(|p| { sum += p; u < sum }).unwrap_or(0)
+                p.iter()
+                    .position(|p| {
+                        sum += p;
+                        u < sum
+                    })
+                    .unwrap_or(0)
             })
             .collect();
         expected += risk.given_information(&risk.information(&z, &w)).unwrap().1 / f64::from(replicates);

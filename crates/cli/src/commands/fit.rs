@@ -253,7 +253,10 @@ impl FitCommand {
             let values = sample.z.dot(&fit.w).insert_axis(Axis(1));
             let both = concatenate![Axis(1), values, found.fitted_se.view().insert_axis(Axis(1))];
             let both = both.mapv(|v| scale.response(v));
-            write(path, &reshape(&both.into_dyn(), &with_outputs(vec![sample.z.nrows(), 2], sample.outputs())))?;
+            write(
+                path,
+                &reshape(&both.into_dyn(), &with_outputs(vec![sample.z.nrows(), 2], sample.outputs())),
+            )?;
         }
         Ok(())
     }

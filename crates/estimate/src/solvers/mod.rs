@@ -141,8 +141,7 @@ pub(crate) fn variance_times(share: f64, sample: &dyn Rows, objective: f64) -> f
 /// The scale below which a decrease of the objective does not matter: the residual variance, or
 /// rounding of the data where the fit is exact.
 pub(crate) fn negligible(sample: &dyn Rows, objective: f64, tolerance: f64) -> f64 {
-    variance_times(tolerance, sample, objective)
-        + f64::EPSILON * f64::EPSILON * sample.sum_of_squares()
+    variance_times(tolerance, sample, objective) + f64::EPSILON * f64::EPSILON * sample.sum_of_squares()
 }
 
 /// Roundings that add up in an objective.

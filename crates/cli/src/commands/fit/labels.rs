@@ -40,11 +40,14 @@ impl FamilyName {
             return Ok(y);
         }
         let fail = |m: String| {
-            let help = "y holds the class of each row, 0, 1, … without gaps, or n x classes indicators of 0 and 1";
+            let help =
+                "y holds the class of each row, 0, 1, … without gaps, or n x classes indicators of 0 and 1";
             Err(Failure::new(m).help(help))
         };
         if y.ncols() > 1 {
-            if let Some(row) = y.outer_iter().position(|r| r.iter().any(|v| *v != 0.0 && *v != 1.0) || r.sum() != 1.0) {
+            if let Some(row) =
+                y.outer_iter().position(|r| r.iter().any(|v| *v != 0.0 && *v != 1.0) || r.sum() != 1.0)
+            {
                 return fail(format!("row {row} of y names no class: {}", y.row(row)));
             }
             return Ok(from_column(&y, 1));
@@ -62,7 +65,9 @@ impl FamilyName {
             return fail("all rows are of class 0: there is nothing to tell apart".to_owned());
         }
         convstat::tensor::memory::check("the indicators of the classes", &[y.len(), classes])?;
-        Ok(Array2::from_shape_fn((y.len(), classes - 1), |(i, j)| f64::from(u8::from(y[[i, 0]] == (j + 1) as f64))))
+        Ok(Array2::from_shape_fn((y.len(), classes - 1), |(i, j)| {
+            f64::from(u8::from(y[[i, 0]] == (j + 1) as f64))
+        }))
     }
 }
 
@@ -101,8 +106,9 @@ impl FitCommand {
         let (aic, bic) = sample.criteria(deviance, inference.df);
         let quantiles = |mut all: Vec<f64>| {
             all.sort_by(f64::total_cmp);
-            [0.0, 0.5, 1.0]
-                .map(|q: f64| estimate(all.get((q * (all.len() - 1) as f64).round() as usize).copied().unwrap_or(f64::NAN)))
+            [0.0, 0.5, 1.0].map(|q: f64| {
+                estimate(all.get((q * (all.len() - 1) as f64).round() as usize).copied().unwrap_or(f64::NAN))
+            })
         };
         let coefficient_se = quantiles(inference.coefficient_se().to_vec());
         let predictor_se = quantiles(inference.fitted_se(&z).iter().copied().collect());
@@ -145,7 +151,9 @@ impl FitCommand {
             if self.trace {
                 print(&trace_table(&steps))?;
             }
-            let range = |[min, median, max]: [f64; 3]| format!("{min:.4e} (min) {median:.4e} (median) {max:.4e} (max)");
+            let range = |[min, median, max]: [f64; 3]| {
+                format!("{min:.4e} (min) {median:.4e} (median) {max:.4e} (max)")
+            };
             print(&format!(
                 "family              {family}, {classes} classes\nstructure           {}\nobservations        {n}\n\
                  deviance            {deviance:.10e}\nnull deviance       {null_deviance:.10e} (frequencies; all classes alike {:.10e})\n\
@@ -163,7 +171,9 @@ impl FitCommand {
                 fit.best.iterations,
                 fit.best.termination.name(),
             ))?;
-            for (what, path) in [("coefficients", &self.out), ("probabilities and standard errors", &self.fitted)] {
+            for (what, path) in
+                [("coefficients", &self.out), ("probabilities and standard errors", &self.fitted)]
+            {
                 if let Some(path) = path {
                     print(&format!("{what} written to {}\n", path.display()))?;
                 }
