@@ -75,7 +75,7 @@ impl Local {
         let along = if is_labels {
             // Weights would divide the residuals: their product with the rows comes from the gradient.
             let gradient = jacobian.t().dot(&Array1::from_iter(dual.iter().copied())) * &scales;
-            vt.slice(ndarray::s![..rank, ..]).dot(&gradient) / &s.slice(ndarray::s![..rank])
+            vt.slice(ndarray::s![..rank, ..]).dot(&gradient) / s.slice(ndarray::s![..rank])
         } else {
             u.slice(ndarray::s![.., ..rank]).t().dot(&Array1::from_iter(residual.iter().copied()))
         };

@@ -51,7 +51,7 @@ impl Response {
                 format!("it draws compressed samples, which {family} responses do not have; use \"normal\"");
             return Err(StudyError::bad("design", design.label(), &mend));
         }
-        for e in file.estimator.iter().filter(|e| e.solver != SolverKind::LevenbergMarquardt) {
+        if let Some(e) = file.estimator.iter().find(|e| e.solver != SolverKind::LevenbergMarquardt) {
             let mend = format!("it does not know {family} responses; use \"levenberg-marquardt\"");
             return Err(StudyError::bad("estimator.solver", e.solver.name(), &mend));
         }
