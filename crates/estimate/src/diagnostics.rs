@@ -258,9 +258,9 @@ impl std::fmt::Display for Diagnostic {
             ),
             Self::Separated => write!(
                 f,
-                "classes are separated: along some direction no observation is on its wrong side, so the likelihood has no \
-                 maximum, coefficients diverge and fitted probabilities go to 0 and 1; take more observations, fewer features, \
-                 a structure of lower dimension, or join classes"
+                "classes are separated: along some direction the observations that it moves have fitted probabilities of 0 and 1 \
+                 (a standard error above 1000), so the likelihood has no maximum and coefficients diverge; take more \
+                 observations, fewer features, a structure of lower dimension, or join classes"
             ),
             Self::NotConverged { termination, left } => {
                 write!(f, "the best start ended with \"{}\", no optimum is shown", termination.name())?;
