@@ -5,7 +5,7 @@
 # make audit-check: the audit of torchvision's own ONNX exports (downloads PyTorch).
 # All are safe to repeat and say what they do.
 
-STUDIES := cnn-rate kr-ratio collapse bounds coverage tucker-rate cp-rate tt-rate deep dependence tails efficient-kernels relu-kr estimators confidence rank-selection
+STUDIES := cnn-rate kr-ratio collapse bounds coverage tucker-rate cp-rate tt-rate deep dependence tails efficient-kernels relu-kr estimators confidence rank-selection classification
 RUNS ?= runs
 CONVSTAT := target/release/convstat
 TRAIN := target/release/convstat-train

@@ -50,8 +50,8 @@ pub use convstat_theory as theory;
 pub mod prelude {
     pub use convstat_cnn::{Factors, Geometry, GeometrySpec, OutputModes, Structure, StructureSpec};
     pub use convstat_estimate::{
-        Criterion, Diagnostic, Fit, FitOptions, Inference, Joint, Sample, Scale, SolverKind, Start,
-        TracePoint, diagnose, fit, fit_traced, likelihood_ratio, refine,
+        Criterion, Diagnostic, Family, Fit, FitOptions, Inference, Joint, LabelledSample, Sample, Scale,
+        SolverKind, Start, TracePoint, diagnose, fit, fit_traced, likelihood_ratio, refine,
     };
     pub use convstat_study::{Overrides, Study, StudyFile, Summary};
     pub use convstat_tensor::linalg::psd_root;

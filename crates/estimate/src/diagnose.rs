@@ -4,13 +4,15 @@ use convstat_cnn::{Factors, Geometry, Structure};
 use convstat_tensor::linalg::{column_basis, condition_number, qr_r, rank_tolerance, svd};
 use ndarray::{Array1, Array2};
 
+use crate::family::evaluate;
 use crate::fit::{EXACT, is_optimisation_failure};
+use crate::labels::LabelledSample;
 use crate::redundancy::{components, feasibility, norm, parameters};
-use crate::refine::{Local, ROUNDINGS};
+use crate::refine::{Local, ROUNDINGS, objective_at};
 use crate::sample::design_times;
 use crate::scale::{Scale, column_norms, graded_columns, times_power};
 use crate::solvers::nuclear_norm::effective_dimension;
-use crate::{Diagnostic, Fit, FitOptions, Result, Sample, SolverKind};
+use crate::{Diagnostic, Fit, FitOptions, Result, Rows, Sample, SolverKind, Termination};
 
 /// Fewest decimal digits of `Ŵ` that are right without a word: fewer than these are fewer than single precision has.
 const MIN_DIGITS: f64 = 6.0;
@@ -39,7 +41,7 @@ const MOST_WORK: f64 = 1e11;
 ///
 /// `sample` is the one that was fitted, raw or compressed (faster); with the `geometry` that made its features,
 /// dependence by construction is told from dependence in the data. K above R is not reported: it is redundancy, which
-/// changes neither `W` nor its errors (THEORY §2).
+/// changes neither `W` nor its errors (THEORY §2). Of rows that are not in memory nothing is said.
 ///
 /// Costs several singular value decompositions of `Z` and `Z J`: for one fit, not for the fits of a study. Of Jacobians of
 /// more than 1e11 multiplications a factorisation, nothing is said that needs one.
@@ -48,28 +50,34 @@ const MOST_WORK: f64 = 1e11;
 /// A sample or factors that do not fit the structure.
 pub fn diagnose(
     structure: &Structure,
-    sample: &Sample,
+    rows: &dyn Rows,
     fit: &Fit,
     options: &FitOptions,
     geometry: Option<&Geometry>,
 ) -> Result<Vec<Diagnostic>> {
+    let Some(sample) = rows.in_memory() else { return Ok(Vec::new()) };
     let scale = Scale::of(sample, structure.owners().len());
-    let unit = scale.to_unit(sample).compressed()?;
+    let unit = scale.to_unit(sample);
+    let unit = if rows.family().is_labels() { unit } else { unit.compressed()? };
+    let unit = LabelledSample::of(unit, rows.family());
     let subject = Subject {
         structure,
-        sample: &unit,
+        rows: &unit,
+        sample: unit.sample(),
         factors: scale.unit_factors(&fit.factors),
         w: fit.w.mapv(|v| times_power(v, scale.z - scale.y)),
         penalty: if options.solver == SolverKind::Ridge { scale.unit_penalty(options.lambda) } else { 0.0 },
     };
     let mut found = Vec::new();
-    let total = unit.y.iter().map(|v| v * v).sum::<f64>() + unit.rss;
-    let objective = unit.objective(&subject.w.view());
+    let total = unit.sum_of_squares() + unit.rss();
+    let objective = objective_at(&unit, &subject.w);
     if total == 0.0 {
         return Ok(vec![Diagnostic::ZeroResponses]);
     }
     found.extend(out_of_range(&scale, total, objective));
-    found.extend(offset(sample, fit));
+    if !rows.family().is_labels() {
+        found.extend(offset(sample, fit));
+    }
     let df = if options.solver == SolverKind::NuclearNorm {
         if !fit.best.termination.is_success() {
             found.push(Diagnostic::NotConverged { termination: fit.best.termination, left: None });
@@ -80,7 +88,7 @@ pub fn diagnose(
     } else {
         subject.structured(geometry, objective, fit, &scale, &mut found)?
     };
-    let equations = unit.n * unit.outputs() as f64;
+    let equations = unit.observations() * unit.outputs() as f64;
     if df >= equations {
         found.push(Diagnostic::Saturated { equations, df });
     } else if objective <= EXACT * total {
@@ -118,6 +126,7 @@ pub fn offset(sample: &Sample, fit: &Fit) -> Option<Diagnostic> {
 /// A fit near unit size and the sample behind it.
 struct Subject<'a> {
     structure: &'a Structure,
+    rows: &'a LabelledSample,
     sample: &'a Sample,
     factors: Factors,
     w: Array2<f64>,
@@ -234,10 +243,15 @@ impl Subject<'_> {
     ) -> Result<f64> {
         let (structure, sample) = (self.structure, self.sample);
         let (variance, balanced) = (objective / sample.n.max(1.0), self.balanced());
-        let total = sample.y.iter().map(|v| v * v).sum::<f64>() + sample.rss;
+        let total = self.rows.sum_of_squares() + sample.rss;
         feasibility(structure, found)?;
         if !components(structure, &balanced, found)? {
             parameters(structure, &balanced, &self.w, found);
+        }
+        if fit.best.termination == Termination::Separated {
+            // Of coefficients that diverge there is nothing else to say.
+            found.push(Diagnostic::Separated);
+            return Ok(f64::NAN);
         }
         Self::starts(fit, sample.n, scale.square(EXACT * total), found);
         let (rows, cols) = (structure.coefficients() as f64, structure.naive_parameters() as f64);
@@ -249,7 +263,15 @@ impl Subject<'_> {
         }
         let jacobian = structure.jacobian(&balanced)?;
         let (tangent, _) = column_basis(&jacobian.view(), VANISHING)?;
-        let image = design_times(&sample.z, &tangent);
+        let mut image = design_times(&sample.z, &tangent);
+        let is_labels = self.rows.family().is_labels();
+        if is_labels {
+            evaluate(
+                &sample.y,
+                &mut sample.z.dot(&self.w).as_standard_layout().into_owned(),
+                Some(&mut image),
+            );
+        }
         let values = singular_values(&image)?;
         let identified = count(&values, ROUNDINGS * rank_tolerance(image.dim()));
         let equations = sample.n * sample.outputs() as f64;
@@ -264,13 +286,15 @@ impl Subject<'_> {
         }
         if identified > 0 && features.ratio <= MOST_GRADED {
             let (largest, smallest) = (values[0], values[identified - 1]);
-            self.condition(largest / smallest, largest, objective, found);
+            // The system of a likelihood is weighted, and has no residual beside it.
+            let left = if is_labels { 0.0 } else { objective };
+            self.condition(largest / smallest, largest, left, found);
         }
         let generic = structure.df()?;
         if tangent.ncols() < generic {
             found.push(Diagnostic::RankDeficientFit { dimension: tangent.ncols(), generic });
         }
-        let local = Local::at(structure, sample, &structure.flatten(&balanced)?)?;
+        let local = Local::at(structure, self.rows, &structure.flatten(&balanced)?)?;
         let left = local.as_ref().filter(|l| l.is_minimum()).map(|l| l.decrease / variance);
         if !fit.best.termination.is_success() {
             found.push(Diagnostic::NotConverged { termination: fit.best.termination, left });

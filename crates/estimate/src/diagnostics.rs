@@ -111,6 +111,8 @@ pub enum Diagnostic {
         /// Smallest and largest eigenvalue of the observed information in units of the expected one.
         information: (f64, f64),
     },
+    /// Labels whose likelihood has no maximum.
+    Separated,
     /// The solver gave up.
     NotConverged {
         /// Why it ended.
@@ -158,6 +160,7 @@ impl Diagnostic {
             Self::LargeParameters { .. } => "large-parameters",
             Self::NotAMinimum { .. } => "not-a-minimum",
             Self::Curved { .. } => "curved",
+            Self::Separated => "separated",
             Self::NotConverged { .. } => "not-converged",
             Self::StartsDisagree { .. } => "starts-disagree",
             Self::Saturated { .. } => "saturated",
@@ -252,6 +255,12 @@ impl std::fmt::Display for Diagnostic {
                 "the observed information is between {low:.2} and {high:.2} of the expected one: a component is at the level \
                  of the noise, and standard errors may be off by more than a factor of 2; use lower ranks or more \
                  observations"
+            ),
+            Self::Separated => write!(
+                f,
+                "classes are separated: along some direction the observations that it moves have fitted probabilities of 0 and 1 \
+                 (a standard error above 1000), so the likelihood has no maximum and coefficients diverge; take more \
+                 observations, fewer features, a structure of lower dimension, or join classes"
             ),
             Self::NotConverged { termination, left } => {
                 write!(f, "the best start ended with \"{}\", no optimum is shown", termination.name())?;

@@ -113,6 +113,26 @@ pub enum EstimateError {
         /// Their dimension.
         df: usize,
     },
+    /// A response that is no label.
+    #[error(
+        "the responses of row {row} are no label ({value}); give 0 or 1, and for several classes at most one 1 a row"
+    )]
+    BadLabel {
+        /// The row, from 0.
+        row: usize,
+        /// An entry that is neither 0 nor 1, or the sum of the row.
+        value: f64,
+    },
+    /// A class beyond the last.
+    #[error("row {row} has class {class}; with {classes} classes it has to be between 0 and {}", classes - 1)]
+    BadClass {
+        /// The row, from 0.
+        row: usize,
+        /// Its class.
+        class: usize,
+        /// Number of classes.
+        classes: usize,
+    },
     /// An option outside its range.
     #[error("{option} = {value}; {mend}")]
     BadOption {

@@ -3,14 +3,16 @@
 use convstat_cnn::{Factors, Structure};
 use ndarray::Array2;
 
+use crate::labels::working_sample;
 use crate::least_squares::LeastSquares;
 use crate::scale::Scale;
+use crate::separation::{SEPARATED, least_information};
 use crate::solvers::als::align;
 use crate::solvers::nuclear_norm;
 use crate::solvers::{End, Limits, SAME_OPTIMUM, SolverKind, Termination, rounding, run};
 use crate::starts::{RANDOM_STARTS, Start, ridge, spectral_start};
 use crate::trace::{Trace, TracePoint};
-use crate::{EstimateError, Result, Rows, Sample};
+use crate::{EstimateError, LabelledSample, Result, Rows, Sample};
 
 /// How to fit.
 #[derive(Debug, Clone)]
@@ -45,7 +47,7 @@ impl Default for FitOptions {
 pub struct SingleFit {
     /// The start; none for direct solutions.
     pub start: Option<Start>,
-    /// Residual sum of squares.
+    /// Residual sum of squares; for labels the deviance.
     pub objective: f64,
     /// Iterations done.
     pub iterations: usize,
@@ -88,11 +90,12 @@ pub fn is_optimisation_failure(gap: f64, objective: f64, n: f64) -> bool {
 /// Fits `structure` to `sample` from every start and keeps the best.
 ///
 /// `truth` are the true factors for [`Start::Oracle`]; `normal` gives standard normals for
-/// [`Start::Random`]. Samples far from unit size are fitted at unit size ([`Scale`]), so that nothing but the
+/// [`Start::Random`]. Labels ([`LabelledSample`]) are fitted by maximum likelihood; a fit whose classes turn out to be
+/// separated ends with [`Termination::Separated`]. Samples far from unit size are fitted at unit size ([`Scale`]), so that nothing but the
 /// objective can leave the range of `f64`: it is infinite or 0 then.
 ///
 /// # Errors
-/// A sample that does not fit the structure, an oracle start without truth, a solver unsuited to it.
+/// A sample that does not fit the structure, an oracle start without truth, a solver unsuited to it or to labels.
 pub fn fit(
     structure: &Structure,
     sample: &dyn Rows,
@@ -133,7 +136,7 @@ fn start_all(
     };
     let scale = Scale::of(rows, structure.owners().len());
     if !scale.is_one() {
-        let unit = scale.to_unit(rows).in_c_order();
+        let unit = LabelledSample::of(scale.to_unit(rows).in_c_order(), sample.family());
         let truth = truth.map(|t| scale.unit_factors(t));
         let lambda = match options.solver {
             SolverKind::Ridge => scale.unit_penalty(options.lambda),
@@ -145,7 +148,8 @@ fn start_all(
         return Ok(rescaled(found, scale));
     }
     if !(rows.z.is_standard_layout() && rows.y.is_standard_layout()) {
-        return fit_rows(structure, &rows.clone().in_c_order(), options, truth, normal, trace);
+        let rows = LabelledSample::of(rows.clone().in_c_order(), sample.family());
+        return fit_rows(structure, &rows, options, truth, normal, trace);
     }
     fit_rows(structure, sample, options, truth, normal, trace)
 }
@@ -176,6 +180,17 @@ fn fit_rows(
         return Err(EstimateError::Overflow);
     }
     trace.rss = sample.rss();
+    let is_labels = sample.family().is_labels();
+    if is_labels && options.solver != SolverKind::LevenbergMarquardt {
+        return Err(EstimateError::Unsuited {
+            solver: options.solver.name(),
+            structure: structure.name().to_owned(),
+            reason: format!(
+                "it minimises squares, and the responses are {}; use levenberg-marquardt",
+                sample.family().name()
+            ),
+        });
+    }
     if !options.solver.is_structured() {
         return direct(
             structure,
@@ -192,15 +207,19 @@ fn fit_rows(
         });
     }
     let mut problem = LeastSquares::new(structure, sample)?;
+    // Starts for labels come from least squares on a working sample.
+    let working = in_memory.filter(|_| is_labels).map(working_sample).transpose()?;
+    let mut pilot = working.as_ref().map(|w| LeastSquares::new(structure, w)).transpose()?;
     let mut limits =
         Limits { max_iterations: options.max_iterations, tolerance: options.tolerance, rival: None };
     let mut ends = Vec::with_capacity(options.starts.len());
     for (place, &start) in options.starts.iter().enumerate() {
+        let from = pilot.as_mut().unwrap_or(&mut problem);
         let mut parameters = match start {
-            Start::Spectral => spectral_start(&mut problem)?,
+            Start::Spectral => spectral_start(from)?,
             Start::Random => {
                 let point = structure.flatten(&structure.random_point(&mut *normal))?;
-                scaled(&mut problem, point)
+                scaled(from, point)
             }
             Start::Oracle => structure.flatten(truth.ok_or(EstimateError::BadOption {
                 option: "starts",
@@ -208,15 +227,22 @@ fn fit_rows(
                 mend: "the oracle start needs the true factors, which only a simulation has; use spectral or random",
             })?)?,
         };
-        if start != Start::Spectral && !structure.has_shared_factors() {
-            align(&mut problem, &mut parameters)?;
+        // The truth of labels is left as it is: a pass of least squares would lead away from it.
+        let is_ready = start == Start::Spectral || (is_labels && start == Start::Oracle);
+        if !is_ready && !structure.has_shared_factors() {
+            align(from, &mut parameters)?;
         }
         (trace.place, trace.start) = (place, Some(start));
         let end = run(options.solver, &mut problem, &mut parameters, limits, trace)?;
         limits.rival = Some(limits.rival.map_or(end.objective, |r| r.min(end.objective)));
         ends.push((parameters, start, end));
     }
-    choose(&problem, &ends)
+    let (best, mut found) = choose(&problem, &ends)?;
+    if is_labels && least_information(&mut problem, &ends[best].0)? < SEPARATED {
+        found.best.termination = Termination::Separated;
+        found.all[best].termination = Termination::Separated;
+    }
+    Ok(found)
 }
 
 /// The point with fitted values of the size of the responses, so that a fit does not depend on units.
@@ -230,8 +256,8 @@ fn scaled(problem: &mut LeastSquares, mut point: Vec<f64>) -> Vec<f64> {
     point
 }
 
-/// The best of the ends, the first listed among equals.
-fn choose(problem: &LeastSquares, ends: &[(Vec<f64>, Start, End)]) -> Result<Fit> {
+/// The best of the ends, the first listed among equals, and its place.
+fn choose(problem: &LeastSquares, ends: &[(Vec<f64>, Start, End)]) -> Result<(usize, Fit)> {
     let (structure, sample) = (problem.structure(), problem.rows());
     let lowest = |oracle: bool| {
         ends.iter()
@@ -259,7 +285,7 @@ fn choose(problem: &LeastSquares, ends: &[(Vec<f64>, Start, End)]) -> Result<Fit
         .collect();
     let factors = structure.unflatten(&ends[best].0)?;
     let w = structure.coefficient_matrix(&factors)?;
-    Ok(Fit { factors, w, best: all[best].clone(), all, oracle_gap })
+    Ok((best, Fit { factors, w, best: all[best].clone(), all, oracle_gap }))
 }
 
 /// Fits without factors, which need no start.

@@ -1,14 +1,16 @@
-//! Residual variance and standard errors from the tangent space.
+//! Residual variance and standard errors from the tangent space; for labels the inverse information.
 
 use convstat_cnn::{Factors, Structure};
 use convstat_tensor::linalg::{rank, rank_tolerance};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use crate::refine::ROUNDINGS;
+use crate::family::evaluate;
+use crate::labels::{LabelledSample, probabilities};
+use crate::refine::{ROUNDINGS, objective_at};
 use crate::sample::design_times;
 use crate::scale::{Scale, graded_columns, times_power};
 use crate::solvers::nuclear_norm::effective_dimension;
-use crate::{Result, Sample};
+use crate::{Result, Rows, Sample};
 
 /// First-order inference at a fit: `vec(Ŵ)` moves in the column space of `J`.
 #[derive(Debug, Clone)]
@@ -16,9 +18,9 @@ pub struct Inference {
     /// Identified dimension, the rank of `Z J`; for ridge the effective one, `Σ s²/(s² + λ)`; for the nuclear norm that of
     /// the matrices of the rank that was found.
     pub df: f64,
-    /// Residual sum of squares.
+    /// Residual sum of squares; for labels the deviance.
     pub objective: f64,
-    /// `objective / (n M − df)`, NaN without residual degrees of freedom.
+    /// `objective / (n M − df)`, NaN without residual degrees of freedom; for labels 1, the dispersion of their law.
     pub variance: f64,
     /// `n M − df`.
     residual_df: f64,
@@ -35,13 +37,18 @@ impl Inference {
     ///
     /// # Errors
     /// A sample or factors that do not fit the structure.
-    pub fn new(structure: &Structure, sample: &Sample, factors: &Factors) -> Result<Self> {
+    pub fn new(structure: &Structure, rows: &dyn Rows, factors: &Factors) -> Result<Self> {
+        let solver = "standard errors";
+        let sample = rows.in_memory().ok_or(crate::EstimateError::NotInMemory { solver })?;
         let scale = Scale::of(sample, structure.owners().len());
         let unit_factors = scale.unit_factors(factors);
         let jacobian = structure.jacobian(&unit_factors)?;
         let w = structure.coefficient_matrix(&unit_factors)?;
-        let in_units = |sample: &Sample| Self::from_basis(sample, scale, jacobian, &w);
-        if scale.is_one() { in_units(sample) } else { in_units(&scale.to_unit(sample)) }
+        if scale.is_one() {
+            return Self::from_basis(rows, sample, scale, jacobian, &w);
+        }
+        let unit = LabelledSample::of(scale.to_unit(sample), rows.family());
+        Self::from_basis(&unit, unit.sample(), scale, jacobian, &w)
     }
 
     /// For OLS (`λ = 0`) and ridge: with `Z = U S Vᵀ`, `Cov(Ŵ) = σ² V S²(S² + λ)^{-2} Vᵀ` for each response; the
@@ -106,22 +113,35 @@ impl Inference {
         Ok(Self::with(sample, scale, w, df, spread))
     }
 
-    fn with(sample: &Sample, scale: Scale, w: &Array2<f64>, df: f64, spread: Array2<f64>) -> Self {
-        let objective = sample.objective(&w.view());
-        let residual_df = sample.n * sample.outputs() as f64 - df;
-        let unit_variance = if residual_df > 0.0 { objective / residual_df } else { f64::NAN };
+    fn with(sample: &dyn Rows, scale: Scale, w: &Array2<f64>, df: f64, spread: Array2<f64>) -> Self {
+        let objective = objective_at(sample, w);
+        let residual_df = sample.observations() * sample.outputs() as f64 - df;
+        let unit_variance = match residual_df > 0.0 {
+            _ if sample.family().is_labels() => 1.0,
+            true => objective / residual_df,
+            false => f64::NAN,
+        };
         let variance = scale.square(unit_variance);
         let objective = scale.square(objective);
         Self { df, objective, variance, residual_df, unit_variance, spread, scale, outputs: sample.outputs() }
     }
 
-    fn from_basis(sample: &Sample, scale: Scale, mut jacobian: Array2<f64>, w: &Array2<f64>) -> Result<Self> {
-        // With ZJ = U S Vᵀ, Cov = σ² J V S⁻² Vᵀ Jᵀ over the part with S > 0. Factors of very different sizes scale the
+    fn from_basis(
+        rows: &dyn Rows,
+        sample: &Sample,
+        scale: Scale,
+        mut jacobian: Array2<f64>,
+        w: &Array2<f64>,
+    ) -> Result<Self> {
+        // With ZJ (V^{1/2}ZJ for labels) = U S Vᵀ, Cov = σ² J V S⁻² Vᵀ Jᵀ over the part with S > 0. Factors of very different sizes scale the
         // columns of J, whose space is the same.
         if let Some(scales) = graded_columns(&jacobian) {
             jacobian *= &Array1::from(scales);
         }
         let mut zj = design_times(&sample.z, &jacobian);
+        if rows.family().is_labels() {
+            evaluate(&sample.y, &mut sample.z.dot(w).as_standard_layout().into_owned(), Some(&mut zj));
+        }
         if let Some(scales) = graded_columns(&zj) {
             let scales = Array1::from(scales);
             zj *= &scales;
@@ -134,7 +154,7 @@ impl Inference {
         for (mut column, &v) in spread.axis_iter_mut(Axis(1)).zip(&sv) {
             column /= v;
         }
-        Ok(Self::with(sample, scale, w, df as f64, spread))
+        Ok(Self::with(rows, scale, w, df as f64, spread))
     }
 
     /// Residual degrees of freedom `n M − df`; not above 0 where nothing is left to estimate σ² from.
@@ -153,7 +173,7 @@ impl Inference {
             .map_axis(Axis(1), |row| self.scale.coefficient((self.unit_variance * row.dot(&row)).sqrt()))
     }
 
-    /// Standard errors of the fitted values `Z Ŵ` at rows `z` (`n × D`), `n × M`.
+    /// Standard errors of the fitted values `Z Ŵ` (linear predictors) at rows `z` (`n × D`), `n × M`.
     pub fn fitted_se(&self, z: &ArrayView2<f64>) -> Array2<f64> {
         let (n, m) = (z.nrows(), self.outputs);
         let unit = (self.scale.z != 0).then(|| z.mapv(|v| times_power(v, -self.scale.z)));
@@ -164,6 +184,28 @@ impl Inference {
             let g = z.dot(&rows);
             for (i, row) in g.outer_iter().enumerate() {
                 se[[i, o]] = self.scale.response((self.unit_variance * row.dot(&row)).sqrt());
+            }
+        }
+        se
+    }
+
+    /// Standard errors of the probabilities of all classes (`n × (M + 1)`, the reference first) at rows `z` (`n × D`), for
+    /// the fitted `w` (`D × M`) of labels, by the delta method: `∂p_c/∂η_j = p_c (δ_cj − p_j)`.
+    pub fn probability_se(&self, z: &ArrayView2<f64>, w: &ArrayView2<f64>) -> Array2<f64> {
+        let m = self.outputs;
+        let p = probabilities(z.dot(w));
+        let unit = z.mapv(|v| times_power(v, -self.scale.z));
+        // Rows of the linear predictors' covariance, one matrix a response.
+        let spread = |o: usize| unit.dot(&self.spread.slice(ndarray::s![o..;m, ..]));
+        let parts: Vec<Array2<f64>> = (0..m).map(spread).collect();
+        let mut se = Array2::zeros(p.dim());
+        for (i, p) in p.outer_iter().enumerate() {
+            let mut mean = Array1::<f64>::zeros(self.spread.ncols());
+            parts.iter().zip(p.iter().skip(1)).for_each(|(part, &p)| mean.scaled_add(p, &part.row(i)));
+            se[[i, 0]] = p[0] * mean.dot(&mean).sqrt();
+            for (o, part) in parts.iter().enumerate() {
+                let own = &part.row(i) - &mean;
+                se[[i, o + 1]] = p[o + 1] * own.dot(&own).sqrt();
             }
         }
         se

@@ -9,6 +9,7 @@ use convstat_tensor::memory;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
+use crate::family::Labels;
 use crate::{Result, RowMemory, Rows};
 
 /// Entries of features and Jacobian that are worked on together: 4 MiB, within a second-level cache.
@@ -23,6 +24,9 @@ const LANES: usize = 8;
 
 /// `‖y − Z W(θ)‖²` and its derivatives by the factors θ, by contraction of Z with the network (THEORY §3). All memory
 /// is made at the start; evaluating allocates nothing where the rows fit into one block.
+///
+/// Where the responses are labels ([`Rows::family`]) the objective is the deviance, residuals are `y − μ`, and normal
+/// matrices are the information: rows of `ZJ` are multiplied by the root of their weights.
 pub struct LeastSquares<'a> {
     rows: &'a dyn Rows,
     structure: &'a Structure,
@@ -37,6 +41,10 @@ struct Lane {
     product: DesignProduct,
     jacobian: Array2<f64>,
     residual: Vec<f64>,
+    /// For labels, their probabilities.
+    labels: Option<Labels>,
+    /// Rows of the block that are no padding.
+    real: usize,
     /// Rows of a last, shorter block, filled up with zeros.
     padded: Vec<f64>,
     memory: RowMemory,
@@ -46,13 +54,13 @@ struct Lane {
 /// Objective and derivatives at a point.
 #[derive(Debug, Clone, Default)]
 pub struct Linearised {
-    /// `‖y − ZW‖²` without the sample's `rss`.
+    /// `‖y − ZW‖²` without the sample's `rss`; for labels the deviance.
     pub objective: f64,
-    /// `JᵀZᵀZJ` of the columns asked for, upper triangle.
+    /// `JᵀZᵀZJ` of the columns asked for, upper triangle; for labels the information `JᵀZᵀVZJ`.
     pub normal: Array2<f64>,
-    /// `JᵀZᵀ(y − ZW)`.
+    /// `JᵀZᵀ(y − ZW)`; for labels with `y − μ`.
     pub gradient: Vec<f64>,
-    /// `Zᵀ(y − ZW)`, `D × M`, for second derivatives; left out where it has no memory.
+    /// `Zᵀ(y − ZW)`, `D × M`, for labels with `y − μ`; for second derivatives; left out where it has no memory.
     pub dual: Vec<f64>,
 }
 
@@ -135,6 +143,8 @@ impl<'a> LeastSquares<'a> {
                 product,
                 jacobian: Array2::zeros((block * outputs, parameters)),
                 residual: vec![0.0; block * outputs],
+                labels: source.family().is_labels().then(|| Labels::new(block, outputs, parameters)),
+                real: 0,
                 padded: Vec::new(),
                 memory: RowMemory::default(),
                 sums: Linearised::default(),
@@ -158,7 +168,7 @@ impl<'a> LeastSquares<'a> {
         self.lanes[0].product.all_columns()
     }
 
-    /// `Zᵀy`, `D × M`.
+    /// `Zᵀy`, `D × M`; for labels `Zᵀ(y − μ)` at `W = 0`.
     pub fn matched_filter(&mut self) -> Vec<f64> {
         // Factors of 0 make W = 0, whose residuals are y.
         let parameters = vec![0.0; self.structure.naive_parameters()];
@@ -195,7 +205,7 @@ impl<'a> LeastSquares<'a> {
         self.lanes.iter().map(|l| l.sums.objective).sum()
     }
 
-    /// `‖y − Z W‖²` without the sample's `rss`.
+    /// `‖y − Z W‖²` without the sample's `rss`; for labels the deviance.
     pub fn objective(&mut self, parameters: &[f64]) -> f64 {
         self.over_blocks(|lane, z, y| lane.residuals(z, y, parameters));
         self.lanes.iter().map(|l| l.sums.objective).sum()
@@ -212,6 +222,37 @@ impl<'a> LeastSquares<'a> {
 
     /// Objective and normal equations of factor `factor`, or of all factors.
     pub fn linearise(&mut self, parameters: &[f64], factor: Option<usize>, into: &mut Linearised) {
+        self.sum_up(parameters, factor, true, into);
+    }
+
+    /// As [`LeastSquares::linearise`] for all factors, with `JᵀZᵀZJ` for labels, too.
+    pub(crate) fn linearise_unweighted(&mut self, parameters: &[f64], into: &mut Linearised) {
+        self.sum_up(parameters, None, false, into);
+    }
+
+    /// The least weight of a row of labels.
+    pub(crate) fn least_weight(&mut self, parameters: &[f64]) -> f64 {
+        self.over_blocks(|lane, z, y| {
+            let before = lane.sums.objective;
+            lane.residuals(z, y, parameters);
+            let least = lane.labels.as_ref().map_or(f64::INFINITY, |l| l.least_weight(lane.real));
+            lane.sums.objective = before.max(1.0 / least);
+        });
+        1.0 / self.lanes.iter().map(|l| l.sums.objective).fold(0.0, f64::max)
+    }
+
+    /// The largest entry of `Z J v`, squared.
+    pub(crate) fn largest_change(&mut self, parameters: &[f64], v: &[f64]) -> f64 {
+        let v = ndarray::ArrayView1::from(v);
+        self.over_blocks(|lane, z, _| {
+            lane.derivatives(z, parameters, None);
+            let largest = lane.jacobian.dot(&v).fold(0.0f64, |m, x| m.max(x * x));
+            lane.sums.objective = lane.sums.objective.max(largest);
+        });
+        self.lanes.iter().map(|l| l.sums.objective).fold(0.0, f64::max)
+    }
+
+    fn sum_up(&mut self, parameters: &[f64], factor: Option<usize>, weigh: bool, into: &mut Linearised) {
         let columns = factor.map_or(0..parameters.len(), |f| self.lanes[0].product.columns(f));
         // One lane sums up in the memory given, several in their own.
         for lane in &mut self.lanes[1..] {
@@ -223,7 +264,7 @@ impl<'a> LeastSquares<'a> {
         self.over_blocks(|lane, z, y| {
             lane.residuals(z, y, parameters);
             lane.derivatives(z, parameters, factor);
-            lane.add_to_sums(&columns, z);
+            lane.add_to_sums(&columns, z, weigh);
         });
         std::mem::swap(&mut self.lanes[0].sums, into);
         for lane in &self.lanes[1..] {
@@ -249,12 +290,13 @@ impl<'a> LeastSquares<'a> {
             lane.sums.clear();
             for first in (l * block..rows).step_by(lanes * block) {
                 let last = rows.min(first + block);
+                lane.real = last - first;
                 let mut memory = std::mem::take(&mut lane.memory);
                 let (zs, ys) = source.block(first..last, &mut memory);
                 if last - first == block {
                     work(lane, zs, ys);
                 } else {
-                    // Rows of zeros add nothing.
+                    // Rows of zeros add nothing; to a deviance they would.
                     let mut padded = std::mem::take(&mut lane.padded);
                     padded.clear();
                     padded.resize(block * (features + outputs), 0.0);
@@ -278,22 +320,34 @@ impl<'a> LeastSquares<'a> {
 impl Lane {
     fn residuals(&mut self, z: &[f64], y: &[f64], parameters: &[f64]) {
         self.product.predict(z, parameters, &mut self.residual);
+        if let Some(labels) = &mut self.labels {
+            self.sums.objective += labels.residuals(y, &mut self.residual, self.real);
+            return;
+        }
         self.residual.iter_mut().zip(y).for_each(|(r, y)| *r = y - *r);
         self.sums.objective += self.residual.iter().map(|r| r * r).sum::<f64>();
     }
 
     fn derivatives(&mut self, z: &[f64], parameters: &[f64], factor: Option<usize>) {
         let Some(jacobian) = self.jacobian.as_slice_mut() else { return };
+        if self.labels.is_some() {
+            // Weights have mixed the responses, and entries between them that are 0 are not written.
+            jacobian.fill(0.0);
+        }
         match factor {
             Some(f) => self.product.factor_jacobian(f, z, parameters, jacobian),
             None => self.product.jacobian(z, parameters, jacobian),
         }
     }
 
-    fn add_to_sums(&mut self, columns: &Range<usize>, z: &[f64]) {
-        let a = self.jacobian.slice(ndarray::s![.., columns.clone()]);
-        add_gram(&mut self.sums.normal, &a);
-        add_transposed_product(&a, &self.residual, &mut self.sums.gradient);
+    fn add_to_sums(&mut self, columns: &Range<usize>, z: &[f64], weigh: bool) {
+        let part = ndarray::s![.., columns.clone()];
+        add_transposed_product(&self.jacobian.slice(part), &self.residual, &mut self.sums.gradient);
+        if let (Some(labels), Some(jacobian), true) = (&mut self.labels, self.jacobian.as_slice_mut(), weigh)
+        {
+            labels.weigh(jacobian);
+        }
+        add_gram(&mut self.sums.normal, &self.jacobian.slice(part));
         if !self.sums.dual.is_empty() {
             self.add_dual(z);
         }

@@ -1,6 +1,7 @@
-//! Least-squares estimation of structured tensor regressions (THEORY §3).
+//! Estimation of structured tensor regressions (THEORY §3): least squares, logistic and multinomial likelihoods.
 //!
 //! * [`Sample`]: rows `(Z, y)`, raw or QR-compressed; solvers can't tell which.
+//! * [`LabelledSample`]: rows whose responses are labels, fitted by maximum likelihood ([`Family`]).
 //! * [`compress`](fn@compress): one pass over blocks of rows, memory independent of n.
 //! * [`solvers`]: Levenberg–Marquardt, alternating least squares, scaled and projected gradient, Riemannian Gauss–Newton;
 //!   nuclear norm, ridge and OLS without factors.
@@ -32,8 +33,10 @@ pub mod diagnose;
 pub mod diagnostics;
 mod environment;
 pub mod error;
+pub mod family;
 pub mod fit;
 pub mod inference;
+pub mod labels;
 pub mod least_squares;
 pub mod likelihood_ratio;
 mod project;
@@ -44,6 +47,7 @@ pub mod rows;
 pub mod sample;
 pub mod scale;
 pub mod select;
+mod separation;
 pub mod solvers;
 pub mod starts;
 pub mod trace;
@@ -54,8 +58,10 @@ pub use confidence::{Confidence, Joint};
 pub use diagnose::{diagnose, offset, out_of_range};
 pub use diagnostics::Diagnostic;
 pub use error::EstimateError;
+pub use family::{Family, weigh};
 pub use fit::{Fit, FitOptions, SingleFit, fit, fit_traced};
 pub use inference::Inference;
+pub use labels::{LabelledSample, probabilities};
 pub use least_squares::{LeastSquares, Linearised, fit_entries};
 pub use likelihood_ratio::{LikelihoodRatio, likelihood_ratio};
 pub use quantile::fisher_quantile;

@@ -10,9 +10,11 @@ use convstat_cnn::{Curvature, Structure};
 use convstat_tensor::linalg::{eigh, rank_tolerance, svd, symmetrise};
 use ndarray::{Array1, Array2};
 
+use crate::family::evaluate;
+use crate::labels::LabelledSample;
 use crate::sample::design_times;
 use crate::scale::{Scale, graded_columns};
-use crate::{Fit, Result, Sample, Termination};
+use crate::{Fit, Result, Rows, Termination};
 
 /// Singular values below this many times the rank tolerance are rounding of the products that made the matrix.
 pub(crate) const ROUNDINGS: f64 = 16.0;
@@ -45,23 +47,38 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// At flat factors; `None` where the factorisation is too large.
-    pub fn at(structure: &Structure, sample: &Sample, parameters: &[f64]) -> Result<Option<Self>> {
+    /// At flat factors; `None` where the factorisation is too large, or the rows are not in memory.
+    pub fn at(structure: &Structure, source: &dyn Rows, parameters: &[f64]) -> Result<Option<Self>> {
+        let Some(sample) = source.in_memory() else { return Ok(None) };
+        let is_labels = source.family().is_labels();
         let (rows, cols) = (sample.z.nrows() * sample.outputs(), parameters.len());
         if rows as f64 * cols as f64 * rows.min(cols) as f64 > MOST_WORK {
             return Ok(None);
         }
         let factors = structure.unflatten(parameters)?;
         let w = structure.coefficient_matrix(&factors)?;
-        let residual = &sample.y - &sample.z.dot(&w);
+        let jacobian = structure.jacobian(&factors)?;
+        let mut a = design_times(&sample.z, &jacobian);
+        let residual = if is_labels {
+            let mut residual = sample.z.dot(&w).as_standard_layout().into_owned();
+            evaluate(&sample.y, &mut residual, Some(&mut a));
+            residual
+        } else {
+            &sample.y - &sample.z.dot(&w)
+        };
         let dual = sample.z.t().dot(&residual);
-        let mut a = design_times(&sample.z, &structure.jacobian(&factors)?);
         let scales = graded_columns(&a).map_or_else(|| Array1::ones(cols), Array1::from);
         a *= &scales;
         let (u, s, vt) = svd(&a.view())?;
         let cut = ROUNDINGS * rank_tolerance(a.dim()) * s.first().copied().unwrap_or(0.0);
         let rank = s.iter().filter(|&&v| v > cut).count();
-        let along = u.slice(ndarray::s![.., ..rank]).t().dot(&Array1::from_iter(residual.iter().copied()));
+        let along = if is_labels {
+            // Weights would divide the residuals: their product with the rows comes from the gradient.
+            let gradient = jacobian.t().dot(&Array1::from_iter(dual.iter().copied())) * &scales;
+            vt.slice(ndarray::s![..rank, ..]).dot(&gradient) / s.slice(ndarray::s![..rank])
+        } else {
+            u.slice(ndarray::s![.., ..rank]).t().dot(&Array1::from_iter(residual.iter().copied()))
+        };
         // Parameters are scales ∘ V S⁻¹ times coordinates in which Z J is orthonormal.
         let mut back = vt.slice(ndarray::s![..rank, ..]).t().to_owned();
         for (mut column, v) in back.columns_mut().into_iter().zip(&s) {
@@ -94,33 +111,34 @@ impl Local {
 ///
 /// For one fit that is to be reported, at the cost of a few singular value decompositions of `Z J`. From where a solver
 /// stopped early its steps are taken as long as the objective falls as they promise; a fit that they bring to a minimum
-/// counts as converged. Fits without factors, at no minimum, or too large for that stay as they are.
+/// counts as converged. Fits without factors, at no minimum, of separated classes, or too large for that stay as they are.
 ///
 /// # Errors
 /// A sample or factors that do not fit the structure.
-pub fn refine(structure: &Structure, sample: &Sample, fit: &mut Fit) -> Result<bool> {
-    if fit.factors.is_empty() {
+pub fn refine(structure: &Structure, rows: &dyn Rows, fit: &mut Fit) -> Result<bool> {
+    let is_separated = fit.best.termination == Termination::Separated;
+    let Some(sample) = rows.in_memory().filter(|_| !(fit.factors.is_empty() || is_separated)) else {
         return Ok(false);
-    }
+    };
     let scale = Scale::of(sample, structure.owners().len());
     let unit;
-    let rows = if scale.is_one() {
-        sample
+    let rows: &dyn Rows = if scale.is_one() {
+        rows
     } else {
-        unit = scale.to_unit(sample);
+        unit = LabelledSample::of(scale.to_unit(sample), rows.family());
         &unit
     };
     let mut parameters = structure.flatten(&scale.unit_factors(&fit.factors))?;
     let objective = |parameters: &[f64]| -> Result<f64> {
         let w = structure.coefficient_matrix(&structure.unflatten(parameters)?)?;
-        Ok(rows.objective(&w.view()))
+        Ok(objective_at(rows, &w))
     };
     let mut now = objective(&parameters)?;
-    let size = rows.y.iter().map(|v| v * v).sum::<f64>();
+    let size = rows.sum_of_squares();
     let (mut last, mut changed) = (f64::INFINITY, false);
     for _ in 0..MOST_STEPS {
         let Some(local) = Local::at(structure, rows, &parameters)? else { break };
-        let variance = now / rows.n.max(1.0);
+        let variance = now / rows.observations().max(1.0);
         let is_near = local.decrease <= NEAR * variance + NEAR_EXACT * size;
         let is_progress = local.decrease > 0.0 && (!is_near || local.decrease < PROGRESS * last);
         if !(local.is_minimum() && is_progress) {
@@ -153,4 +171,14 @@ pub fn refine(structure: &Structure, sample: &Sample, fit: &mut Fit) -> Result<b
         fit.best.objective = scale.square(now);
     }
     Ok(changed)
+}
+
+/// Objective of rows in memory at `w`; NaN for others.
+pub(crate) fn objective_at(rows: &dyn Rows, w: &Array2<f64>) -> f64 {
+    let Some(sample) = rows.in_memory() else { return f64::NAN };
+    if rows.family().is_labels() {
+        evaluate(&sample.y, &mut sample.z.dot(w).as_standard_layout().into_owned(), None)
+    } else {
+        sample.objective(&w.view())
+    }
 }

@@ -5,9 +5,9 @@ use std::ops::Range;
 use convstat_cnn::{Scratch, Windows};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
-use crate::{EstimateError, Result, Sample};
+use crate::{EstimateError, Family, Result, Sample};
 
-/// A least-squares problem in blocks of rows; solvers can't tell where they come from.
+/// A regression problem in blocks of rows; solvers can't tell where they come from.
 pub trait Rows: Sync {
     /// Rows that there are.
     fn rows(&self) -> usize;
@@ -25,6 +25,10 @@ pub trait Rows: Sync {
     fn block<'a>(&'a self, rows: Range<usize>, memory: &'a mut RowMemory) -> (&'a [f64], &'a [f64]);
     /// The rows as a sample in memory, if they are one.
     fn in_memory(&self) -> Option<&Sample>;
+    /// Law of the responses.
+    fn family(&self) -> Family {
+        Family::Gaussian
+    }
 }
 
 /// Memory for blocks that are made.

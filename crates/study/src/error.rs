@@ -41,6 +41,12 @@ pub enum StudyError {
         /// What would be right.
         mend: String,
     },
+    /// Labels without a maximum-likelihood estimate.
+    #[error("the classes are separated: the likelihood of these {n} labels has no maximum; take larger n")]
+    Separated {
+        /// Observations.
+        n: u64,
+    },
     /// A cell or replicate that the study does not have.
     #[error("{0}")]
     NoSuchCell(String),

@@ -63,7 +63,7 @@ pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
                 else {
                     continue;
                 };
-                cost.memory_a_thread = cost.memory_a_thread.max(memory(setting, high.n));
+                cost.memory_a_thread = cost.memory_a_thread.max(memory(plan, setting, high.n));
                 let seconds = |c| run_replicate(plan, c, 0).seconds;
                 let (t0, t1) = (seconds(low), seconds(high));
                 cost.longest_replicate = cost.longest_replicate.max(t0).max(t1);
@@ -96,11 +96,14 @@ pub(crate) fn operations(plan: &Plan, cell: &Cell) -> f64 {
     let (setting, estimator) = (plan.setting(cell), plan.estimator(cell));
     let (d, m) = (setting.structure.features() as f64, setting.structure.outputs() as f64);
     let (n, p) = (cell.n as f64, setting.structure.naive_parameters() as f64);
-    let rows = n.min(d + m);
+    // Labels are not compressed.
+    let is_compressed = plan.file.response.is_none();
+    let rows = if is_compressed { n.min(d + m) } else { n };
     let data = if plan.file.design[cell.design].design().is_exact_law() {
         DRAW * rows * d + rows * d * d
     } else {
-        n * (DRAW * (setting.geometry.inputs() as f64 + m) + d * (d + 2.0 * m)) + d * d * d / 3.0
+        let compression = if is_compressed { d * (d + 2.0 * m) } else { 2.0 * d * m };
+        n * (DRAW * (setting.geometry.inputs() as f64 + m) + compression) + d * d * d / 3.0
     };
     if let Some(a) = &setting.activated {
         let training = estimator.training();
@@ -118,8 +121,8 @@ pub(crate) fn operations(plan: &Plan, cell: &Cell) -> f64 {
 
 /// Bytes that one replicate holds at its peak: its inputs and blocks, and the larger of its compression (the Gram matrix, a
 /// factor and the result) and its fit (the sample, the normal equations of the pilot, the blocks of the solver); or the
-/// inputs and the blocks where the features are made as they are needed.
-fn memory(setting: &SettingContext, n: u64) -> f64 {
+/// inputs and the blocks where the features are made as they are needed; for labels all rows.
+fn memory(plan: &Plan, setting: &SettingContext, n: u64) -> f64 {
     let (d, m) = (setting.structure.features() as f64, setting.structure.outputs() as f64);
     if let Some(a) = &setting.activated {
         let windows = (a.network.windows_of_one() * setting.geometry.taps()) as f64;
@@ -128,6 +131,11 @@ fn memory(setting: &SettingContext, n: u64) -> f64 {
     // The tangent space of the truth, and its image.
     let tangent = setting.dimension as f64 * m * (d + setting.geometry.inputs() as f64);
     let block = 128.0 * (setting.geometry.inputs() as f64 * 3.0 + 3.0 * d);
+    if plan.file.response.is_some() {
+        // The rows, the working sample that starts come from, and its copy while it is compressed.
+        let fit = fit_entries(&setting.structure, n as usize);
+        return 8.0 * (tangent + block + 3.0 * n as f64 * (d + m) + 3.0 * (d + m).powi(2) + fit);
+    }
     if is_windowed(setting, n) {
         let fit = fit_entries(&setting.structure, n as usize) + 24.0 * 16.0 * d;
         return 8.0 * (tangent + n as f64 * (setting.geometry.inputs() as f64 + m) + block.max(fit));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::checks::CheckSpec;
 use crate::coverage::InferenceOptions;
 use crate::designs::DesignSpec;
+use crate::response::Response;
 use crate::{Result, StudyError};
 
 /// A study file, in ADEMP order.
@@ -25,6 +26,9 @@ pub struct StudyFile {
     /// Law of the noise.
     #[serde(default)]
     pub noise: Noise,
+    /// Law of the responses, if it is not Gaussian.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Response>,
     /// How true coefficients are drawn.
     #[serde(default)]
     pub truth: Truth,
@@ -531,6 +535,9 @@ impl StudyFile {
         }
         for check in &self.check {
             check.validate(self)?;
+        }
+        if let Some(response) = &self.response {
+            response.check(self)?;
         }
         positive("theory.c_h", self.theory.c_h)?;
         positive("theory.c_condition", self.theory.c_condition)?;

@@ -79,6 +79,8 @@ pub struct SettingContext {
     pub truth_structure: Structure,
     /// Generic dimension of the fitted structure.
     pub dimension: usize,
+    /// Size of the truth's linear predictors, where labels are to be neither certain nor random.
+    scale: Option<f64>,
     /// Key of the stream the truth is drawn from.
     truth_key: String,
     /// A root of `Σ_Z`, made when it is first asked for.
@@ -236,6 +238,7 @@ impl SettingContext {
             structure,
             truth_structure,
             root: OnceLock::new(),
+            scale: file.response.as_ref().map(|r| r.scale),
             truth_key: match &setting.truth {
                 Some(key) => format!("shared {key} {}", describe_setting(truth_owner)),
                 None => describe_setting(setting),
@@ -297,8 +300,16 @@ impl SettingContext {
     fn draw_truth(&self, seed: u64, replicate: u64) -> Result<TrueCoefficient> {
         let mut rng = stream(seed, "truth", &self.truth_key, replicate);
         let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
-        let own = self.truth_structure.random_point(&mut normal);
-        let w = self.truth_structure.coefficient_matrix(&own)?;
+        let mut own = self.truth_structure.random_point(&mut normal);
+        let mut w = self.truth_structure.coefficient_matrix(&own)?;
+        if let Some(scale) = self.scale {
+            let flat = shaped((w.len(), 1), entries(&w));
+            let size = self.image(&flat).iter().map(|v| v * v).sum::<f64>() / self.structure.outputs() as f64;
+            let operands = self.truth_structure.owners().len() as f64;
+            let by = (scale / size.sqrt()).powf(1.0 / operands);
+            own.iter_mut().for_each(|f| *f *= by);
+            w = self.truth_structure.coefficient_matrix(&own)?;
+        }
         let same = self.truth_structure.network() == self.structure.network()
             && self.truth_structure.sizes() == self.structure.sizes();
         let factors = if same { own } else { self.project(&w, normal)? };
@@ -341,8 +352,9 @@ fn canonical(value: &impl serde::Serialize) -> String {
 
 /// Key of the data of a setting, a design and a number of observations.
 fn data_key(file: &StudyFile, context: &SettingContext, setting: usize, design: usize, n: u64) -> String {
+    let response = file.response.as_ref().map_or_else(String::new, |r| format!("|{}", canonical(r)));
     format!(
-        "{}|{}|{}|{}|{}|{}|{n}",
+        "{}|{}|{}|{}|{}|{}|{n}{response}",
         canonical(&file.setting[setting].geometry()),
         context.structure.outputs(),
         context.truth_key,

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use convstat_cnn::Scratch;
 use convstat_estimate::{
-    EstimateError, Fit, Rows, Sample, TracePoint, WindowedSample, compress, fit, fit_traced,
+    EstimateError, Family, Fit, LabelledSample, Rows, Sample, Termination, TracePoint, WindowedSample,
+    compress, fit, fit_traced,
 };
 use convstat_runner::stream;
 use convstat_tensor::memory;
@@ -16,6 +17,7 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::coverage::Coverage;
 use crate::designs::normal_exact::draw_compressed;
 use crate::plan::{Cell, Plan, SettingContext, TrueCoefficient};
+use crate::response::draw_labels;
 use crate::row::Row;
 use crate::selection::{Chosen, choose};
 use crate::{Result, StudyError};
@@ -88,6 +90,9 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row, observer: Optio
             fit
         }
     };
+    if fit.best.termination == Termination::Separated {
+        return Err(StudyError::Separated { n: cell.n });
+    }
     if let Some(inference) = &plan.file.inference {
         let of = (structure, in_memory(&*sample, "inference")?, &fit);
         row.coverage = Coverage::new(plan, cell, replicate, of, &truth, inference.level)?;
@@ -113,7 +118,7 @@ fn in_memory<'a>(sample: &'a dyn Rows, key: &str) -> Result<&'a Sample> {
 const MANY_FEATURES: usize = 8192;
 
 /// The sample of a replicate, from the streams of `key`: compressed, or as inputs where those are smaller than the
-/// compression.
+/// compression; labels as rows.
 pub fn draw_sample(
     plan: &Plan,
     cell: &Cell,
@@ -127,6 +132,9 @@ pub fn draw_sample(
         let (mut rng, mut noise_rng) = streams(plan, key, replicate);
         let (root, w) = (setting.root()?, &truth.w);
         return Ok(Box::new(draw_compressed(root, w, sigma, cell.n, &mut rng, &mut noise_rng)));
+    }
+    if let Some(response) = &plan.file.response {
+        return Ok(Box::new(draw_labelled(plan, cell, key, replicate, truth, response.family)?));
     }
     if is_windowed(setting, cell.n) {
         return Ok(Box::new(draw_windowed(plan, cell, key, replicate, truth)?));
@@ -203,6 +211,30 @@ fn draw_windowed(
     Ok(WindowedSample::new(setting.windows.clone(), x, y)?)
 }
 
+fn draw_labelled(
+    plan: &Plan,
+    cell: &Cell,
+    key: &str,
+    replicate: u64,
+    truth: &TrueCoefficient,
+    family: Family,
+) -> Result<LabelledSample> {
+    let setting = plan.setting(cell);
+    let (features, outputs) = (setting.geometry.features(), setting.structure.outputs());
+    let n = cell.n as usize;
+    memory::check("the rows of a replicate", &[n, features + outputs])?;
+    let (mut z, mut y) = (Array2::zeros((n, features)), Array2::zeros((n, outputs)));
+    let mut first = 0;
+    draw_blocks(plan, cell, key, replicate, truth, |inputs, block| {
+        let rows = s![first..first + inputs.ncols(), ..];
+        z.slice_mut(rows).assign(&block.slice(s![..features, ..]).t());
+        y.slice_mut(rows).assign(&block.slice(s![features.., ..]).t());
+        first += inputs.ncols();
+        Ok(())
+    })?;
+    Ok(LabelledSample::new(z, y, family)?)
+}
+
 /// Draws a data set in blocks: inputs (`∏d × b`), then features above responses (`(D + M) × b`).
 fn draw_blocks(
     plan: &Plan,
@@ -233,6 +265,12 @@ fn draw_blocks(
         sampler.fill(&mut rng, &mut x);
         let (mut z, mut y) = block.view_mut().split_at(Axis(0), features);
         setting.windows.apply_into(&x.view(), &mut z, &mut scratch);
+        if plan.file.response.is_some() {
+            general_mat_mul(1.0, &truth.w.t(), &z, 0.0, &mut y);
+            draw_labels(y, &mut noise_rng);
+            take(&x, &block)?;
+            continue;
+        }
         y.iter_mut().for_each(|v| {
             let e: f64 = StandardNormal.sample(&mut noise_rng);
             *v = sigma * e;

@@ -30,7 +30,7 @@ pub struct Row {
     pub err_frob: f64,
     /// `‖Σ_Z^{1/2}(Ŵ − W*)‖`.
     pub err_pred: f64,
-    /// Residual sum of squares.
+    /// Residual sum of squares; for labels the deviance.
     pub objective: f64,
     /// Objective of the best start that is not the oracle, less the best of all; NaN without an oracle.
     pub oracle_gap: f64,

@@ -234,7 +234,8 @@ impl Summary {
             } else {
                 let structured =
                     plan.estimator(cell).solver.is_structured() && plan.setting(cell).activated.is_none();
-                if plan.file.theory.bounds && structured && dimensions[cell.setting].is_none() {
+                let bounds = plan.file.theory.bounds && plan.file.response.is_none();
+                if bounds && structured && dimensions[cell.setting].is_none() {
                     dimensions[cell.setting] = Some(setting_dimension(plan, plan.setting(cell))?);
                 }
                 cell_theory(plan, cell, &rows.replicates(), dimensions[cell.setting])?

@@ -6,6 +6,7 @@ use convstat_theory::{
     ExplicitBound, LiteratureBound, StatisticalDimension, explicit_bound, literature_bound, ols_risk,
     statistical_dimension,
 };
+use ndarray::Array2;
 use rand::Rng;
 use rayon::prelude::*;
 
@@ -16,7 +17,8 @@ use crate::{Result, StudyError};
 /// Theory beside the measurement of one cell. Norms, not squares; NaN where there is none.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CellTheory {
-    /// Root of the risk in prediction norm: finite-sample form, or from drawn designs if rows depend.
+    /// Root of the risk in prediction norm: finite-sample form, or from drawn designs if rows depend or responses are
+    /// labels.
     pub risk_pred: f64,
     /// The same in Frobenius norm.
     pub risk_frob: f64,
@@ -24,7 +26,8 @@ pub struct CellTheory {
     pub risk_pred_se: f64,
     /// Standard error of `risk_frob`.
     pub risk_frob_se: f64,
-    /// First-order form `σ√(df/n)`, also the local minimax lower bound.
+    /// First-order form `σ√(df/n)`, also the local minimax lower bound; for labels with the mean information of the drawn
+    /// designs, where one truth serves all replicates.
     pub first_order_pred: f64,
     /// First-order form in Frobenius norm.
     pub first_order_frob: f64,
@@ -63,6 +66,9 @@ pub fn cell_theory(
         let mut theory = CellTheory::nothing();
         activated.risk(plan, cell, &mut theory)?;
         return Ok(theory);
+    }
+    if plan.file.response.is_some() {
+        return label_theory(plan, cell, replicates);
     }
     let law = plan.file.design[cell.design].design().law();
     let (sigma, n) = (plan.file.noise.sigma, cell.n as f64);
@@ -177,6 +183,46 @@ fn drawn_designs(plan: &Plan, cell: &Cell) -> Result<Option<((f64, f64), (f64, f
         crate::summary::root_mean(&squares)
     };
     Ok(Some((root_mean(|v| v.0), root_mean(|v| v.1))))
+}
+
+/// Risks of maximum likelihood (THEORY §4.8): given designs of n rows, averaged over those drawn, and to first order.
+fn label_theory(plan: &Plan, cell: &Cell, replicates: &[u64]) -> Result<CellTheory> {
+    let setting = plan.setting(cell);
+    let mut theory = CellTheory::nothing();
+    let risks = first_order(plan, setting, replicates)?;
+    if !risks.contained || !risks.df.is_finite() {
+        return Ok(theory);
+    }
+    let key = format!("theory {}", plan.data_key(cell));
+    let informations: Vec<Option<Array2<f64>>> = (0..plan.file.theory.designs as u64)
+        .into_par_iter()
+        .map(|r| {
+            let truth = setting.truth(plan.file.study.seed, r)?;
+            let sample = draw_sample(plan, cell, &key, r, &truth)?;
+            Ok::<_, StudyError>(sample.in_memory().map(|s| truth.risk.information(&s.z, &truth.w)))
+        })
+        .collect::<Result<_>>()?;
+    let informations: Vec<Array2<f64>> = informations.into_iter().flatten().collect();
+    let truth = |r: usize| setting.truth(plan.file.study.seed, r as u64);
+    let given = informations.iter().enumerate().map(|(r, i)| Ok(truth(r)?.risk.given_information(i)));
+    if let Some(values) = given.collect::<Result<Option<Vec<(f64, f64)>>>>()? {
+        let root_mean = |f: fn(&(f64, f64)) -> f64| {
+            crate::summary::root_mean(&values.iter().map(f).collect::<Vec<f64>>())
+        };
+        if risks.trace.is_finite() {
+            (theory.risk_frob, theory.risk_frob_se) = root_mean(|v| v.0);
+        }
+        (theory.risk_pred, theory.risk_pred_se) = root_mean(|v| v.1);
+    }
+    if setting.has_fixed_truth()
+        && let Some(risk) = truth(0)?.risk.likelihood(&informations)?
+    {
+        if risks.trace.is_finite() {
+            theory.first_order_frob = risk.frobenius.0.sqrt();
+        }
+        theory.first_order_pred = risk.prediction.0.sqrt();
+    }
+    Ok(theory)
 }
 
 fn bounds(plan: &Plan, cell: &Cell, d: StatisticalDimension, theory: &mut CellTheory) -> Result<()> {

@@ -1,6 +1,7 @@
 //! What theory says about the error of a structured estimate (THEORY §4).
 //!
 //! * [`TangentRisk`]: the exact first-order risk in both norms, with its finite-sample form (§4.3).
+//! * [`LikelihoodRisk`]: the same for labels, from the information of drawn designs (§4.8).
 //! * [`literature_bound`]: the bound of the literature, with its condition and labelled unknowns (§4.1).
 //! * [`explicit_bound`]: the Gaussian-comparison bound with every constant known (§4.2), and
 //!   [`statistical_dimension`], which it needs.
@@ -23,6 +24,7 @@ pub mod assumptions;
 pub mod bounds;
 pub mod error;
 pub mod identify;
+pub mod likelihood;
 pub mod planner;
 pub mod risk;
 pub mod statdim;
@@ -34,6 +36,7 @@ pub use bounds::{
 };
 pub use error::TheoryError;
 pub use identify::Identification;
+pub use likelihood::LikelihoodRisk;
 pub use planner::{ErrorNorm, du_rates, equivariance_gap, n_for_explicit, n_for_literature};
 pub use risk::{TangentRisk, ols_risk, ridge_risk};
 pub use statdim::{StatisticalDimension, statistical_dimension};

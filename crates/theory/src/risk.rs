@@ -25,9 +25,9 @@ pub struct TangentRisk {
     /// Responses `M`.
     pub outputs: usize,
     /// Orthonormal basis of the identified part of the tangent space, `D M × df`.
-    basis: Array2<f64>,
+    pub(crate) basis: Array2<f64>,
     /// `Σ_Z^{1/2} Q`, `rank(Σ_Z) M × df`.
-    scaled: Array2<f64>,
+    pub(crate) scaled: Array2<f64>,
 }
 
 impl TangentRisk {

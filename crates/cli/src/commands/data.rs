@@ -23,7 +23,7 @@ pub struct DataArgs {
     #[arg(long, value_name = "FILE")]
     geometry: Option<PathBuf>,
     /// Random starts besides the spectral one
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = convstat::estimate::RANDOM_STARTS)]
     starts: usize,
     /// Seed of all random numbers
     #[arg(long, default_value_t = 1)]
@@ -57,8 +57,7 @@ impl DataArgs {
         let sample = Sample::new(features(geometry.as_ref(), &x)?, y)?;
         let scale = Scale::of(&sample, 1);
         let sample = if scale.is_one() { sample } else { scale.to_unit(&sample) };
-        let starts = std::iter::once(Start::Spectral).chain(std::iter::repeat_n(Start::Random, self.starts));
-        let options = FitOptions { starts: starts.collect(), ..FitOptions::default() };
+        let options = FitOptions { starts: Start::spectral_and_random(self.starts), ..FitOptions::default() };
         Ok(Data { x, geometry, sample, scale, options })
     }
 }

@@ -1,11 +1,14 @@
 //! `convstat fit`: a structure fitted to data.
 
+mod labels;
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use convstat::estimate::Joint;
 use convstat::estimate::confidence::check_level;
+use convstat::estimate::{Joint, Rows};
 use convstat::prelude::*;
+use labels::FamilyName;
 use ndarray::{Array2, ArrayD, Axis, concatenate};
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
@@ -20,12 +23,14 @@ use crate::output::{Status, print, print_json};
 #[derive(Debug, Args)]
 #[command(
     after_help = "X.npy is n x d_1 x … (its axes after the first are the output labels of the structure, or the
-geometry's input), y.npy is n or n x M. No intercept is added: centre y and X if you want one.
+geometry's input), y.npy is n or n x M. No intercept is added: centre y and X if you want one (for labels, which cannot
+be centred, add a feature of ones).
 
 Examples:
   convstat fit --x X.npy --y y.npy --structure '{ einsum = \"ar,br->ab\", sizes = { r = 2 } }' --json
   convstat fit --x data.npz --y data.npz --geometry g.toml --structure '{ kind = \"cnn\", kernels = 2 }' --out W.npy
-  convstat fit --x X.npy --y y.npy --structure '{ kind = \"dense\" }' --trace"
+  convstat fit --x X.npy --y y.npy --structure '{ kind = \"dense\" }' --trace
+  convstat fit --x X.npy --y class.npy --family multinomial --structure '{ einsum = \"ar,br,mr->abm\", sizes = { r = 3 } }'"
 )]
 pub struct FitCommand {
     /// Inputs: .npy, .npz, or .npz:name
@@ -40,6 +45,9 @@ pub struct FitCommand {
     /// Geometry file: fit a CNN on the windows of X
     #[arg(long, value_name = "FILE")]
     geometry: Option<PathBuf>,
+    /// Law of the responses; logistic and multinomial are fitted by maximum likelihood
+    #[arg(long, value_enum, default_value_t = FamilyName::Gaussian)]
+    family: FamilyName,
     /// Solver
     #[arg(long, value_enum, default_value_t = Solver::LevenbergMarquardt)]
     solver: Solver,
@@ -58,7 +66,8 @@ pub struct FitCommand {
     /// Where the coefficients go: the shape of one X (with a geometry W_X too), then M if several responses
     #[arg(long, value_name = "W.npy")]
     out: Option<PathBuf>,
-    /// Where fitted values and their standard errors go (n x 2, or n x 2 x M)
+    /// Where fitted values and their standard errors go (n x 2, or n x 2 x M); for labels probabilities, of class 1 or
+    /// (n x 2 x classes) of all
     #[arg(long, value_name = "F.npy")]
     fitted: Option<PathBuf>,
     /// Level of confidence intervals of the expected responses, two more columns of --fitted (lower, upper)
@@ -107,12 +116,16 @@ impl FitCommand {
         for path in self.out.iter().chain(&self.fitted) {
             check_writable(path)?;
         }
-        let y = responses((&self.x, &x), (&self.y, &y))?;
+        let y = self.family.responses(responses((&self.x, &x), (&self.y, &y))?)?;
         if self.starts > MOST_STARTS {
             return Err(Failure::new(format!("--starts {}; at most {MOST_STARTS}", self.starts)));
         }
         let structure = build(&spec, geometry.as_ref(), &x, y.ncols())?;
         let z = features(geometry.as_ref(), &x)?;
+        if self.family != FamilyName::Gaussian {
+            let sample = LabelledSample::new(z, y, self.family.family())?;
+            return self.fit_labels(&structure, &sample, geometry.as_ref(), &x);
+        }
         let sample = Sample::new(z, y)?;
         // Squares of data beyond 1e±154 leave the range of f64: everything is done near unit size.
         let scale = Scale::of(&sample, structure.owners().len());
@@ -176,7 +189,7 @@ impl FitCommand {
     fn fit(
         &self,
         structure: &Structure,
-        sample: &Sample,
+        sample: &dyn Rows,
         options: &FitOptions,
     ) -> Result<(Fit, Vec<TracePoint>), Failure> {
         let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(self.seed);
@@ -193,22 +206,7 @@ impl FitCommand {
 
     fn write(&self, found: &Found, geometry: Option<&Geometry>, x: &ArrayD<f64>) -> Result<(), Failure> {
         let (sample, scale, fit) = (&found.sample, &found.scale, &found.fit);
-        let m = sample.outputs();
-        let with_outputs = |mut shape: Vec<usize>| {
-            if m > 1 {
-                shape.push(m);
-            }
-            shape
-        };
-        if let Some(path) = &self.out {
-            let shape = with_outputs(x.shape()[1..].to_vec());
-            let w = fit.w.mapv(|v| scale.coefficient(v));
-            let w = match geometry {
-                Some(g) => g.windows().pull_back(&w.view()),
-                None => w.into_dyn(),
-            };
-            write(path, &reshape(&w, &shape))?;
-        }
+        self.write_coefficients(&fit.w.mapv(|v| scale.coefficient(v)), geometry, x)?;
         if let Some(path) = &self.fitted {
             let values = sample.z.dot(&fit.w);
             let mut columns = vec![values.clone(), found.fitted_se.clone()];
@@ -219,9 +217,31 @@ impl FitCommand {
             let views: Vec<_> = columns.iter().map(|c| c.view().insert_axis(Axis(1))).collect();
             let all = concatenate(Axis(1), &views).map_err(Failure::from_error)?;
             let all = all.mapv(|v| scale.response(v));
-            write(path, &reshape(&all.into_dyn(), &with_outputs(vec![sample.z.nrows(), columns.len()])))?;
+            write(
+                path,
+                &reshape(
+                    &all.into_dyn(),
+                    &with_outputs(vec![sample.z.nrows(), columns.len()], sample.outputs()),
+                ),
+            )?;
         }
         Ok(())
+    }
+
+    /// Writes the coefficients (`D x M`) in the shape of one input, if they are asked for.
+    fn write_coefficients(
+        &self,
+        w: &Array2<f64>,
+        geometry: Option<&Geometry>,
+        x: &ArrayD<f64>,
+    ) -> Result<(), Failure> {
+        let Some(path) = &self.out else { return Ok(()) };
+        let shape = with_outputs(x.shape()[1..].to_vec(), w.ncols());
+        let w = match geometry {
+            Some(g) => g.windows().pull_back(&w.view()),
+            None => w.clone().into_dyn(),
+        };
+        write(path, &reshape(&w, &shape))
     }
 
     fn report(&self, found: &Found) -> Result<Status, Failure> {
@@ -302,6 +322,14 @@ impl FitCommand {
         }
         Ok(if fit.best.termination.is_success() { Status::Done } else { Status::Partly })
     }
+}
+
+/// A shape, and the number of responses where there are several.
+fn with_outputs(mut shape: Vec<usize>, m: usize) -> Vec<usize> {
+    if m > 1 {
+        shape.push(m);
+    }
+    shape
 }
 
 /// A fit near unit size, what it means, and the units.

@@ -93,6 +93,7 @@ impl SettingArgs {
             setting: vec![Setting::new("setting", geometry, structure)],
             design: vec![design],
             noise: Noise { sigma: self.sigma, ..Noise::default() },
+            response: None,
             truth: Truth::default(),
             samples: Samples { n: Some(vec![1]), sqrt_dm_over_n: None },
             estimator: vec![Estimator::default()],

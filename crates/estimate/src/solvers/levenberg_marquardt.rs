@@ -1,11 +1,12 @@
 //! Levenberg–Marquardt on all factors at once (Moré 1978; damping by Nielsen 1999).
 //!
-//! The damping absorbs the gauge: directions that change no coefficient get no step.
+//! The damping absorbs the gauge: directions that change no coefficient get no step. On the deviance of labels this is
+//! damped Fisher scoring, and Newton's method where the second derivatives of the network leave the matrix positive.
 
 use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve};
 use ndarray::Array2;
 
-use super::{End, Limits, Termination, negligible, rounding};
+use super::{End, Limits, Termination, negligible, rounding, variance_times};
 use crate::least_squares::{LeastSquares, Linearised};
 use crate::trace::{Step, StepKind, Trace};
 
@@ -61,7 +62,7 @@ pub(crate) fn solve(
             };
             // Decrease that the quadratic model promises (Madsen, Nielsen & Tingleff 2004, eq. 3.14, doubled).
             let promised: f64 = damped.step.iter().zip(&at.gradient).map(|(s, g)| s * (used * s + g)).sum();
-            let variance = (objective + sample.rss()) / sample.observations().max(1.0);
+            let variance = variance_times(1.0, sample, objective);
             let tolerated = negligible(sample, objective, limits.tolerance_near(objective, variance))
                 .max(rounding(sample, objective));
             let is_damped = damping > least_damping && !(is_newton && used > damping);

@@ -74,6 +74,8 @@ pub enum Termination {
     Schedule,
     /// Computed directly.
     Direct,
+    /// Labels whose likelihood has no maximum: classes are separated, and coefficients diverge.
+    Separated,
 }
 
 impl Termination {
@@ -85,6 +87,7 @@ impl Termination {
             Self::MaxIterations => "max-iterations",
             Self::Schedule => "schedule",
             Self::Direct => "direct",
+            Self::Separated => "separated",
         }
     }
 
@@ -136,7 +139,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// Where a solver ended; the factors are changed in place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct End {
-    /// `‖y − ZW‖²` without the sample's `rss`.
+    /// `‖y − ZW‖²` without the sample's `rss`; for labels the deviance.
     pub objective: f64,
     pub iterations: usize,
     pub termination: Termination,
@@ -173,11 +176,20 @@ pub(crate) fn run(
     Ok(end)
 }
 
+/// Least deviance an observation that decreases are measured by: where classes are separated it goes to 0.
+const LEAST_DEVIANCE: f64 = 1e-4;
+
+/// A share of the residual variance at an objective; for labels of the deviance an observation, about 1 and so of the size
+/// of decreases that mean nothing statistically.
+pub(crate) fn variance_times(share: f64, sample: &dyn Rows, objective: f64) -> f64 {
+    let variance = share * (objective + sample.rss()) / sample.observations().max(1.0);
+    if sample.family().is_labels() { variance.max(share * LEAST_DEVIANCE) } else { variance }
+}
+
 /// The scale below which a decrease of the objective does not matter: the residual variance, or
 /// rounding of the data where the fit is exact.
 pub(crate) fn negligible(sample: &dyn Rows, objective: f64, tolerance: f64) -> f64 {
-    tolerance * (objective + sample.rss()) / sample.observations().max(1.0)
-        + f64::EPSILON * f64::EPSILON * sample.sum_of_squares()
+    variance_times(tolerance, sample, objective) + f64::EPSILON * f64::EPSILON * sample.sum_of_squares()
 }
 
 /// Roundings that add up in an objective.

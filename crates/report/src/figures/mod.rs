@@ -23,6 +23,8 @@ pub struct FigureData<'a> {
     pub name: &'a str,
     /// Standard deviation of its noise.
     pub sigma: f64,
+    /// Its responses are labels, and its risk that of first order.
+    pub labels: bool,
     /// Its summary.
     pub summary: &'a Summary,
 }
@@ -54,7 +56,8 @@ pub fn draw(file: &StudyFile, summary: &Summary, out: &Path, formats: &[Format])
         let plain = wanted.len() == 1 || *kind == FigureKind::Rate;
         let name =
             if plain { file.study.name.clone() } else { format!("{}-{}", file.study.name, kind.name()) };
-        if let Some(canvas) = figure(&FigureData { name: &name, sigma: file.noise.sigma, summary })? {
+        let labels = file.response.is_some();
+        if let Some(canvas) = figure(&FigureData { name: &name, sigma: file.noise.sigma, labels, summary })? {
             files.extend(canvas.save(out, formats)?);
         }
     }

@@ -66,8 +66,9 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
             LegendEntry { text, style, symbol: Symbol::MarkerLine }
         })
         .collect();
+    let risk = if data.labels { "first-order" } else { "exact" };
     legend.push(LegendEntry {
-        text: escape("Points: measured ± MCSE. Lines: exact risk."),
+        text: escape(&format!("Points: measured ± MCSE. Lines: {risk} risk.")),
         style: 6,
         symbol: Symbol::Nothing,
     });
@@ -78,7 +79,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let body = draw_grid("rate", size, columns, &panels, &legend)?;
     let alt = format!(
         "Study {}: root mean squared prediction and estimation error against the square root of d_M over n, \
-         measured points with Monte Carlo standard errors on the curves of the exact risk, designs {}.",
+         measured points with Monte Carlo standard errors on the curves of the {risk} risk, designs {}.",
         data.name,
         designs.join(", ")
     );

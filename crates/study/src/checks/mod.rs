@@ -198,6 +198,10 @@ impl CheckSpec {
 
     /// Fails on keys that name nothing.
     pub fn validate(&self, file: &StudyFile) -> Result<()> {
+        if let (Self::Bound(_), Some(response)) = (self, &file.response) {
+            let mend = format!("no bound is known for {} responses; leave it out", response.family.name());
+            return Err(StudyError::bad("check.kind", "bound", &mend));
+        }
         self.check().select().validate(file)?;
         self.check().validate(file)
     }

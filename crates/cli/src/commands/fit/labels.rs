@@ -1,0 +1,187 @@
+//! `fit --family logistic` and `multinomial`: labels of classes, by maximum likelihood.
+
+use clap::ValueEnum;
+use convstat::estimate::Termination;
+use convstat::prelude::*;
+use ndarray::{Array2, ArrayD, Axis, Slice, concatenate};
+
+use super::{FitCommand, as_json, trace_table, whole};
+use crate::arrays::{reshape, write};
+use crate::failure::Failure;
+use crate::output::{Status, print, print_json};
+
+/// Most classes of a response: more are a mistake for class numbers.
+const MOST_CLASSES: f64 = 10_000.0;
+
+/// Laws of the responses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FamilyName {
+    /// Least squares
+    Gaussian,
+    /// Labels 0 and 1
+    Logistic,
+    /// Classes 0, 1, … (or indicators, n x classes); class 0 is the reference
+    Multinomial,
+}
+
+impl FamilyName {
+    /// The law.
+    pub fn family(self) -> Family {
+        match self {
+            Self::Gaussian => Family::Gaussian,
+            Self::Logistic => Family::Logistic,
+            Self::Multinomial => Family::Multinomial,
+        }
+    }
+
+    /// Responses as a file has them (n x columns) in the form of the law: classes become indicators without the reference's.
+    pub fn responses(self, y: Array2<f64>) -> Result<Array2<f64>, Failure> {
+        if self != Self::Multinomial {
+            return Ok(y);
+        }
+        let fail = |m: String| {
+            let help =
+                "y holds the class of each row, 0, 1, … without gaps, or n x classes indicators of 0 and 1";
+            Err(Failure::new(m).help(help))
+        };
+        if y.ncols() > 1 {
+            if let Some(row) =
+                y.outer_iter().position(|r| r.iter().any(|v| *v != 0.0 && *v != 1.0) || r.sum() != 1.0)
+            {
+                return fail(format!("row {row} of y names no class: {}", y.row(row)));
+            }
+            return Ok(from_column(&y, 1));
+        }
+        if let Some(bad) = y.iter().find(|v| !(v.fract() == 0.0 && (0.0..MOST_CLASSES).contains(*v))) {
+            return fail(format!("y has {bad}, which is no class (0 to {})", MOST_CLASSES - 1.0));
+        }
+        let classes = y.fold(0.0f64, |m, v| m.max(*v)) as usize + 1;
+        let mut counts = vec![0u64; classes];
+        y.iter().for_each(|v| counts[*v as usize] += 1);
+        if let Some(empty) = counts.iter().position(|c| *c == 0) {
+            return fail(format!("class {empty} of {classes} has no observation"));
+        }
+        if classes < 2 {
+            return fail("all rows are of class 0: there is nothing to tell apart".to_owned());
+        }
+        convstat::tensor::memory::check("the indicators of the classes", &[y.len(), classes])?;
+        Ok(Array2::from_shape_fn((y.len(), classes - 1), |(i, j)| {
+            f64::from(u8::from(y[[i, 0]] == (j + 1) as f64))
+        }))
+    }
+}
+
+/// All columns from this one.
+fn from_column(a: &Array2<f64>, first: usize) -> Array2<f64> {
+    a.slice_axis(Axis(1), Slice::from(first..)).to_owned()
+}
+
+impl FitCommand {
+    /// Fits labels, writes and reports.
+    pub(super) fn fit_labels(
+        &self,
+        structure: &Structure,
+        sample: &LabelledSample,
+        geometry: Option<&Geometry>,
+        x: &ArrayD<f64>,
+    ) -> Result<Status, Failure> {
+        let options = self.options(0.0);
+        let (fit, steps) = self.fit(structure, sample, &options)?;
+        let inference = Inference::new(structure, sample, &fit.factors)?;
+        let diagnostics = diagnose(structure, sample, &fit, &options, geometry)?;
+        let (z, w) = (sample.sample().z.view(), fit.w.view());
+        self.write_coefficients(&fit.w, geometry, x)?;
+        if let Some(path) = &self.fitted {
+            let (p, se) = (sample.probabilities(&w), inference.probability_se(&z, &w));
+            // One column for two classes: the probability of class 1.
+            let first = usize::from(sample.classes() == 2);
+            let part = |a: &Array2<f64>| from_column(a, first).insert_axis(Axis(1));
+            let both = concatenate![Axis(1), part(&p), part(&se)];
+            let shape = [both.shape()[0], 2].into_iter().chain((first == 0).then(|| sample.classes()));
+            write(path, &reshape(&both.into_dyn(), &shape.collect::<Vec<_>>()))?;
+        }
+        let (deviance, null_deviance) = (fit.best.objective, sample.null_deviance());
+        // Where the likelihood has no maximum nothing but that is an estimate.
+        let estimate = |v: f64| if fit.best.termination == Termination::Separated { f64::NAN } else { v };
+        let (aic, bic) = sample.criteria(deviance, inference.df);
+        let quantiles = |mut all: Vec<f64>| {
+            all.sort_by(f64::total_cmp);
+            [0.0, 0.5, 1.0].map(|q: f64| {
+                estimate(all.get((q * (all.len() - 1) as f64).round() as usize).copied().unwrap_or(f64::NAN))
+            })
+        };
+        let coefficient_se = quantiles(inference.coefficient_se().to_vec());
+        let predictor_se = quantiles(inference.fitted_se(&z).iter().copied().collect());
+        let starts: Vec<f64> = fit.all.iter().map(|f| f.objective).collect();
+        let spread = starts.iter().copied().fold(0.0f64, f64::max) - deviance;
+        let start = fit.best.start.map_or("direct", |s| s.name());
+        let (n, classes, family) = (sample.sample().n as u64, sample.classes(), self.family.family().name());
+        if self.json {
+            let range = |[min, median, max]: [f64; 3]| serde_json::json!({ "min": min, "median": median, "max": max });
+            let mut value = serde_json::json!({
+                "family": family,
+                "structure": structure.name(),
+                "n": n,
+                "features": structure.features(),
+                "outputs": structure.outputs(),
+                "classes": classes,
+                "deviance": deviance,
+                "null_deviance": null_deviance,
+                "deviance_at_zero": sample.deviance_at_zero(),
+                "df": whole(inference.df),
+                "naive_parameters": structure.naive_parameters(),
+                "d_m": structure.d_m(),
+                "aic": estimate(aic),
+                "bic": estimate(bic),
+                "coefficient_se": range(coefficient_se),
+                "predictor_se": range(predictor_se),
+                "iterations": fit.best.iterations,
+                "termination": fit.best.termination.name(),
+                "start": start,
+                "starts": starts,
+                "diagnostics": diagnostics.iter().map(as_json).collect::<Vec<_>>(),
+                "out": self.out,
+                "fitted": self.fitted,
+            });
+            if self.trace {
+                value["trace"] = serde_json::to_value(&steps).map_err(Failure::from_error)?;
+            }
+            print_json(&value)?;
+        } else {
+            if self.trace {
+                print(&trace_table(&steps))?;
+            }
+            let range = |[min, median, max]: [f64; 3]| {
+                format!("{min:.4e} (min) {median:.4e} (median) {max:.4e} (max)")
+            };
+            print(&format!(
+                "family              {family}, {classes} classes\nstructure           {}\nobservations        {n}\n\
+                 deviance            {deviance:.10e}\nnull deviance       {null_deviance:.10e} (frequencies; all classes alike {:.10e})\n\
+                 df                  {}\nnaive parameters    {}\nAIC, BIC            {:.4} {:.4}\n\
+                 se of coefficients  {}\nse of log-odds      {}\n\
+                 best start          {start} after {} iterations, {}; spread of the starts {spread:.3e}\n",
+                structure.name(),
+                sample.deviance_at_zero(),
+                inference.df,
+                structure.naive_parameters(),
+                estimate(aic),
+                estimate(bic),
+                range(coefficient_se),
+                range(predictor_se),
+                fit.best.iterations,
+                fit.best.termination.name(),
+            ))?;
+            for (what, path) in
+                [("coefficients", &self.out), ("probabilities and standard errors", &self.fitted)]
+            {
+                if let Some(path) = path {
+                    print(&format!("{what} written to {}\n", path.display()))?;
+                }
+            }
+        }
+        for diagnostic in &diagnostics {
+            eprintln!("warning: {diagnostic}");
+        }
+        Ok(if fit.best.termination.is_success() { Status::Done } else { Status::Partly })
+    }
+}
