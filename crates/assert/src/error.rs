@@ -44,8 +44,8 @@ pub enum AssertError {
     },
     /// The replicates cannot decide whatever they show.
     #[error(
-        "budget = {budget}; no number of exceedances among so few replicates shows that a bound of probability {probability} \
-         holds at a false alarm of {false_alarm:e}: raise budget or false_alarm"
+        "budget = {budget}; so few replicates cannot tell a bound of probability {probability} from one that fails half the \
+         time at a false alarm of {false_alarm:e}: raise budget or false_alarm"
     )]
     Budget {
         /// Most replicates.

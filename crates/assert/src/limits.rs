@@ -1,6 +1,6 @@
 //! Confidence limits of a mean of squared errors, and the looks at which they are taken.
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// Count, mean and sum of squared deviations (Welford 1962).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -70,8 +70,14 @@ pub fn critical(level: f64, freedom: f64) -> Option<f64> {
         return None;
     }
     // By symmetry: the lower tail keeps its digits.
+    if freedom > MANY {
+        return Some(-Normal::standard().inverse_cdf(level));
+    }
     StudentsT::new(0.0, 1.0, freedom).ok().map(|law| -law.inverse_cdf(level))
 }
+
+/// Degrees of freedom from which Student's t is normal, to six digits of its quantiles.
+const MANY: f64 = 1e7;
 
 /// First look, where the variation is known to a quarter.
 const FIRST_LOOK: usize = 32;
@@ -111,6 +117,8 @@ mod tests {
         assert!((critical(q, 2.0).unwrap() / exact - 1.0).abs() < 1e-6);
         // R: qt(1e-2, 9, lower.tail = FALSE).
         assert!((critical(1e-2, 9.0).unwrap() - 2.821437924).abs() < 1e-7);
+        let (near, beyond) = (critical(1e-7, 0.99 * MANY).unwrap(), critical(1e-7, 1.01 * MANY).unwrap());
+        assert!((near / beyond - 1.0).abs() < 1e-6 && (beyond - 5.199338).abs() < 1e-6);
         assert!(critical(0.01, 1.5).is_none() && critical(0.01, f64::NAN).is_none());
     }
 

@@ -73,7 +73,8 @@ pub fn ratio_test(probability: f64, options: &Options) -> Result<RatioTest> {
         Detectable::Auto => {
             // Where nothing is allowed the least detectable exceedance is a matter of the budget alone.
             let mut odds = if p0 > 0.0 { 2.0 * p0 / (1.0 - p0) } else { 1.0 / options.budget as f64 };
-            while let Some(test) = test(odds / (1.0 + odds)) {
+            // A test that finds only bounds that fail about always says nothing.
+            while let Some(test) = test(odds / (1.0 + odds)).filter(|t| t.p1() <= f64::midpoint(p0, 1.0)) {
                 if test.characteristic(p0, options.budget).open <= half {
                     return Ok(test);
                 }
@@ -92,6 +93,7 @@ fn probable<S: Replicates + ?Sized>(
     options: &Options,
 ) -> Result<Verdict> {
     let test = ratio_test(probability, options)?;
+    let allowed = 1.0 - probability;
     let (mut above, mut used, mut standing) = (0, 0, Standing::Open);
     while standing == Standing::Open && used < options.budget {
         let batch = used..(used + BATCH).min(options.budget);
@@ -109,12 +111,12 @@ fn probable<S: Replicates + ?Sized>(
         Standing::Below => Decision::Holds,
         Standing::Open => Decision::Undecided,
     };
-    let allowed = 1.0 - probability;
     let finding = match decision {
         Decision::Holds => format!("P(error > bound) is below {:.4} (miss {:e})", test.p1(), options.miss),
         Decision::Violated => format!("P(error > bound) is above {allowed:.4} (false alarm {:e})", options.false_alarm),
         Decision::Undecided => format!(
-            "the budget is used up; raise budget, or state a detectable exceedance above {:.4}",
+            "{}, or state a detectable exceedance above {:.4}",
+            enough(&test, allowed, options),
             test.p1()
         ),
     };
@@ -128,6 +130,15 @@ fn probable<S: Replicates + ?Sized>(
             subject.name, subject.n, error_name(subject.norm)
         ),
     })
+}
+
+/// A budget within which a right bound is left undecided no more often than it is called violated.
+fn enough(test: &RatioTest, allowed: f64, options: &Options) -> String {
+    let doubled = |times: &usize| test.characteristic(allowed, options.budget * times).open <= options.false_alarm / 2.0;
+    match [2, 4, 8, 16, 32].iter().find(|times| doubled(times)) {
+        Some(times) => format!("raise budget to {}", options.budget * times),
+        None => "raise budget".to_owned(),
+    }
 }
 
 fn mean_square<S: Replicates + ?Sized>(subject: &Subject<S>, value: f64, options: &Options) -> Result<Verdict> {
@@ -161,7 +172,7 @@ fn mean_square<S: Replicates + ?Sized>(subject: &Subject<S>, value: f64, options
     let finding = match decision {
         Decision::Holds => format!("it is below {:.4} times the bound (miss {:e})", 1.0 + options.margin, options.miss),
         Decision::Violated => format!("the bound is wrong for any law of the errors (false alarm {:e})", options.false_alarm),
-        Decision::Undecided => "the budget is used up; raise budget or margin".to_owned(),
+        Decision::Undecided => "raise budget or margin".to_owned(),
     };
     let estimate = moments.mean().sqrt();
     Ok(Verdict {

@@ -2,7 +2,7 @@
 
 use convstat_theory::ErrorNorm;
 
-use super::judged;
+use super::{advice, judged};
 use crate::batches::{errors, finite_square};
 use crate::limits::{Moments, critical, looks};
 use crate::verdict::error_name;
@@ -41,12 +41,7 @@ pub fn rate(
         }
         used = look;
         found = slope(&weights, &moments);
-        let (value, error, freedom) = found;
-        let limits = |level: f64| match critical(level, freedom) {
-            Some(t) if value.is_finite() => (value - t * error, value + t * error),
-            _ => (f64::NEG_INFINITY, f64::INFINITY),
-        };
-        decision = judged(limits, exponent, options.margin, looks.len(), options);
+        decision = judged(|level| limits(found, level), exponent, options.margin, looks.len(), options);
         if decision != Decision::Undecided {
             break;
         }
@@ -56,7 +51,10 @@ pub fn rate(
     let finding = match decision {
         Decision::Holds => format!("they agree within {width:.3} (miss {:e})", options.miss),
         Decision::Violated => format!("they differ by more than {width:.3} (false alarm {:e})", options.false_alarm),
-        Decision::Undecided => "the budget is used up; raise budget, widen the range of n, or raise the margin".to_owned(),
+        Decision::Undecided => {
+            let limits = limits(found, options.miss / looks.len() as f64);
+            advice(value, limits, exponent, options.margin, used) + ", or widen the range of n"
+        }
     };
     Ok(Verdict {
         decision,
@@ -96,6 +94,14 @@ fn weights(ns: &[u64]) -> Result<Vec<f64>> {
         return Err(AssertError::bad("ns", format!("{ns:?}"), "give at least two different n, each at least 1"));
     }
     Ok(x.iter().map(|v| (v - mean) / spread).collect())
+}
+
+/// Limits of a slope with its standard error and degrees of freedom, each wrong with probability `level`.
+fn limits((value, error, freedom): (f64, f64, f64), level: f64) -> (f64, f64) {
+    match critical(level, freedom) {
+        Some(t) if value.is_finite() => (value - t * error, value + t * error),
+        _ => (f64::NEG_INFINITY, f64::INFINITY),
+    }
 }
 
 /// Slope, its standard error and its degrees of freedom (Welch 1947).

@@ -2,7 +2,7 @@
 
 use convstat_theory::ErrorNorm;
 
-use super::judged;
+use super::{advice, judged};
 use crate::batches::{errors, finite_square};
 use crate::limits::{Moments, looks};
 use crate::verdict::error_name;
@@ -38,11 +38,7 @@ pub fn matches_risk(
             moments.take(finite_square(error[0], n, used + i)?);
         }
         used = look;
-        let limits = |level: f64| {
-            let (low, high) = moments.limits(level);
-            (low.sqrt() / root, high.sqrt() / root)
-        };
-        decision = judged(limits, 1.0, options.margin, looks.len(), options);
+        decision = judged(|level| ratios(&moments, level, root), 1.0, options.margin, looks.len(), options);
         if decision != Decision::Undecided {
             break;
         }
@@ -55,7 +51,10 @@ pub fn matches_risk(
         Decision::Violated => {
             format!("they differ by more than {} % (false alarm {:e})", 100.0 * options.margin, options.false_alarm)
         }
-        Decision::Undecided => "the budget is used up; raise budget, or the margin".to_owned(),
+        Decision::Undecided => {
+            let limits = ratios(&moments, options.miss / looks.len() as f64, root);
+            advice(estimate / root, limits, 1.0, options.margin, used)
+        }
     };
     Ok(Verdict {
         decision,
@@ -68,4 +67,10 @@ pub fn matches_risk(
             error_name(norm), estimate / root
         ),
     })
+}
+
+/// Limits of the root mean squared error over the root of the risk.
+fn ratios(moments: &Moments, level: f64, root: f64) -> (f64, f64) {
+    let (low, high) = moments.limits(level);
+    (low.sqrt() / root, high.sqrt() / root)
 }
