@@ -13,11 +13,7 @@ pub trait Estimator: Sync {
     /// `Ŵ`, `D × M`, from a sample that may be raw or compressed: nothing but `ZᵀZ`, `Zᵀy`, `n` and the residual sum of squares
     /// may matter (THEORY §3). `normal` gives standard normals for random starts, the same ones in a replicate however often
     /// it is run.
-    fn estimate(
-        &self,
-        sample: &Sample,
-        normal: &mut dyn FnMut() -> f64,
-    ) -> Result<Array2<f64>, BoxError>;
+    fn estimate(&self, sample: &Sample, normal: &mut dyn FnMut() -> f64) -> Result<Array2<f64>, BoxError>;
 }
 
 impl<F: Fn(&Sample) -> Result<Array2<f64>, BoxError> + Sync> Estimator for F {
@@ -46,11 +42,7 @@ impl StructureFit {
 }
 
 impl Estimator for StructureFit {
-    fn estimate(
-        &self,
-        sample: &Sample,
-        normal: &mut dyn FnMut() -> f64,
-    ) -> Result<Array2<f64>, BoxError> {
+    fn estimate(&self, sample: &Sample, normal: &mut dyn FnMut() -> f64) -> Result<Array2<f64>, BoxError> {
         Ok(fit(&self.structure, sample, &self.options, self.truth.as_ref(), normal)?.w)
     }
 }

@@ -36,7 +36,13 @@ pub struct SmoothFit<S> {
 impl<S: SmoothStructure> SmoothFit<S> {
     /// From one start, with 200 iterations and a tolerance of 1e-10.
     pub fn new(structure: S, start: &[f64]) -> Self {
-        Self { structure, starts: vec![start.to_vec()], random_starts: 0, max_iterations: 200, tolerance: 1e-10 }
+        Self {
+            structure,
+            starts: vec![start.to_vec()],
+            random_starts: 0,
+            max_iterations: 200,
+            tolerance: 1e-10,
+        }
     }
 
     /// Objective and residuals (rows in C order of y) at θ.
@@ -59,7 +65,8 @@ impl<S: SmoothStructure> SmoothFit<S> {
             if !(largest.is_finite() && largest > 0.0 && objective.is_finite()) {
                 break;
             }
-            damping = if damping.is_nan() { FIRST_DAMPING * largest } else { damping.max(LEAST_DAMPING * largest) };
+            damping =
+                if damping.is_nan() { FIRST_DAMPING * largest } else { damping.max(LEAST_DAMPING * largest) };
             let variance = (objective + sample.rss) / sample.n.max(1.0);
             let negligible = self.tolerance * variance + f64::EPSILON * objective;
             let mut rejected = 0;
@@ -102,11 +109,7 @@ impl<S: SmoothStructure> SmoothFit<S> {
 }
 
 impl<S: SmoothStructure> Estimator for SmoothFit<S> {
-    fn estimate(
-        &self,
-        sample: &Sample,
-        normal: &mut dyn FnMut() -> f64,
-    ) -> Result<Array2<f64>, BoxError> {
+    fn estimate(&self, sample: &Sample, normal: &mut dyn FnMut() -> f64) -> Result<Array2<f64>, BoxError> {
         let sample = sample.compressed()?;
         let drawn: Vec<Vec<f64>> = (0..self.random_starts)
             .map(|_| (0..self.structure.parameters()).map(|_| normal()).collect())

@@ -164,11 +164,17 @@ mod tests {
     fn limits_of_gamma_laws_keep_their_level() {
         // 6e-8 is that of one side of one look at a false alarm of 1e-6. Few replicates of few degrees of freedom leave limits
         // that are too wide; otherwise the level is used.
-        for (freedom, k, is_used) in [(1.0, 104, false), (1.0, 614, true), (5.0, 104, true), (30.0, 104, true), (30.0, 614, true)] {
+        for (freedom, k, is_used) in
+            [(1.0, 104, false), (1.0, 614, true), (5.0, 104, true), (30.0, 104, true), (30.0, 614, true)]
+        {
             for level in [1e-2, 6e-8] {
                 for upper in [false, true] {
                     let (found, error) = chance(freedom, k, level, upper);
-                    let what = format!("{freedom} {k} {level:e} {upper}: {:.3} +- {:.3}", found / level, error / level);
+                    let what = format!(
+                        "{freedom} {k} {level:e} {upper}: {:.3} +- {:.3}",
+                        found / level,
+                        error / level
+                    );
                     // At most the level, to 2 %, at four standard errors; at least half of it.
                     assert!(found - 4.0 * error <= 1.02 * level, "{what}");
                     assert!(!is_used || found + 4.0 * error >= 0.5 * level, "{what}");

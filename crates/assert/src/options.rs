@@ -47,7 +47,11 @@ impl Options {
             return Err(AssertError::bad("budget", 0, "it has to be at least 1"));
         }
         if !(self.margin > 0.0 && self.margin < 1.0) {
-            return Err(AssertError::bad("margin", self.margin, "it has to be above 0 and below 1, for instance 0.05"));
+            return Err(AssertError::bad(
+                "margin",
+                self.margin,
+                "it has to be above 0 and below 1, for instance 0.05",
+            ));
         }
         Ok(())
     }

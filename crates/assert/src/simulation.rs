@@ -105,7 +105,10 @@ impl<'a> Simulation<'a> {
     /// The same with samples of n observations from the user's own law, noise included: `draw` takes n and the stream of the
     /// replicate. The prediction norm stays that of the root.
     #[must_use]
-    pub fn drawing(self, draw: impl Fn(u64, &mut ChaCha8Rng) -> Result<Sample, BoxError> + Sync + 'a) -> Self {
+    pub fn drawing(
+        self,
+        draw: impl Fn(u64, &mut ChaCha8Rng) -> Result<Sample, BoxError> + Sync + 'a,
+    ) -> Self {
         Self { design: Design::Own(Box::new(draw)), ..self }
     }
 
@@ -139,7 +142,8 @@ impl<'a> Simulation<'a> {
                 left -= b as u64;
                 let g = Array2::from_shape_simple_fn((b, self.root.nrows()), || normal(&mut inputs));
                 let z = g.dot(&self.root);
-                let y = z.dot(&self.truth) + Array2::from_shape_simple_fn((b, outputs), || self.sigma * normal(&mut noise));
+                let y = z.dot(&self.truth)
+                    + Array2::from_shape_simple_fn((b, outputs), || self.sigma * normal(&mut noise));
                 sink.add(&z.view(), &y.view())?;
             }
             Ok(())

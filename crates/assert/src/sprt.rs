@@ -93,14 +93,14 @@ impl RatioTest {
                 next[i + 1] += mass * p;
             }
             // The ratio rises in the hits: the ends of the list close.
-            while next.last().is_some_and(|_| {
-                self.standing(first + next.len() - 1, trials) == Standing::Above
-            }) {
+            while next
+                .last()
+                .is_some_and(|_| self.standing(first + next.len() - 1, trials) == Standing::Above)
+            {
                 end.above += next.pop().unwrap_or(0.0);
             }
-            let closed = (0..next.len())
-                .take_while(|i| self.standing(first + i, trials) == Standing::Below)
-                .count();
+            let closed =
+                (0..next.len()).take_while(|i| self.standing(first + i, trials) == Standing::Below).count();
             end.below += next.drain(..closed).sum::<f64>();
             first += closed;
             open = next;
@@ -149,7 +149,8 @@ mod tests {
             let test = RatioTest::new(p0, p1, 0.1, 0.2).unwrap();
             for p in [0.0, 0.1, 0.35, 1.0] {
                 let (a, b) = (test.characteristic(p, 14), enumerated(&test, p, 14));
-                for (x, y) in [(a.above, b.above), (a.below, b.below), (a.open, b.open), (a.trials, b.trials)] {
+                for (x, y) in [(a.above, b.above), (a.below, b.below), (a.open, b.open), (a.trials, b.trials)]
+                {
                     // Rounding of 2^14 terms that sum to at most 14.
                     assert!((x - y).abs() < 16384.0 * 14.0 * f64::EPSILON, "{p0} {p1} {p}: {a:?} {b:?}");
                 }
@@ -169,15 +170,23 @@ mod tests {
         for (found, level, each) in
             [(right.trials, 1e3f64.ln(), kl(0.05, 0.1)), (wrong.trials, 1e6f64.ln(), kl(0.1, 0.05))]
         {
-            assert!(found > 0.99 * level / each && found < (level + 2f64.ln()) / each, "{found} {}", level / each);
+            assert!(
+                found > 0.99 * level / each && found < (level + 2f64.ln()) / each,
+                "{found} {}",
+                level / each
+            );
         }
     }
 
     #[test]
     fn arguments_outside_their_range_make_no_test() {
-        for (p0, p1, alpha, beta) in
-            [(0.1, 0.1, 0.1, 0.1), (-0.1, 0.2, 0.1, 0.1), (0.1, 1.0, 0.1, 0.1), (0.1, 0.2, 0.0, 0.1), (0.1, 0.2, 0.1, f64::NAN)]
-        {
+        for (p0, p1, alpha, beta) in [
+            (0.1, 0.1, 0.1, 0.1),
+            (-0.1, 0.2, 0.1, 0.1),
+            (0.1, 1.0, 0.1, 0.1),
+            (0.1, 0.2, 0.0, 0.1),
+            (0.1, 0.2, 0.1, f64::NAN),
+        ] {
             assert!(RatioTest::new(p0, p1, alpha, beta).is_none());
         }
     }

@@ -1,8 +1,8 @@
 //! How often assertions pass right claims and fail wrong ones, over thousands of runs.
 
 use convstat_assert::{
-    Bound, BoxError, Claim, Decision, Detectable, ErrorNorm, Options, Sample, Simulation, Verdict, bound, matches_risk, rate,
-    ratio_test, slope_of,
+    Bound, BoxError, Claim, Decision, Detectable, ErrorNorm, Options, Sample, Simulation, Verdict, bound,
+    matches_risk, rate, ratio_test, slope_of,
 };
 use convstat_tensor::linalg::lstsq;
 use ndarray::Array2;
@@ -24,10 +24,7 @@ fn stream(run: u64, n: u64, replicate: u64) -> ChaCha8Rng {
 }
 
 /// Errors `√(χ²_df/df) n^power` of run `run`: mean square `n^{2 power}`.
-fn errors(
-    run: u64,
-    power: f64,
-) -> impl Fn(ErrorNorm, u64, u64) -> Result<f64, BoxError> + Sync {
+fn errors(run: u64, power: f64) -> impl Fn(ErrorNorm, u64, u64) -> Result<f64, BoxError> + Sync {
     move |_, n, replicate| {
         let square: f64 = ChiSquared::new(DF)?.sample(&mut stream(run, n, replicate));
         Ok((square / DF).sqrt() * (n as f64).powf(power))
@@ -67,7 +64,11 @@ impl Tally {
         if count > 0 {
             let law = Beta::new(count as f64, (self.runs - count + 1) as f64).unwrap();
             let limit = law.inverse_cdf(1e-6);
-            assert!(limit <= level, "{count} of {} where at most {level} may: lower limit {limit}", self.runs);
+            assert!(
+                limit <= level,
+                "{count} of {} where at most {level} may: lower limit {limit}",
+                self.runs
+            );
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Structures, estimators, bounds and simulations through the traits, the toolkit's own and others.
 
 use convstat_assert::{
-    AssertError, Bound, BoxError, Claim, Decision, Detectable, ErrorNorm, Estimator, Explicit, Options, Replicates, Sample,
-    Simulation, SmoothFit, SmoothStructure, StructureFit, assert_bound, assert_matches_risk, assert_rate, bound, matches_risk,
-    rate, slope_of,
+    AssertError, Bound, BoxError, Claim, Decision, Detectable, ErrorNorm, Estimator, Explicit, Options,
+    Replicates, Sample, Simulation, SmoothFit, SmoothStructure, StructureFit, assert_bound,
+    assert_matches_risk, assert_rate, bound, matches_risk, rate, slope_of,
 };
 use convstat_cnn::{Geometry, GeometrySpec, Structure, StructureSpec};
 use convstat_estimate::fit;
@@ -22,7 +22,10 @@ fn geometry() -> Geometry {
 }
 
 fn cnn() -> Structure {
-    StructureSpec::parse("{ kind = \"cnn\", kernels = 1 }").unwrap().build(&geometry().output_modes(1)).unwrap()
+    StructureSpec::parse("{ kind = \"cnn\", kernels = 1 }")
+        .unwrap()
+        .build(&geometry().output_modes(1))
+        .unwrap()
 }
 
 fn root() -> Array2<f64> {
@@ -93,7 +96,9 @@ fn differences_give_the_exact_jacobian_dimension_and_risk() {
     let jacobian = Decay(4).jacobian(&[2.0, 0.5]).unwrap();
     for t in 0..4 {
         let e = (-0.5 * t as f64).exp();
-        assert!((jacobian[[t, 0]] - e).abs() < 1e-11 && (jacobian[[t, 1]] + 2.0 * t as f64 * e).abs() < 1e-11);
+        assert!(
+            (jacobian[[t, 0]] - e).abs() < 1e-11 && (jacobian[[t, 1]] + 2.0 * t as f64 * e).abs() < 1e-11
+        );
     }
 }
 
@@ -115,7 +120,9 @@ fn dense_least_squares_finds_the_optimum_of_the_own_solver() {
             state = (state * 997.0_f64 + 0.1).fract();
             4.0 * state - 2.0
         };
-        for w in [dense.estimate(&sample, &mut spread).unwrap(), random.estimate(&sample, &mut spread).unwrap()] {
+        for w in
+            [dense.estimate(&sample, &mut spread).unwrap(), random.estimate(&sample, &mut spread).unwrap()]
+        {
             // The tolerance of either, in residual variances.
             let excess = (sample.objective(&w.view()) - best) / (best / 200.0);
             assert!(excess.abs() < 1e-7, "{excess}");
@@ -145,7 +152,10 @@ fn the_toolkits_structures_pass_their_theory() {
     let ns = [100, 300, 900];
     assert_rate!(simulation, ErrorNorm::Prediction, ns, slope_of(&ns, exact).unwrap(), false_alarm = 1e-3);
     // δ of the doubled structure is at most its coefficients.
-    let explicit = Explicit { bound: ExplicitBound { width: 36f64.sqrt(), t: ExplicitBound::t_for(0.95).unwrap() }, sigma };
+    let explicit = Explicit {
+        bound: ExplicitBound { width: 36f64.sqrt(), t: ExplicitBound::t_for(0.95).unwrap() },
+        sigma,
+    };
     let v = assert_bound!(simulation, explicit, n);
     assert_eq!((v.estimate, v.decision), (0.0, Decision::Holds));
     let quantile = Bound::new("quantile", |n| {
@@ -159,7 +169,14 @@ fn the_toolkits_structures_pass_their_theory() {
 fn a_curved_structure_has_its_first_order_risk() {
     let risk = Decay(6).risk(&[2.0, 0.4], &Array2::eye(6)).unwrap();
     let claimed = risk.prediction(0.5, risk.finite_n(400.0).unwrap());
-    let v = assert_matches_risk!(decay_simulation(1), ErrorNorm::Prediction, 400, claimed, budget = 20_000, margin = 0.04);
+    let v = assert_matches_risk!(
+        decay_simulation(1),
+        ErrorNorm::Prediction,
+        400,
+        claimed,
+        budget = 20_000,
+        margin = 0.04
+    );
     println!("{v}");
     assert_rate!(decay_simulation(1), ErrorNorm::Frobenius, [200, 800, 3200, 12_800], margin = 0.06);
 }
@@ -170,7 +187,9 @@ fn replicates_stand_alone_and_do_not_depend_on_threads() {
     let risk = Decay(6).risk(&[2.0, 0.4], &Array2::eye(6)).unwrap().prediction(0.5, 97.0);
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| matches_risk(&simulation, ErrorNorm::Prediction, 100, risk, &Options::default()).unwrap())
+        pool.install(|| {
+            matches_risk(&simulation, ErrorNorm::Prediction, 100, risk, &Options::default()).unwrap()
+        })
     };
     assert_eq!(run(1), run(3));
     let error = |s: &Simulation, r| s.error(ErrorNorm::Prediction, 100, r).unwrap();
@@ -196,7 +215,13 @@ fn all_designs_have_one_law() {
     for s in [simulation(), simulation().drawing_rows(), own] {
         assert_matches_risk!(s, ErrorNorm::Prediction, 23, 4.0 * 0.25 / 20.0, margin = 0.1);
         // n − 2 in place of n − 3 in the second power: wrong by 12 %.
-        let v = matches_risk(&s, ErrorNorm::Prediction, 23, 0.8 * 0.05, &Options { margin: 0.01, budget: 20_000, ..Options::default() });
+        let v = matches_risk(
+            &s,
+            ErrorNorm::Prediction,
+            23,
+            0.8 * 0.05,
+            &Options { margin: 0.01, budget: 20_000, ..Options::default() },
+        );
         assert_eq!(v.unwrap().decision, Decision::Violated);
     }
 }
@@ -210,29 +235,64 @@ fn what_cannot_be_tested_is_said() {
     for (text, found) in [
         ("own claims nothing at n = 50: its value is NaN", say(&claim(f64::NAN, 0.9), default)),
         ("its probability is 0", say(&claim(1.0, 0.0), default)),
-        ("false_alarm = 0; it has to be above 0", say(&claim(1.0, 0.9), Options { false_alarm: 0.0, ..default })),
+        (
+            "false_alarm = 0; it has to be above 0",
+            say(&claim(1.0, 0.9), Options { false_alarm: 0.0, ..default }),
+        ),
         ("budget = 0", say(&claim(1.0, 0.9), Options { budget: 0, ..default })),
-        ("budget = 3; so few replicates cannot tell", say(&claim(1.0, 0.9), Options { budget: 3, ..default })),
+        (
+            "budget = 3; so few replicates cannot tell",
+            say(&claim(1.0, 0.9), Options { budget: 3, ..default }),
+        ),
         ("margin = 2", say(&claim(1.0, 0.9), Options { margin: 2.0, ..default })),
-        ("detectable = 0.05", say(&claim(1.0, 0.9), Options { detectable: Detectable::Probability(0.05), ..default })),
-        ("detectable factor = 10", say(&claim(1.0, 0.9), Options { detectable: Detectable::Factor(10.0), ..default })),
-        ("risk = -1", matches_risk(&simulation, ErrorNorm::Prediction, 50, -1.0, &default).unwrap_err().to_string()),
-        ("ns = [50, 50]", rate(&simulation, ErrorNorm::Prediction, &[50, 50], -0.5, &default).unwrap_err().to_string()),
-        ("ns = [0, 50]", rate(&simulation, ErrorNorm::Prediction, &[0, 50], -0.5, &default).unwrap_err().to_string()),
-        ("exponent = 0", rate(&simulation, ErrorNorm::Prediction, &[20, 50], 0.0, &default).unwrap_err().to_string()),
+        (
+            "detectable = 0.05",
+            say(&claim(1.0, 0.9), Options { detectable: Detectable::Probability(0.05), ..default }),
+        ),
+        (
+            "detectable factor = 11",
+            say(&claim(1.0, 0.9), Options { detectable: Detectable::Factor(11.0), ..default }),
+        ),
+        (
+            "risk = -1",
+            matches_risk(&simulation, ErrorNorm::Prediction, 50, -1.0, &default).unwrap_err().to_string(),
+        ),
+        (
+            "ns = [50, 50]",
+            rate(&simulation, ErrorNorm::Prediction, &[50, 50], -0.5, &default).unwrap_err().to_string(),
+        ),
+        (
+            "ns = [0, 50]",
+            rate(&simulation, ErrorNorm::Prediction, &[0, 50], -0.5, &default).unwrap_err().to_string(),
+        ),
+        (
+            "exponent = 0",
+            rate(&simulation, ErrorNorm::Prediction, &[20, 50], 0.0, &default).unwrap_err().to_string(),
+        ),
     ] {
         assert!(found.contains(text), "{text}: {found}");
     }
     // The explicit bound where its condition fails.
     let explicit = Explicit { bound: ExplicitBound { width: 6.0, t: 3.0 }, sigma: 1.0 };
     let found = bound(&simulation, &explicit, 20, &default).unwrap_err();
-    assert!(matches!(found, AssertError::NoClaim { n: 20, .. }) && found.to_string().contains("condition"), "{found}");
+    assert!(
+        matches!(found, AssertError::NoClaim { n: 20, .. }) && found.to_string().contains("condition"),
+        "{found}"
+    );
     // Replicates that fail are named.
     let failing = |_: ErrorNorm, _: u64, r: u64| if r == 40 { Err("no luck".into()) } else { Ok(1.0) };
     let found = matches_risk(&failing, ErrorNorm::Prediction, 9, 1.0, &default).unwrap_err().to_string();
     assert!(found.contains("replicate 40 at n = 9 failed: no luck"), "{found}");
-    for (value, text) in [(f64::NAN, "its error norm is NaN"), (-1.0, "its error norm is -1"), (1e200, "not finite")] {
-        let found = matches_risk(&move |_: ErrorNorm, _: u64, _: u64| Ok(value), ErrorNorm::Prediction, 9, 1.0, &default);
+    for (value, text) in
+        [(f64::NAN, "its error norm is NaN"), (-1.0, "its error norm is -1"), (1e200, "not finite")]
+    {
+        let found = matches_risk(
+            &move |_: ErrorNorm, _: u64, _: u64| Ok(value),
+            ErrorNorm::Prediction,
+            9,
+            1.0,
+            &default,
+        );
         assert!(found.unwrap_err().to_string().contains(text), "{text}");
     }
     // Sizes.
@@ -241,9 +301,11 @@ fn what_cannot_be_tested_is_said() {
     let found = wrong.error(ErrorNorm::Prediction, 9, 0).unwrap_err().to_string();
     assert!(found.contains("the estimate is (3, 1), the truth (2, 1)"), "{found}");
     assert!(wrong.sample(0, 0).is_err());
-    for (root, truth, sigma) in
-        [(Array2::eye(2), Array2::ones((3, 1)), 1.0), (Array2::eye(2), Array2::ones((2, 1)), -1.0), (array![[f64::NAN]], array![[1.0]], 1.0)]
-    {
+    for (root, truth, sigma) in [
+        (Array2::eye(2), Array2::ones((3, 1)), 1.0),
+        (Array2::eye(2), Array2::ones((2, 1)), -1.0),
+        (array![[f64::NAN]], array![[1.0]], 1.0),
+    ] {
         assert!(Simulation::new(root, truth, sigma, ols).is_err());
     }
     assert!(Decay(3).jacobian(&[1.0]).unwrap_err().to_string().contains("1 parameters are given"));
@@ -253,14 +315,32 @@ fn what_cannot_be_tested_is_said() {
 fn verdicts_without_spread() {
     let constant = |_: ErrorNorm, n: u64, _: u64| Ok((n as f64).powf(-0.5));
     let default = Options::default();
-    assert_eq!(matches_risk(&constant, ErrorNorm::Prediction, 4, 0.25, &default).unwrap().decision, Decision::Holds);
-    assert_eq!(matches_risk(&constant, ErrorNorm::Prediction, 4, 0.2, &default).unwrap().decision, Decision::Violated);
-    assert_eq!(rate(&constant, ErrorNorm::Prediction, &[4, 9], -0.5, &default).unwrap().decision, Decision::Holds);
-    assert_eq!(rate(&constant, ErrorNorm::Prediction, &[4, 9], -0.6, &default).unwrap().decision, Decision::Violated);
+    assert_eq!(
+        matches_risk(&constant, ErrorNorm::Prediction, 4, 0.25, &default).unwrap().decision,
+        Decision::Holds
+    );
+    assert_eq!(
+        matches_risk(&constant, ErrorNorm::Prediction, 4, 0.2, &default).unwrap().decision,
+        Decision::Violated
+    );
+    assert_eq!(
+        rate(&constant, ErrorNorm::Prediction, &[4, 9], -0.5, &default).unwrap().decision,
+        Decision::Holds
+    );
+    assert_eq!(
+        rate(&constant, ErrorNorm::Prediction, &[4, 9], -0.6, &default).unwrap().decision,
+        Decision::Violated
+    );
     // No error at all has no slope, and no positive risk.
     let none = |_: ErrorNorm, _: u64, _: u64| Ok(0.0);
-    assert_eq!(rate(&none, ErrorNorm::Prediction, &[4, 9], -0.5, &default).unwrap().decision, Decision::Undecided);
-    assert_eq!(matches_risk(&none, ErrorNorm::Prediction, 4, 0.2, &default).unwrap().decision, Decision::Violated);
+    assert_eq!(
+        rate(&none, ErrorNorm::Prediction, &[4, 9], -0.5, &default).unwrap().decision,
+        Decision::Undecided
+    );
+    assert_eq!(
+        matches_risk(&none, ErrorNorm::Prediction, 4, 0.2, &default).unwrap().decision,
+        Decision::Violated
+    );
     // A bound that always holds is broken by one exceedance, and believed without any.
     let sure = Bound::new("sure", |_| Ok(Claim::Probable { value: 0.5, probability: 1.0 }));
     assert_eq!(bound(&constant, &sure, 4, &default).unwrap().decision, Decision::Holds);
@@ -283,7 +363,8 @@ fn undecided_says_what_would_decide() {
 #[test]
 #[should_panic(expected = "half: violated at n = 50")]
 fn macros_panic_with_the_line() {
-    let half = Bound::new("half", |n| Ok(Claim::Probable { value: 0.5 * (0.5 / n).sqrt(), probability: 0.95 }));
+    let half =
+        Bound::new("half", |n| Ok(Claim::Probable { value: 0.5 * (0.5 / n).sqrt(), probability: 0.95 }));
     assert_bound!(decay_simulation(2), half, 50, budget = 500);
 }
 

@@ -39,7 +39,9 @@ pub fn bound(
     let silent = |reason: String| AssertError::NoClaim { name: bound.name(), n, reason };
     let subject = Subject { source, name: bound.name(), norm: bound.norm(), n };
     match bound.claim(n as f64).map_err(|e| silent(e.to_string()))? {
-        Claim::Probable { value, .. } | Claim::MeanSquare { value } if !(value.is_finite() && value >= 0.0) => {
+        Claim::Probable { value, .. } | Claim::MeanSquare { value }
+            if !(value.is_finite() && value >= 0.0) =>
+        {
             Err(silent(format!("its value is {value}")))
         }
         Claim::Probable { probability, .. } if !(probability > 0.0 && probability <= 1.0) => {
@@ -113,7 +115,9 @@ fn probable<S: Replicates + ?Sized>(
     };
     let finding = match decision {
         Decision::Holds => format!("P(error > bound) is below {:.4} (miss {:e})", test.p1(), options.miss),
-        Decision::Violated => format!("P(error > bound) is above {allowed:.4} (false alarm {:e})", options.false_alarm),
+        Decision::Violated => {
+            format!("P(error > bound) is above {allowed:.4} (false alarm {:e})", options.false_alarm)
+        }
         Decision::Undecided => format!(
             "{}, or state a detectable exceedance above {:.4}",
             enough(&test, allowed, options),
@@ -127,21 +131,29 @@ fn probable<S: Replicates + ?Sized>(
         claimed: allowed,
         line: format!(
             "{}: {decision} at n = {}: {above} of {used} {}s exceed {value:.4e}, a share of {allowed:.4} may; {finding}",
-            subject.name, subject.n, error_name(subject.norm)
+            subject.name,
+            subject.n,
+            error_name(subject.norm)
         ),
     })
 }
 
 /// A budget within which a right bound is left undecided no more often than it is called violated.
 fn enough(test: &RatioTest, allowed: f64, options: &Options) -> String {
-    let doubled = |times: &usize| test.characteristic(allowed, options.budget * times).open <= options.false_alarm / 2.0;
+    let doubled = |times: &usize| {
+        test.characteristic(allowed, options.budget * times).open <= options.false_alarm / 2.0
+    };
     match [2, 4, 8, 16, 32].iter().find(|times| doubled(times)) {
         Some(times) => format!("raise budget to {}", options.budget * times),
         None => "raise budget".to_owned(),
     }
 }
 
-fn mean_square<S: Replicates + ?Sized>(subject: &Subject<S>, value: f64, options: &Options) -> Result<Verdict> {
+fn mean_square<S: Replicates + ?Sized>(
+    subject: &Subject<S>,
+    value: f64,
+    options: &Options,
+) -> Result<Verdict> {
     if value == 0.0 {
         let reason = "its value is 0, from which no relative margin can be taken".to_owned();
         return Err(AssertError::NoClaim { name: subject.name.clone(), n: subject.n, reason });
@@ -170,8 +182,12 @@ fn mean_square<S: Replicates + ?Sized>(subject: &Subject<S>, value: f64, options
         }
     }
     let finding = match decision {
-        Decision::Holds => format!("it is below {:.4} times the bound (miss {:e})", 1.0 + options.margin, options.miss),
-        Decision::Violated => format!("the bound is wrong for any law of the errors (false alarm {:e})", options.false_alarm),
+        Decision::Holds => {
+            format!("it is below {:.4} times the bound (miss {:e})", 1.0 + options.margin, options.miss)
+        }
+        Decision::Violated => {
+            format!("the bound is wrong for any law of the errors (false alarm {:e})", options.false_alarm)
+        }
         Decision::Undecided => "raise budget or margin".to_owned(),
     };
     let estimate = moments.mean().sqrt();
@@ -183,7 +199,9 @@ fn mean_square<S: Replicates + ?Sized>(subject: &Subject<S>, value: f64, options
         line: format!(
             "{}: {decision} at n = {}: root mean squared {} {estimate:.4e} in {used} replicates, at most {value:.4e} \
              claimed; {finding}",
-            subject.name, subject.n, error_name(subject.norm)
+            subject.name,
+            subject.n,
+            error_name(subject.norm)
         ),
     })
 }

@@ -26,7 +26,11 @@ pub fn rate(
     options.check()?;
     convstat_tensor::blas::single_thread()?;
     if !(exponent.is_finite() && exponent != 0.0) {
-        return Err(AssertError::bad("exponent", exponent, "it has to be finite and not 0, for instance -0.5"));
+        return Err(AssertError::bad(
+            "exponent",
+            exponent,
+            "it has to be finite and not 0, for instance -0.5",
+        ));
     }
     let weights = weights(ns)?;
     let looks = looks(options.budget);
@@ -50,7 +54,9 @@ pub fn rate(
     let width = options.margin * exponent.abs();
     let finding = match decision {
         Decision::Holds => format!("they agree within {width:.3} (miss {:e})", options.miss),
-        Decision::Violated => format!("they differ by more than {width:.3} (false alarm {:e})", options.false_alarm),
+        Decision::Violated => {
+            format!("they differ by more than {width:.3} (false alarm {:e})", options.false_alarm)
+        }
         Decision::Undecided => {
             let limits = limits(found, options.miss / looks.len() as f64);
             advice(value, limits, exponent, options.margin, used) + ", or widen the range of n"
@@ -64,7 +70,8 @@ pub fn rate(
         line: format!(
             "rate: {decision}: slope of the log root mean squared {} on log n {value:.4} (standard error {error:.4}) in {used} \
              replicates at each of {} n, claimed {exponent:.4}; {finding}",
-            error_name(norm), ns.len()
+            error_name(norm),
+            ns.len()
         ),
     })
 }
@@ -91,7 +98,11 @@ fn weights(ns: &[u64]) -> Result<Vec<f64>> {
     let mean = x.iter().sum::<f64>() / x.len() as f64;
     let spread: f64 = x.iter().map(|v| (v - mean).powi(2)).sum();
     if !(spread.is_finite() && spread > 0.0) {
-        return Err(AssertError::bad("ns", format!("{ns:?}"), "give at least two different n, each at least 1"));
+        return Err(AssertError::bad(
+            "ns",
+            format!("{ns:?}"),
+            "give at least two different n, each at least 1",
+        ));
     }
     Ok(x.iter().map(|v| (v - mean) / spread).collect())
 }

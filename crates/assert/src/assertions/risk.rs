@@ -27,7 +27,11 @@ pub fn matches_risk(
     options.check()?;
     convstat_tensor::blas::single_thread()?;
     if !(risk.is_finite() && risk > 0.0) {
-        return Err(AssertError::bad("risk", risk, "the mean squared error has to be a finite number above 0"));
+        return Err(AssertError::bad(
+            "risk",
+            risk,
+            "the mean squared error has to be a finite number above 0",
+        ));
     }
     let root = risk.sqrt();
     let looks = looks(options.budget);
@@ -47,9 +51,15 @@ pub fn matches_risk(
     // Half the variation of the mean square.
     let error = 0.5 * estimate * (moments.variation().0 / moments.count()).sqrt();
     let finding = match decision {
-        Decision::Holds => format!("they agree within {} % (miss {:e})", 100.0 * options.margin, options.miss),
+        Decision::Holds => {
+            format!("they agree within {} % (miss {:e})", 100.0 * options.margin, options.miss)
+        }
         Decision::Violated => {
-            format!("they differ by more than {} % (false alarm {:e})", 100.0 * options.margin, options.false_alarm)
+            format!(
+                "they differ by more than {} % (false alarm {:e})",
+                100.0 * options.margin,
+                options.false_alarm
+            )
         }
         Decision::Undecided => {
             let limits = ratios(&moments, options.miss / looks.len() as f64, root);
@@ -64,7 +74,8 @@ pub fn matches_risk(
         line: format!(
             "risk: {decision} at n = {n}: root mean squared {} {estimate:.4e} (standard error {error:.1e}) in {used} replicates, \
              claimed {root:.4e}, ratio {:.3}; {finding}",
-            error_name(norm), estimate / root
+            error_name(norm),
+            estimate / root
         ),
     })
 }
