@@ -280,9 +280,9 @@ fn what_cannot_be_tested_is_said() {
         "{found}"
     );
     // Replicates that fail are named.
-    let failing = |_: ErrorNorm, _: u64, r: u64| if r == 40 { Err("no luck".into()) } else { Ok(1.0) };
+    let failing = |_: ErrorNorm, _: u64, r: u64| if r == 20 { Err("no luck".into()) } else { Ok(1.0) };
     let found = matches_risk(&failing, ErrorNorm::Prediction, 9, 1.0, &default).unwrap_err().to_string();
-    assert!(found.contains("replicate 40 at n = 9 failed: no luck"), "{found}");
+    assert!(found.contains("replicate 20 at n = 9 failed: no luck"), "{found}");
     for (value, text) in
         [(f64::NAN, "its error norm is NaN"), (-1.0, "its error norm is -1"), (1e200, "not finite")]
     {
