@@ -37,6 +37,7 @@
     clippy::unimplemented
 )]
 
+pub use convstat_assert as assert;
 pub use convstat_audit as audit;
 pub use convstat_cnn as cnn;
 pub use convstat_estimate as estimate;

@@ -5,6 +5,7 @@
 //! * [`literature_bound`]: the bound of the literature, with its condition and labelled unknowns (§4.1).
 //! * [`explicit_bound`]: the Gaussian-comparison bound with every constant known (§4.2), and
 //!   [`statistical_dimension`], which it needs.
+//! * [`draw_compressed`]: a compressed sample drawn from its own law (§3).
 //! * [`planner`]: the n that a target error needs, risk quantiles, and rates of the literature (§4.5).
 //! * [`Identification`]: what a singular second moment leaves identified (§3, last bullet).
 
@@ -23,6 +24,7 @@
 pub mod assumptions;
 pub mod bounds;
 pub mod error;
+pub mod exact_law;
 pub mod identify;
 pub mod likelihood;
 pub mod planner;
@@ -35,6 +37,7 @@ pub use bounds::{
     literature_bound,
 };
 pub use error::TheoryError;
+pub use exact_law::draw_compressed;
 pub use identify::Identification;
 pub use likelihood::LikelihoodRisk;
 pub use planner::{ErrorNorm, du_rates, equivariance_gap, n_for_explicit, n_for_literature};

@@ -43,7 +43,16 @@ impl TangentRisk {
         factors: &Factors,
         root: impl Fn(&Array2<f64>) -> Array2<f64>,
     ) -> Result<Self> {
-        let jacobian = structure.jacobian(factors)?;
+        Self::from_jacobian(&structure.jacobian(factors)?, structure.outputs(), root)
+    }
+
+    /// From `J = ∂vec(W)/∂θ` (`D M × parameters`, the response fastest) of any parametrisation smooth at the truth, with
+    /// `outputs` responses M and the root of `Σ_Z` as in [`TangentRisk::under`].
+    pub fn from_jacobian(
+        jacobian: &Array2<f64>,
+        outputs: usize,
+        root: impl Fn(&Array2<f64>) -> Array2<f64>,
+    ) -> Result<Self> {
         let (tangent, _) = column_basis(&jacobian.view(), RANK_TOLERANCE)?;
         let image = root(&tangent);
         // QR first: the image may have many more rows than columns.
@@ -56,7 +65,7 @@ impl TangentRisk {
             tangent_dimension: tangent.ncols(),
             trace: identified.iter().map(|v| v.powi(-2)).sum(),
             trace_of_square: identified.iter().map(|v| v.powi(-4)).sum(),
-            outputs: structure.outputs(),
+            outputs,
             scaled: image.dot(&vt.slice(ndarray::s![..identified.len(), ..]).t()),
             basis,
         })

@@ -1,0 +1,48 @@
+//! Estimators: the toolkit's fits, and a user's own.
+
+use convstat_cnn::{Factors, Structure};
+use convstat_estimate::{FitOptions, Sample, fit};
+use ndarray::Array2;
+
+use crate::BoxError;
+
+/// Estimates the coefficients from a sample.
+///
+/// A closure `|sample: &Sample| -> Result<Array2<f64>, BoxError>` is an estimator too.
+pub trait Estimator: Sync {
+    /// `Ŵ`, `D × M`, from a sample that may be raw or compressed: nothing but `ZᵀZ`, `Zᵀy`, `n` and the residual sum of squares
+    /// may matter (THEORY §3). `normal` gives standard normals for random starts, the same ones in a replicate however often
+    /// it is run.
+    fn estimate(&self, sample: &Sample, normal: &mut dyn FnMut() -> f64) -> Result<Array2<f64>, BoxError>;
+}
+
+impl<F: Fn(&Sample) -> Result<Array2<f64>, BoxError> + Sync> Estimator for F {
+    fn estimate(&self, sample: &Sample, _: &mut dyn FnMut() -> f64) -> Result<Array2<f64>, BoxError> {
+        self(sample)
+    }
+}
+
+/// [`fit`](fn@fit) of a structure of the toolkit.
+#[derive(Debug, Clone)]
+pub struct StructureFit {
+    /// The structure.
+    pub structure: Structure,
+    /// Solver, starts and limits.
+    pub options: FitOptions,
+    /// True factors for [`Start::Oracle`](convstat_estimate::Start::Oracle): theory speaks of the global minimiser, and
+    /// another start may end above it.
+    pub truth: Option<Factors>,
+}
+
+impl StructureFit {
+    /// With default options: Levenberg–Marquardt from the spectral start.
+    pub fn new(structure: &Structure) -> Self {
+        Self { structure: structure.clone(), options: FitOptions::default(), truth: None }
+    }
+}
+
+impl Estimator for StructureFit {
+    fn estimate(&self, sample: &Sample, normal: &mut dyn FnMut() -> f64) -> Result<Array2<f64>, BoxError> {
+        Ok(fit(&self.structure, sample, &self.options, self.truth.as_ref(), normal)?.w)
+    }
+}
