@@ -120,7 +120,7 @@ impl Activated {
     }
 
     /// First-order risk in prediction norm: `σ² df/n`, and at finite n `σ² E tr[(J_nᵀJ_n)^{-1} E∇f∇fᵀ]` over drawn designs
-    /// (THEORY §4.3 with `∇f` for `Qᵀ Z`). Of regular truths alone: where the network that is trained has more channels than
+    /// (THEORY §4.9). Of regular truths alone: where the network that is trained has more channels than
     /// the truth and they do not merge, there is no tangent space.
     ///
     /// # Errors
