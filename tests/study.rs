@@ -549,6 +549,11 @@ fn networks_with_an_activation_are_trained() {
         (text.replacen("activation = \"relu\"", "", 1), "activation"),
         (text.replace("kind = \"normal\"", "kind = \"normal-exact\""), "normal-exact"),
         (SMALL.to_owned() + "[[estimator]]\nsolver = \"als\"\nsteps = 3\n", "estimator.steps"),
+        (text.clone() + "[response]\nfamily = \"logistic\"\n", "Gaussian"),
+        (text.clone() + "[[check]]\nkind = \"bound\"\n", "bound"),
+        (text.clone() + "[[figure]]\nkind = \"bounds\"\n", "figure.kind"),
+        (SMALL.to_owned() + "[[figure]]\nkind = \"confidence\"\n", "[inference]"),
+        (SMALL.to_owned() + "[[figure]]\nkind = \"selection\"\n", "select"),
     ] {
         let error = Study::new(&wrong, &Overrides::default()).unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
@@ -579,6 +584,11 @@ starts = ["random", "random"]
 "#;
     let study = plan(text);
     let dir = tempfile::tempdir().unwrap();
+    // Two responses have twice the risk of one.
+    let two = plan(&text.replace("kernels = 1", "kernels = 1, outputs = 2"));
+    let theory = study::theory::cell_theory(&two.plan, &two.plan.cells[0], &[0], None).unwrap();
+    let ratio = theory.risk_pred / theory.first_order_pred;
+    assert!((1.0..1.1).contains(&ratio), "{ratio}");
     let summary = study::run(&study, dir.path(), on(2)).unwrap().summary.unwrap();
     let c = &summary.cells[0];
     let exact = (c.df as f64 / (150.0 - c.df as f64 - 1.0)).sqrt();

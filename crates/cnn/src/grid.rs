@@ -90,8 +90,12 @@ pub fn parse_over(text: &str) -> Result<(String, Vec<usize>)> {
     let values = match values.split_once("..") {
         Some((from, to)) => {
             let (from, to) = (number(from)?, number(to.trim_start_matches('='))?);
-            if from > to || to - from >= MOST_CANDIDATES {
-                return Err(wrong());
+            if from > to {
+                return Err(bad(format!("{text}: {from} is above {to}; write {key}={to}..{from}")));
+            }
+            if to - from >= MOST_CANDIDATES {
+                let mend = format!("at most {MOST_CANDIDATES} are possible");
+                return Err(bad(format!("{text} has {} values; {mend}", to - from + 1)));
             }
             (from..=to).collect()
         }

@@ -67,7 +67,7 @@ pub enum EstimateError {
     },
     /// Nothing is left to estimate the noise from.
     #[error(
-        "the fit has df = {df} and the data {equations} equations: no residual degrees of freedom are left for an interval; \
+        "the fit has df = {df} and the data {equations} equations: no residual degrees of freedom are left; \
          use more observations or a smaller structure"
     )]
     NoResidualFreedom {

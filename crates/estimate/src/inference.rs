@@ -9,14 +9,13 @@ use crate::labels::{LabelledSample, probabilities};
 use crate::refine::{ROUNDINGS, objective_at};
 use crate::sample::design_times;
 use crate::scale::{Scale, graded_columns, times_power};
-use crate::solvers::nuclear_norm::effective_dimension;
 use crate::{Result, Rows, Sample};
 
 /// First-order inference at a fit: `vec(Ŵ)` moves in the column space of `J`.
 #[derive(Debug, Clone)]
 pub struct Inference {
-    /// Identified dimension, the rank of `Z J`; for ridge the effective one, `Σ s²/(s² + λ)`; for the nuclear norm that of
-    /// the matrices of the rank that was found.
+    /// Identified dimension, the rank of `Z J`; for ridge the effective one, `Σ s²/(s² + λ)`; NaN for the
+    /// nuclear norm.
     pub df: f64,
     /// Residual sum of squares; for labels the deviance.
     pub objective: f64,
@@ -65,20 +64,16 @@ impl Inference {
         Self::of_design(&scale.to_unit(sample), scale, &w, scale.unit_penalty(lambda))
     }
 
-    /// For a fit that shrinks the singular values of an unfolding (nuclear norm): df is the dimension of the matrices of the
-    /// rank that was found; standard errors are NaN, for the fit is biased by an amount of their size.
-    ///
-    /// # Errors
-    /// A failure of LAPACK.
-    pub fn shrunken(structure: &Structure, sample: &Sample, w: &Array2<f64>) -> Result<Self> {
-        let df = effective_dimension(structure, w)? as f64;
+    /// For a fit that shrinks the singular values of an unfolding (nuclear norm): the objective alone. Dimension, variance and
+    /// standard errors are NaN, for residuals and estimates are biased by amounts of the size of the noise.
+    pub fn shrunken(sample: &Sample, w: &Array2<f64>) -> Self {
         let scale = Scale::of(sample, 1);
         let unknown = Array2::from_elem((w.len(), 1), f64::NAN);
         if scale.is_one() {
-            return Ok(Self::with(sample, scale, w, df, unknown));
+            return Self::with(sample, scale, w, f64::NAN, unknown);
         }
         let w = w.mapv(|v| times_power(v, scale.z - scale.y));
-        Ok(Self::with(&scale.to_unit(sample), scale, &w, df, unknown))
+        Self::with(&scale.to_unit(sample), scale, &w, f64::NAN, unknown)
     }
 
     fn of_design(sample: &Sample, scale: Scale, w: &Array2<f64>, lambda: f64) -> Result<Self> {
@@ -139,6 +134,13 @@ impl Inference {
             jacobian *= &Array1::from(scales);
         }
         let mut zj = design_times(&sample.z, &jacobian);
+        if !rows.family().is_labels()
+            && graded_columns(&zj).is_some()
+            && let Some(z) = independent_rows(&sample.z)?
+        {
+            // Scaled columns would lift the rounding of collinear features above the cut.
+            zj = design_times(&z, &jacobian);
+        }
         if rows.family().is_labels() {
             evaluate(&sample.y, &mut sample.z.dot(w).as_standard_layout().into_owned(), Some(&mut zj));
         }
@@ -210,4 +212,14 @@ impl Inference {
         }
         se
     }
+}
+
+/// As many independent rows as the features have rank, with the same `ZᵀZ`; none where the rank is full.
+fn independent_rows(z: &Array2<f64>) -> Result<Option<Array2<f64>>> {
+    let (_, values, vt) = convstat_tensor::linalg::svd(&z.view())?;
+    let cut = rank_tolerance(z.dim()) * ROUNDINGS * values.first().copied().unwrap_or(0.0);
+    let rank = values.iter().filter(|&&v| v > cut).count();
+    let kept = ndarray::s![..rank, ..];
+    Ok((rank < values.len())
+        .then(|| &vt.slice(kept) * &values.slice(ndarray::s![..rank]).insert_axis(Axis(1))))
 }

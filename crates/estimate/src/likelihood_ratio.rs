@@ -87,9 +87,9 @@ pub fn likelihood_ratio(
     let (m, equations) = (sample.outputs(), sample.n * sample.outputs() as f64);
     // The one contains the other: with the same dimension they are the same.
     let (dimension0, dimension1) = (null.df()?, alternative.df()?);
-    if dimension0 == dimension1 {
+    if dimension0 == dimension1 || df.0 == df.1 {
         let (null, alternative) = (null.name().to_owned(), alternative.name().to_owned());
-        return Err(EstimateError::SameSet { null, alternative, df: dimension1 });
+        return Err(EstimateError::SameSet { null, alternative, df: df.1 as usize });
     }
     if df.1 >= equations {
         return Err(EstimateError::NoResidualFreedom { df: df.1, equations });

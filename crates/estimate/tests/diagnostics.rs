@@ -440,3 +440,31 @@ fn collinear_data_of_many_rows_are_not_lost_in_compression() {
     let bound = 400.0 * 4.0 * 3e8 * f64::EPSILON * 1e8;
     assert!((w[[3, 0]] - 1e8).abs() < bound, "{w}");
 }
+
+#[test]
+fn collinear_features_have_the_dimension_of_their_rank() {
+    // 5 × 4 features whose last column repeats the one before: 15 of 20 directions, whatever solver and rank.
+    use rand::SeedableRng;
+    use rand_distr::{Distribution, StandardNormal};
+    let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(3);
+    let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
+    let mut z = Array2::from_shape_simple_fn((200, 20), &mut normal);
+    for row in 0..5 {
+        let twin = z.column(row * 4 + 2).to_owned();
+        z.column_mut(row * 4 + 3).assign(&twin);
+    }
+    let y = z.slice(ndarray::s![.., ..2]).sum_axis(ndarray::Axis(1)).insert_axis(ndarray::Axis(1))
+        + Array2::from_shape_simple_fn((200, 1), &mut normal);
+    let sample = Sample::new(z, y).unwrap().compressed().unwrap();
+    let modes = convstat_cnn::OutputModes::plain(&[5, 4], 1);
+    for solver in [SolverKind::LevenbergMarquardt, SolverKind::Als, SolverKind::ScaledGradient] {
+        for rank in [3, 4] {
+            let text = format!("{{ einsum = \"ar,br->ab\", sizes = {{ r = {rank} }} }}");
+            let structure = convstat_cnn::StructureSpec::parse(&text).unwrap().build(&modes).unwrap();
+            let options = FitOptions { solver, ..FitOptions::default() };
+            let found = fit(&structure, &sample, &options, None, &mut normal).unwrap();
+            let df = convstat_estimate::Inference::new(&structure, &sample, &found.factors).unwrap().df;
+            assert_eq!(df, 15.0, "{solver:?}, rank {rank}");
+        }
+    }
+}

@@ -70,7 +70,7 @@ impl Activated {
         let inputs = self.network.inputs();
         let x = Array2::from_shape_simple_fn((n, inputs), || StandardNormal.sample(&mut rng));
         let windows = self.network.windows(&x.view())?;
-        let (basis, _) = tangent(&self.network.jacobian(&point, &windows.view())?)?;
+        let (basis, _) = tangent(&self.network.jacobian(&point, &windows.view())?, n)?;
         Ok(basis.ncols())
     }
 
@@ -139,7 +139,7 @@ impl Activated {
             let windows = self.draw(plan, cell, n, &mut stream(seed, "inputs", &key, replicate))?;
             Result::Ok(self.network.jacobian(&point, &windows.view())?)
         };
-        let (basis, law) = tangent(&jacobian(LAW, 0)?)?;
+        let (basis, law) = tangent(&jacobian(LAW, 0)?, LAW)?;
         let df = basis.ncols();
         if df != setting.dimension {
             return Ok(());
@@ -165,12 +165,12 @@ impl Activated {
     }
 }
 
-/// Basis of the directions of parameters that change `f` on the inputs of a Jacobian (`parameters × df`), and the root of
-/// the mean of `∇f∇fᵀ` in it (`df × df`).
-fn tangent(jacobian: &Array2<f64>) -> Result<(Array2<f64>, Array2<f64>)> {
+/// Basis of the directions of parameters that change `f` on the n inputs of a Jacobian (`n M × parameters`; the basis
+/// `parameters × df`), and the root of the mean over inputs of `∇f∇fᵀ`, summed over responses, in it (`df × df`).
+fn tangent(jacobian: &Array2<f64>, inputs: usize) -> Result<(Array2<f64>, Array2<f64>)> {
     let (_, values, vt) = svd(&qr_r(&jacobian.view())?.view())?;
     let cut = RANK_TOLERANCE * values.first().copied().unwrap_or(0.0);
     let df = values.iter().filter(|v| **v > cut).count();
-    let root = values.slice(s![..df]).mapv(|v| v / (jacobian.nrows() as f64).sqrt());
+    let root = values.slice(s![..df]).mapv(|v| v / (inputs as f64).sqrt());
     Ok((vt.slice(s![..df, ..]).t().to_owned(), Array2::from_diag(&root)))
 }

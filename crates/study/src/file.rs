@@ -375,6 +375,14 @@ impl Estimator {
                 )),
             };
         }
+        if self.starts.contains(&Start::Spectral) {
+            let mend = "the default, spectral and oracle, is not for training; write starts = [\"random\", \"random\", \"oracle\"]";
+            return Err(StudyError::bad(
+                "estimator.starts",
+                format!("{:?}", self.starts.iter().map(|s| s.name()).collect::<Vec<_>>()),
+                mend,
+            ));
+        }
         self.training().check()?;
         match self.training().steps {
             steps if steps > MOST_TRAINING_STEPS => Err(StudyError::bad(
@@ -508,6 +516,7 @@ impl StudyFile {
             ));
         }
         self.check_activations()?;
+        self.check_figures()?;
         for e in &self.estimator {
             e.check_training()?;
             positive("estimator.tolerance", e.tolerance)?;
@@ -570,6 +579,27 @@ impl StudyFile {
 }
 
 impl StudyFile {
+    /// Figures that would have nothing to show.
+    fn check_figures(&self) -> Result<()> {
+        let trained = self.setting.iter().any(|s| s.activation.is_some());
+        for figure in &self.figure {
+            let lacks = match figure.kind {
+                FigureKind::Confidence if self.inference.is_none() => {
+                    "it shows coverage; give a table [inference]"
+                }
+                FigureKind::Selection if self.estimator.iter().all(|e| e.select.is_none()) => {
+                    "it shows choices; give an [[estimator]] with select"
+                }
+                FigureKind::Bounds | FigureKind::Coverage | FigureKind::Collapse if trained => {
+                    "it shows theory of the linear network; use \"rate\", \"kernels\" or \"estimators\" with an activation"
+                }
+                _ => continue,
+            };
+            return Err(StudyError::bad("figure.kind", figure.kind.name(), lacks));
+        }
+        Ok(())
+    }
+
     /// Networks with an activation are trained, and nothing else is.
     fn check_activations(&self) -> Result<()> {
         let with = self.setting.iter().find(|s| s.activation.is_some());
@@ -577,6 +607,11 @@ impl StudyFile {
         let adam = self.estimator.iter().any(|e| e.solver == SolverKind::Adam);
         let mend = "solver adam trains settings with an activation, and they have no other; give every [[setting]] an activation \
                     (\"identity\" for the linear network) and every [[estimator]] solver = \"adam\", or none of them";
+        if let (Some(s), Some(response)) = (with, &self.response) {
+            let mend = "trained networks have Gaussian responses; leave [response] or the activation out";
+            let value = format!("{} beside an activation in setting \"{}\"", response.family.name(), s.name);
+            return Err(StudyError::bad("response.family", value, mend));
+        }
         match (with, without) {
             (Some(s), Some(_)) => Err(StudyError::bad(
                 "activation",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use convstat_cnn::{Factors, Geometry, Structure, Windows};
-use convstat_estimate::{FitOptions, Rows, Sample, Start, fit};
+use convstat_estimate::{FitOptions, Rows, Sample, SolverKind, Start, fit};
 use convstat_runner::{Digest, shard_of, stream};
 use convstat_tensor::algebra::{entries, shaped};
 use convstat_tensor::linalg::echelon_root;
@@ -128,6 +128,7 @@ impl Plan {
             })
             .collect::<Result<Vec<_>>>()?;
         let candidates = candidates(&file, &settings)?;
+        check_estimators(&file, &settings)?;
         let cells = cells(&file, &settings)?;
         let rows = (cells.len() as u64).saturating_mul(file.study.replicates);
         if rows > MOST_ROWS {
@@ -381,6 +382,22 @@ fn candidates(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Optio
     Ok(all)
 }
 
+/// Fails on estimators that could fit no replicate of a setting.
+fn check_estimators(file: &StudyFile, settings: &[SettingContext]) -> Result<()> {
+    let penalised = file.estimator.iter().any(|e| e.solver == SolverKind::NuclearNorm);
+    for s in settings.iter().filter(|_| penalised) {
+        if s.structure.unfolding()?.is_none() {
+            let mend = format!(
+                "\"{}\" has no unfolding (one operand with a part of the output labels)",
+                s.structure.name()
+            );
+            let source = Box::new(StudyError::bad("estimator.solver", "nuclear-norm", &mend));
+            return Err(StudyError::Setting { setting: s.name.clone(), source });
+        }
+    }
+    Ok(())
+}
+
 fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
     let mut cells = Vec::new();
     let inference = file.inference.as_ref().map_or_else(String::new, |i| format!("|{}", canonical(i)));
@@ -399,6 +416,11 @@ fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
         for (d, design) in file.design.iter().enumerate() {
             for (e, estimator) in file.estimator.iter().enumerate() {
                 for &n in &sizes {
+                    if let Some(folds) = estimator.folds.filter(|f| *f as u64 > n) {
+                        let mend =
+                            format!("setting \"{}\" has n = {n}; use at most as many folds", setting.name);
+                        return Err(StudyError::bad("estimator.folds", folds, &mend));
+                    }
                     let drawn = n as f64 * context.geometry.inputs() as f64;
                     if drawn > MOST_DRAWN && !design.design().is_exact_law() {
                         let mend = format!(

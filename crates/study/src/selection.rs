@@ -81,7 +81,7 @@ pub(crate) fn check(estimator: &Estimator, file: &StudyFile) -> Result<()> {
         ));
     }
     if estimator.starts.contains(&Start::Oracle) {
-        let mend = "a selection does not know the truth; write starts = [\"spectral\"] or with \"random\"";
+        let mend = "a selection does not know the truth, which the default starts with too; write starts = [\"spectral\", \"random\"]";
         return Err(StudyError::bad("estimator.starts", "oracle", mend));
     }
     if estimator.solver == SolverKind::Adam {

@@ -339,7 +339,7 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
         optimisation_failures: rows.optimisation_failures,
         has_starts: plan.estimator(cell).solver.is_structured(),
         seconds: median(&rows.seconds),
-        coverage: CellCoverage::new(plan, &rows.covered),
+        coverage: CellCoverage::new(plan, &rows.covered).filter(|_| !plan.estimator(cell).solver.shrinks()),
         selection: CellSelection::new(plan, cell, &rows.chosen),
         theory,
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use convstat::estimate::confidence::check_level;
-use convstat::estimate::{Joint, Rows};
+use convstat::estimate::{Joint, RANDOM_STARTS, Rows};
 use convstat::prelude::*;
 use labels::FamilyName;
 use ndarray::{Array2, ArrayD, Axis, concatenate};
@@ -51,18 +51,18 @@ pub struct FitCommand {
     /// Solver
     #[arg(long, value_enum, default_value_t = Solver::LevenbergMarquardt)]
     solver: Solver,
-    /// Random starts besides the spectral one
-    #[arg(long, value_name = "N", default_value_t = convstat::estimate::RANDOM_STARTS)]
-    starts: usize,
+    /// Random starts besides the spectral one [default: 10]
+    #[arg(long, value_name = "N")]
+    starts: Option<usize>,
     /// Seed of the random starts
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Most iterations from one start
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_iterations: usize,
-    /// Penalty: of ridge on the scale of ZᵀZ, of nuclear-norm as a multiple of the noise level
-    #[arg(long, value_name = "L", default_value_t = 1.0)]
-    lambda: f64,
+    /// Penalty: of ridge on the scale of ZᵀZ, of nuclear-norm as a multiple of the noise level [default: 1]
+    #[arg(long, value_name = "L", allow_negative_numbers = true)]
+    lambda: Option<f64>,
     /// Where the coefficients go: the shape of one X (with a geometry W_X too), then M if several responses
     #[arg(long, value_name = "W.npy")]
     out: Option<PathBuf>,
@@ -103,9 +103,46 @@ pub enum Solver {
 }
 
 impl FitCommand {
+    fn penalty(&self) -> f64 {
+        self.lambda.unwrap_or(1.0)
+    }
+
+    /// Fails on options that would do nothing, and on intervals that there are not.
+    fn check_options(&self) -> Result<(), Failure> {
+        let value = self.solver.to_possible_value();
+        let solver = value.as_ref().map_or("", |v| v.get_name());
+        let shrinks = matches!(self.solver, Solver::NuclearNorm | Solver::Ridge);
+        if self.starts.is_some_and(|n| n > MOST_STARTS) {
+            return Err(Failure::new(format!(
+                "--starts {:?}; at most {MOST_STARTS}",
+                self.starts.unwrap_or(0)
+            )));
+        }
+        if self.starts.is_some() && (shrinks || self.solver == Solver::Ols) {
+            return Err(Failure::new(format!("--starts: solver {solver} has none")).help("leave it out"));
+        }
+        if self.lambda.is_some() && !shrinks {
+            let help = "it is the penalty of ridge and nuclear-norm; leave it out";
+            return Err(Failure::new(format!("--lambda: solver {solver} has no penalty")).help(help));
+        }
+        if self.level.is_some() && shrinks {
+            let help = "shrinkage biases them; use ols, or a solver of the structure";
+            return Err(
+                Failure::new(format!("--level: solver {solver} has no confidence intervals")).help(help)
+            );
+        }
+        if self.level.is_some() && self.family != FamilyName::Gaussian {
+            let help = "--fitted writes probabilities and their standard errors; leave --level out";
+            return Err(
+                Failure::new("--level: intervals are those of least squares, not of labels").help(help)
+            );
+        }
+        self.level.map_or(Ok(()), |level| Ok(check_level(level)?))
+    }
+
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
-        self.level.map_or(Ok(()), check_level)?;
+        self.check_options()?;
         let spec = StructureSpec::parse(&self.structure)?;
         let geometry = self.geometry.as_deref().map(read_geometry).transpose()?;
         let x = read(&self.x, "x")?;
@@ -117,9 +154,6 @@ impl FitCommand {
             check_writable(path)?;
         }
         let y = self.family.responses(responses((&self.x, &x), (&self.y, &y))?)?;
-        if self.starts > MOST_STARTS {
-            return Err(Failure::new(format!("--starts {}; at most {MOST_STARTS}", self.starts)));
-        }
         let structure = build(&spec, geometry.as_ref(), &x, y.ncols())?;
         let z = features(geometry.as_ref(), &x)?;
         if self.family != FamilyName::Gaussian {
@@ -131,15 +165,15 @@ impl FitCommand {
         let scale = Scale::of(&sample, structure.owners().len());
         let sample = if scale.is_one() { sample } else { scale.to_unit(&sample) };
         let lambda = match self.solver {
-            Solver::Ridge => scale.unit_penalty(self.lambda),
-            Solver::NuclearNorm => self.lambda,
+            Solver::Ridge => scale.unit_penalty(self.penalty()),
+            Solver::NuclearNorm => self.penalty(),
             _ => 0.0,
         };
         let compressed = sample.compressed()?;
         let options = self.options(lambda);
         let (fit, steps) = self.fit(&structure, &compressed, &options)?;
         let inference = match self.solver {
-            Solver::NuclearNorm => Inference::shrunken(&structure, &compressed, &fit.w)?,
+            Solver::NuclearNorm => Inference::shrunken(&compressed, &fit.w),
             Solver::Ols | Solver::Ridge => Inference::unstructured(&compressed, &fit.w, lambda)?,
             _ => Inference::new(&structure, &compressed, &fit.factors)?,
         };
@@ -178,7 +212,7 @@ impl FitCommand {
                 Solver::Ols => SolverKind::Ols,
                 Solver::Ridge => SolverKind::Ridge,
             },
-            starts: Start::spectral_and_random(self.starts),
+            starts: Start::spectral_and_random(self.starts.unwrap_or(RANDOM_STARTS)),
             max_iterations: self.max_iterations,
             lambda,
             ..FitOptions::default()
@@ -289,8 +323,11 @@ impl FitCommand {
             if self.trace {
                 print(&trace_table(&found.steps))?;
             }
-            let errors = if se.iter().all(|v| v.is_nan()) {
-                "none: shrinkage biases them".to_owned()
+            let shrunken = "none: shrinkage biases them";
+            let errors = if self.solver == Solver::NuclearNorm {
+                shrunken.to_owned()
+            } else if se.iter().all(|v| v.is_nan()) {
+                "none: no residual degrees of freedom".to_owned()
             } else {
                 let [low, middle, high] = [0.0, 0.5, 1.0].map(quantile);
                 format!("{low:.4e} (min) {middle:.4e} (median) {high:.4e} (max)")
@@ -298,13 +335,14 @@ impl FitCommand {
             print(&format!(
                 "structure           {}\nobservations        {}\nobjective (RSS)     {objective:.10e}\ndf                  {}\n\
                  naive parameters    {}\nR²                  {r_squared:.6} (about the mean; about zero {:.6})\n\
-                 residual variance   {variance:.6e}\nse of fitted values {errors}\n\
+                 residual variance   {}\nse of fitted values {errors}\n\
                  best start          {} after {} iterations, {}; spread of the starts {spread:.3e}\n",
                 structure.name(),
                 sample.n,
-                inference.df,
+                if inference.df.is_nan() { shrunken.to_owned() } else { inference.df.to_string() },
                 structure.naive_parameters(),
                 share(about_zero),
+                if inference.df.is_nan() { shrunken.to_owned() } else { format!("{variance:.6e}") },
                 fit.best.start.map_or("direct", |s| s.name()),
                 fit.best.iterations,
                 fit.best.termination.name(),

@@ -276,7 +276,7 @@ fn print_summary(
     } else {
         print(&summary_table(summary))?;
         print(&format!(
-            "\npred: root mean squared prediction error; frob: the same of the estimation error; risk: exact; \
+            "\npred: root mean squared prediction error; frob: the same of the estimation error; risk: exact (first-order for labels and trained networks); \
              fail: errors + not converged + missed optima\n\n{}",
             check_lines(checks, false)
         ))?;

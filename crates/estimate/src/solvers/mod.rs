@@ -54,6 +54,11 @@ impl SolverKind {
         }
     }
 
+    /// Whether the solver shrinks: its estimates are biased by amounts of the size of their standard errors.
+    pub fn shrinks(self) -> bool {
+        matches!(self, Self::NuclearNorm | Self::Ridge)
+    }
+
     /// Whether the solver fits the factors of the structure.
     pub fn is_structured(self) -> bool {
         !matches!(self, Self::NuclearNorm | Self::Ols | Self::Ridge)

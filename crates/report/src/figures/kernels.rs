@@ -42,7 +42,11 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         legend.push(LegendEntry { text, style, symbol: Symbol::MarkerLine });
     }
     legend.push(LegendEntry {
-        text: escape("Points: measured ± MCSE. Lines: exact risk."),
+        text: escape(if cells.iter().any(|c| c.activation.is_some()) {
+            "Points: measured ± MCSE. Lines: first-order risk."
+        } else {
+            "Points: measured ± MCSE. Lines: exact risk."
+        }),
         style: 6,
         symbol: Symbol::Nothing,
     });

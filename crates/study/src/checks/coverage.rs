@@ -74,6 +74,9 @@ impl From<Coverage> for Keys {
     }
 }
 
+/// Replicates below which the spread of their shares says too little.
+const FEW: usize = 50;
+
 impl Coverage {
     /// One comparison a cell and thing covered; nothing where entries are not identified.
     fn compare(&self, c: &CellSummary) -> Vec<Comparison> {
@@ -81,23 +84,33 @@ impl Coverage {
         let level = coverage.level;
         let wanted = |what: Covered| self.of.as_ref().is_none_or(|of| of.contains(&what));
         let named = self.of.is_some();
+        let place = format!("{} {} {} n = {}", c.setting, c.design, c.solver, c.n);
+        if coverage.replicates == 0 {
+            let line = format!(
+                "{place}: no intervals, for no residual degrees of freedom are left; leave it out by range"
+            );
+            return vec![Comparison { passed: false, line }];
+        }
+        // The standard error if all of a replicate were covered or nothing, and the most that it can be.
+        let most = (level * (1.0 - level) / coverage.replicates as f64).sqrt();
         let mut found = Vec::new();
         for ((what, name), (mean, mcse)) in ALL.into_iter().zip(coverage.means) {
             let is_missing = mean.is_nan() && what == Covered::Entries && !named;
             if !wanted(what) || is_missing {
                 continue;
             }
-            // A region holds W* or not: its share has a known standard error at the level, and 0 where all hold it.
+            // The region holds W* or not. Of few replicates the standard error of the others is not known either: they may
+            // all cover everything.
             let error = match what {
-                Covered::Region => (level * (1.0 - level) / coverage.replicates as f64).sqrt(),
+                Covered::Region => most,
+                _ if coverage.replicates < FEW => most,
                 _ => mcse,
             };
             let off = mean - level;
             found.push(Comparison {
                 passed: off.abs() <= self.tolerance + self.select.mcse * error,
                 line: format!(
-                    "{} {} {} n = {}: {name} covered {mean:.4} (MCSE {error:.4}), level {level}: {off:+.4}",
-                    c.setting, c.design, c.solver, c.n
+                    "{place}: {name} covered {mean:.4} (MCSE {error:.4}), level {level}: {off:+.4}"
                 ),
             });
         }

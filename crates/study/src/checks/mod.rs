@@ -202,6 +202,10 @@ impl CheckSpec {
             let mend = format!("no bound is known for {} responses; leave it out", response.family.name());
             return Err(StudyError::bad("check.kind", "bound", &mend));
         }
+        if let (Self::Bound(_), Some(a)) = (self, file.setting.iter().find_map(|s| s.activation)) {
+            let mend = format!("no bound is known with an activation (\"{}\"); leave it out", a.name());
+            return Err(StudyError::bad("check.kind", "bound", &mend));
+        }
         self.check().select().validate(file)?;
         self.check().validate(file)
     }

@@ -36,7 +36,15 @@ impl FamilyName {
 
     /// Responses as a file has them (n x columns) in the form of the law: classes become indicators without the reference's.
     pub fn responses(self, y: Array2<f64>) -> Result<Array2<f64>, Failure> {
-        if self != Self::Multinomial {
+        if self == Self::Gaussian {
+            return Ok(y);
+        }
+        if let Some(first) = y.column(0).first().filter(|f| y.ncols() == 1 && y.iter().all(|v| v == *f)) {
+            return Err(Failure::new(format!(
+                "all rows are of class {first}: there is nothing to tell apart"
+            )));
+        }
+        if self == Self::Logistic {
             return Ok(y);
         }
         let fail = |m: String| {
@@ -50,6 +58,9 @@ impl FamilyName {
             {
                 return fail(format!("row {row} of y names no class: {}", y.row(row)));
             }
+            if let Some(empty) = y.columns().into_iter().position(|c| c.sum() == 0.0) {
+                return fail(format!("class {empty} of {} has no observation", y.ncols()));
+            }
             return Ok(from_column(&y, 1));
         }
         if let Some(bad) = y.iter().find(|v| !(v.fract() == 0.0 && (0.0..MOST_CLASSES).contains(*v))) {
@@ -60,9 +71,6 @@ impl FamilyName {
         y.iter().for_each(|v| counts[*v as usize] += 1);
         if let Some(empty) = counts.iter().position(|c| *c == 0) {
             return fail(format!("class {empty} of {classes} has no observation"));
-        }
-        if classes < 2 {
-            return fail("all rows are of class 0: there is nothing to tell apart".to_owned());
         }
         convstat::tensor::memory::check("the indicators of the classes", &[y.len(), classes])?;
         Ok(Array2::from_shape_fn((y.len(), classes - 1), |(i, j)| {
