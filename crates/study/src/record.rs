@@ -107,13 +107,8 @@ impl Record {
             self.replicates[cell] += 1;
             self.seconds += seconds[i];
             for kind in failures(&terminations[i], gaps[i], objectives[i], sizes[i] as f64) {
-                let first = || CellFailure {
-                    cell,
-                    kind,
-                    count: 0,
-                    replicate: u64::MAX,
-                    termination: String::new(),
-                };
+                let first =
+                    || CellFailure { cell, kind, count: 0, replicate: u64::MAX, termination: String::new() };
                 let failure = failed.entry((cell, kind)).or_insert_with(first);
                 failure.count += 1;
                 if replicate < failure.replicate {

@@ -70,7 +70,11 @@ impl Report {
             print(&format!("{}\n", path.display()))?;
         }
         if summary.missing_replicates > 0 {
-            eprintln!("{}: {} replicates are missing; the page says which", self.run.display(), summary.missing_replicates);
+            eprintln!(
+                "{}: {} replicates are missing; the page says which",
+                self.run.display(),
+                summary.missing_replicates
+            );
             return Ok(Status::Partly);
         }
         Ok(Status::Done)
@@ -86,7 +90,9 @@ fn check_place(out: &Path) -> Result<(), Failure> {
     let folder = out.parent().filter(|p| !p.as_os_str().is_empty());
     match folder.filter(|p| !p.is_dir()) {
         None => Ok(()),
-        Some(folder) => Err(Failure::new(format!("--out {}: there is no folder {}", out.display(), folder.display()))
-            .help("make it first")),
+        Some(folder) => {
+            Err(Failure::new(format!("--out {}: there is no folder {}", out.display(), folder.display()))
+                .help("make it first"))
+        }
     }
 }

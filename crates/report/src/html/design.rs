@@ -24,7 +24,8 @@ fn list<T: Display>(values: impl IntoIterator<Item = T>) -> String {
 /// The aim of the study.
 pub fn aim(file: &StudyFile) -> String {
     if file.study.aim.trim().is_empty() {
-        return "<p>The study file states no aim (key <code>aim</code> of <code>[study]</code>).</p>\n".to_owned();
+        return "<p>The study file states no aim (key <code>aim</code> of <code>[study]</code>).</p>\n"
+            .to_owned();
     }
     format!("<p>{}</p>\n", escape(&file.study.aim))
 }
@@ -34,8 +35,13 @@ pub fn mechanisms(plan: &Plan) -> String {
     let file = &plan.file;
     let mut out = settings(plan);
     let rows: Vec<Vec<Cell>> =
-        file.design.iter().map(|d| vec![Cell::text(&d.label()), Cell::text(&d.design().words())]).collect();
-    out += &table("designs", "Designs: laws of the inputs.", &[Column::text("Design"), Column::text("Inputs")], &rows);
+        file.design.iter().map(|d| vec![Cell::text(&d.label()), Cell::long(&d.design().words())]).collect();
+    out += &table(
+        "designs",
+        "Designs: laws of the inputs.",
+        &[Column::text("Design"), Column::text("Inputs")],
+        &rows,
+    );
     let responses = match &file.response {
         Some(r) => (
             "Responses",
@@ -47,14 +53,18 @@ pub fn mechanisms(plan: &Plan) -> String {
         ),
         None => (
             "Responses",
-            format!("linear in the features of the truth, with independent normal noise, σ = {}", file.noise.sigma),
+            format!(
+                "linear in the features of the truth, with independent normal noise, σ = {}",
+                file.noise.sigma
+            ),
         ),
     };
     let drawn = match file.truth.draw {
         TruthDraw::Setting => "once a setting, the same for all its replicates",
         TruthDraw::Replicate => "anew for every replicate",
     };
-    let truth = format!("{TRUTH} of the setting’s structure with independent standard normal factors, drawn {drawn}");
+    let truth =
+        format!("{TRUTH} of the setting’s structure with independent standard normal factors, drawn {drawn}");
     let cells = format!(
         "{} cells (settings × designs × estimators × {N}), {} replicates each",
         plan.cells.len(),
@@ -87,7 +97,8 @@ const PARTS: [Part; 8] = [
     ("Pooling", |s| s.pool.as_deref().map(sizes)),
     ("Pooling stride", |s| s.pool_stride.as_deref().map(sizes)),
     ("Further layers (kernels)", |s| {
-        (!s.deeper.is_empty()).then(|| s.deeper.iter().map(|l| sizes(&l.kernel)).collect::<Vec<_>>().join("; "))
+        (!s.deeper.is_empty())
+            .then(|| s.deeper.iter().map(|l| sizes(&l.kernel)).collect::<Vec<_>>().join("; "))
     }),
     ("Activation", |s| s.activation.map(|a| Activation::name(a).to_owned())),
     ("Truth shared as", |s| s.truth.clone()),
@@ -107,7 +118,8 @@ fn settings(plan: &Plan) -> String {
         .iter()
         .zip(&plan.settings)
         .map(|(s, context)| {
-            let mut row = vec![Cell::text(&s.name), Cell::text(&sizes(&s.input)), Cell::text(&sizes(&s.kernel))];
+            let mut row =
+                vec![Cell::text(&s.name), Cell::text(&sizes(&s.input)), Cell::text(&sizes(&s.kernel))];
             row.extend(parts.iter().map(|(_, f)| Cell::text(&f(s).unwrap_or_else(|| "–".to_owned()))));
             row.extend([
                 Cell::count(context.geometry.positions()),
@@ -136,7 +148,10 @@ pub fn estimands(file: &StudyFile) -> String {
         )]
     } else {
         vec![
-            ("Prediction error", format!("{PREDICTION}: error of the coefficient in the norm of the features’ second moment")),
+            (
+                "Prediction error",
+                format!("{PREDICTION}: error of the coefficient in the norm of the features’ second moment"),
+            ),
             ("Estimation error", format!("{ESTIMATION}: error of the coefficient in Frobenius norm")),
         ]
     };
@@ -198,7 +213,7 @@ pub fn methods(plan: &Plan) -> String {
                 Cell::count(s.dimension),
                 Cell::count(counts.kernels),
                 Cell::count(counts.rank),
-                Cell::number(ratio, &digits::number(ratio)),
+                Cell::number(ratio, &digits::short(ratio)),
             ]
         })
         .collect();
@@ -215,8 +230,12 @@ pub fn methods(plan: &Plan) -> String {
             vec![
                 Cell::text(e.label()),
                 Cell::text(e.solver.name()),
-                Cell::text(&if e.solver.is_structured() { list(e.starts.iter().map(|s| s.name())) } else { "–".to_owned() }),
-                Cell::text(&options(e)),
+                Cell::text(&if e.solver.is_structured() {
+                    list(e.starts.iter().map(|s| s.name()))
+                } else {
+                    "–".to_owned()
+                }),
+                Cell::long(&options(e)),
             ]
         })
         .collect();
@@ -231,7 +250,10 @@ fn options(e: &Estimator) -> String {
     match e.solver.name() {
         "adam" => {
             let t = e.training();
-            parts.push(format!("{} steps of {} observations, learning rate {}", t.steps, t.batch, t.learning_rate));
+            parts.push(format!(
+                "{} steps of {} observations, learning rate {}",
+                t.steps, t.batch, t.learning_rate
+            ));
         }
         "ols" => {}
         "ridge" | "nuclear-norm" => parts.push(format!("penalty λ = {}", e.lambda)),
@@ -239,7 +261,11 @@ fn options(e: &Estimator) -> String {
     }
     if let Some(criterion) = e.select {
         let over = e.over.iter().map(|(key, values)| format!("{key} = {}", list(values)));
-        parts.push(format!("structure chosen by {} among {}", criterion.name(), over.collect::<Vec<_>>().join(" × ")));
+        parts.push(format!(
+            "structure chosen by {} among {}",
+            criterion.name(),
+            over.collect::<Vec<_>>().join(" × ")
+        ));
     }
     if let Some(folds) = e.folds {
         parts.push(format!("{folds} folds"));

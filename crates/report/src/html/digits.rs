@@ -41,6 +41,15 @@ pub fn number(value: f64) -> String {
     to_place(value, order(value) + 1 - SIGNIFICANT)
 }
 
+/// [`number`] without zeros at its end, for values that were chosen and not measured.
+pub fn short(value: f64) -> String {
+    let text = number(value);
+    if !text.contains('.') || text.contains('e') {
+        return text;
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// The power of ten of the first digit.
 fn order(value: f64) -> i32 {
     value.abs().log10().floor() as i32
@@ -79,5 +88,8 @@ mod tests {
         assert_eq!(number(1000.0), "1000");
         assert_eq!(number(1e12), "1.000e12");
         assert_eq!(number(-0.5), "-0.5000");
+        assert_eq!(short(0.2), "0.2");
+        assert_eq!(short(300.0), "300");
+        assert_eq!(short(1e12), "1.000e12");
     }
 }

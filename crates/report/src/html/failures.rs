@@ -29,29 +29,57 @@ fn name(plan: &Plan, number: usize, cell: &PlanCell) -> Vec<Cell> {
     ]
 }
 
+fn name_of(kind: FailureKind, count: u64) -> &'static str {
+    match (kind, count) {
+        (FailureKind::Error, 1) => "error",
+        (FailureKind::Error, _) => "errors",
+        (FailureKind::NotConverged, _) => "not converged",
+        (FailureKind::MissedOptimum, 1) => "missed optimum",
+        (FailureKind::MissedOptimum, _) => "missed optima",
+    }
+}
+
+/// How many there are of each kind, as badges.
+pub fn badges(record: &Record) -> String {
+    let kinds = [FailureKind::Error, FailureKind::NotConverged, FailureKind::MissedOptimum];
+    let badge = |kind: FailureKind| {
+        let count: u64 = record.failures.iter().filter(|f| f.kind == kind).map(|f| f.count).sum();
+        format!("<span class=\"badge\">{count} {}</span> ", name_of(kind, count))
+    };
+    kinds.into_iter().map(badge).collect()
+}
+
 /// Errors, fits that did not converge and missed optima: counts by cell. `run` is the run directory as a shell reads it.
 pub fn failures(plan: &Plan, record: &Record, run: &str) -> String {
     if record.failures.is_empty() {
         return "<p>No replicate ended in an error, every fit converged, and no start missed an optimum that is known.</p>\n".to_owned();
     }
     let mut columns = cell_columns();
-    columns.extend([Column::text("Failure"), Column::number("Count"), Column::text("First of them"), Column::text("To repeat it")]);
+    columns.extend([
+        Column::text("Failure"),
+        Column::number("Count"),
+        Column::text("First of them"),
+        Column::text("To repeat it"),
+    ]);
     let rows: Vec<Vec<Cell>> = record
         .failures
         .iter()
         .filter_map(|f| {
             let mut row = name(plan, f.cell, plan.cells.get(f.cell)?);
-            let kind = match f.kind {
-                FailureKind::Error => "error",
-                FailureKind::NotConverged => "not converged",
-                FailureKind::MissedOptimum => "missed optimum",
+            let first = match f.kind {
+                FailureKind::MissedOptimum => Cell::text(&format!("replicate {}", f.replicate)),
+                FailureKind::NotConverged => {
+                    Cell::text(&format!("replicate {}: {}", f.replicate, f.termination))
+                }
+                FailureKind::Error => Cell::long(&format!("replicate {}: {}", f.replicate, f.termination)),
             };
             let of = record.replicates.get(f.cell).copied().unwrap_or(0);
-            let command = format!("convstat study rerun {run} --cell {} --replicate {} --trace", f.cell, f.replicate);
+            let command =
+                format!("convstat study rerun {run} --cell {} --replicate {} --trace", f.cell, f.replicate);
             row.extend([
-                Cell::text(kind),
+                Cell::text(name_of(f.kind, 1)),
                 Cell::number(f.count as f64, &format!("{} of {of}", f.count)),
-                Cell::text(&format!("replicate {}: {}", f.replicate, f.termination)),
+                first,
                 Cell::html(format!("<code>{}</code>", escape(&command))),
             ]);
             Some(row)

@@ -13,6 +13,9 @@ const RADIUS: f64 = 4.5;
 /// How much larger than on paper a figure may be on a screen.
 const LARGEST: f64 = 2.0;
 
+/// How large it is at least: on a narrow screen its box scrolls before its text gets too small to read.
+const SMALLEST: f64 = 1.15;
+
 /// Series colours on a dark page, in the order of [`COLOURS`].
 const DARK: [&str; COLOURS.len()] =
     ["#6aaeff", "#ff9248", "#3ccf9e", "#e8a0ca", "#a5e3ff", "#d9b03c", "#c9ccd1"];
@@ -23,7 +26,8 @@ const INK: [(&str, &str); 4] =
 
 /// Rules that give drawings the colours of a dark page.
 pub fn dark_rules() -> String {
-    let series = COLOURS.iter().zip(DARK).map(|(c, dark)| (format!("#{:02x}{:02x}{:02x}", c.0, c.1, c.2), dark));
+    let series =
+        COLOURS.iter().zip(DARK).map(|(c, dark)| (format!("#{:02x}{:02x}{:02x}", c.0, c.1, c.2), dark));
     let ink = INK.iter().map(|(light, dark)| ((*light).to_owned(), *dark));
     series
         .chain(ink)
@@ -43,7 +47,8 @@ pub fn figure(number: usize, canvas: &Canvas) -> Result<String> {
         .lines()
         .map(|line| line.trim_start().to_owned() + "\n")
         .collect();
-    let marks: String = canvas.panels.iter().flat_map(|p| p.series.iter().map(move |s| marks_of(p, s))).collect();
+    let marks: String =
+        canvas.panels.iter().flat_map(|p| p.series.iter().map(move |s| marks_of(p, s))).collect();
     let overlay = if marks.is_empty() {
         String::new()
     } else {
@@ -65,7 +70,7 @@ pub fn figure(number: usize, canvas: &Canvas) -> Result<String> {
          max-width:{:.0}px\">\n{svg}{overlay}</div></div>\n<figcaption><b>Figure {number}.</b> {}\n<span class=\"buttons\">{data}\
          <button type=\"button\" class=\"button save\" data-file=\"{name}.svg\" hidden>Figure (SVG)</button></span></figcaption>\n\
          </figure>\n",
-        0.85 * w,
+        SMALLEST * w,
         LARGEST * w,
         escape(&canvas.alt)
     ))
@@ -91,7 +96,7 @@ fn describe(panel: &DrawnPanel, series: &DrawnSeries, v: &DrawnValue) -> String 
             lines.push(name.clone());
         }
     }
-    lines.push(format!("{} = {}", panel.x_label, digits::number(v.x)));
+    lines.push(format!("{} = {}", panel.x_label, digits::short(v.x)));
     if v.error > 0.0 {
         let (value, error) = (digits::like(v.y, v.error), digits::like(v.error, v.error));
         lines.push(format!("{} = {value}, MCSE {error}", panel.y_label));

@@ -94,15 +94,10 @@ fn state(data: &PageData) -> String {
     } else {
         (" warn", format!("unfinished: {there} of {wanted} replicates"))
     };
-    let failed: u64 = data.record.failures.iter().map(|f| f.count).sum();
-    let failures = match failed {
-        0 => "no failures".to_owned(),
-        1 => "1 failure".to_owned(),
-        n => format!("{n} failures"),
-    };
     format!(
-        "<p class=\"state\"><span class=\"badge{class}\">{replicates}</span> {} <span class=\"badge\">{failures}</span></p>\n",
-        checks::badge(data.checks)
+        "<p class=\"state\"><span class=\"badge{class}\">{replicates}</span> {} {}</p>\n",
+        checks::badge(data.checks),
+        failures::badges(data.record)
     )
 }
 

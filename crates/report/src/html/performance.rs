@@ -71,7 +71,8 @@ fn caption(summary: &Summary) -> String {
     if shown.literature && summary.cells.iter().any(|c| !c.theory.literature_holds) {
         text += " † The literature bound’s condition on <i>n</i> fails.";
     }
-    text + " Seconds: median time of a replicate."
+    text + " Failures: errors, fits that did not converge and missed optima, by kind <a href=\"#failures\">below</a>. Seconds: median time \
+            of a replicate."
 }
 
 fn columns(summary: &Summary) -> Vec<Column> {
@@ -99,7 +100,7 @@ fn columns(summary: &Summary) -> Vec<Column> {
     if shown.selection {
         columns.extend(["Chose the truth", "Mean chosen"].map(Column::number));
     }
-    columns.extend(["Errors", "Not converged", "Missed optima", "Seconds"].map(Column::number));
+    columns.extend(["Failures", "Seconds"].map(Column::number));
     columns
 }
 
@@ -107,6 +108,7 @@ fn rows(summary: &Summary) -> Vec<Vec<Cell>> {
     let shown = Shown::new(summary);
     let row = |c: &CellSummary| {
         let theory = |value: f64, error: f64| Cell::number(value, &digits::like(value, error));
+        let bound = |value: f64, mark: &str| Cell::number(value, &(digits::number(value) + mark));
         let mut row = vec![Cell::text(&c.setting), Cell::text(&c.design)];
         if shown.solvers {
             row.push(Cell::text(&c.solver));
@@ -119,18 +121,17 @@ fn rows(summary: &Summary) -> Vec<Vec<Cell>> {
             theory(c.theory.risk_pred, c.pred.1),
         ]);
         if shown.explicit {
-            row.push(theory(c.theory.explicit_pred, c.pred.1));
+            row.push(bound(c.theory.explicit_pred, ""));
         }
         if shown.frobenius {
             row.extend([Cell::measured(c.frob), theory(c.theory.risk_frob, c.frob.1)]);
             if shown.explicit {
-                row.push(theory(c.theory.explicit_frob, c.frob.1));
+                row.push(bound(c.theory.explicit_frob, ""));
             }
         }
         if shown.literature {
-            let bound = c.theory.literature_frob;
-            let mark = if c.theory.literature_holds || bound.is_nan() { "" } else { " †" };
-            row.push(Cell::number(bound, &(digits::number(bound) + mark)));
+            let value = c.theory.literature_frob;
+            row.push(bound(value, if c.theory.literature_holds || value.is_nan() { "" } else { " †" }));
         }
         if shown.coverage {
             let means = c.coverage.map_or([(f64::NAN, f64::NAN); 3], |k| k.means);
@@ -141,7 +142,7 @@ fn rows(summary: &Summary) -> Vec<Vec<Cell>> {
             let (right, mean) = c.selection.as_ref().map_or((nothing, nothing), |s| (s.right, s.mean));
             row.extend([right, mean].map(Cell::measured));
         }
-        row.extend([c.errors, c.not_converged, c.optimisation_failures].map(Cell::count));
+        row.push(Cell::count(c.errors + c.not_converged + c.optimisation_failures));
         row.push(Cell::number(c.seconds, &digits::number(c.seconds)));
         row
     };

@@ -79,14 +79,20 @@ pub fn provenance(manifest: &Manifest, record: &Record) -> String {
             );
             vec![Cell::text(&program), Cell::text(&machine), Cell::text(&blas), Cell::count(*rows)]
         };
-        let columns =
-            [Column::text("Program"), Column::text("Machine"), Column::text("BLAS"), Column::number("Replicates")];
+        let columns = [
+            Column::text("Program"),
+            Column::text("Machine"),
+            Column::text("BLAS"),
+            Column::number("Replicates"),
+        ];
         let rows: Vec<Vec<Cell>> = record.origins.iter().map(row).collect();
         out += &table("origins", "Who computed the replicates.", &columns, &rows);
     }
     if !record.damaged.is_empty() {
         let items: String = record.damaged.iter().map(|d| format!("<li>{}</li>\n", escape(d))).collect();
-        out += &format!("<p>Parts that cannot be read, whose replicates will run again:</p>\n<ul>\n{items}</ul>\n");
+        out += &format!(
+            "<p>Parts that cannot be read, whose replicates will run again:</p>\n<ul>\n{items}</ul>\n"
+        );
     }
     out
 }
@@ -122,7 +128,9 @@ pub fn cite(manifest: &Manifest) -> String {
     );
     for [key, authors, title, year, place] in WORKS {
         let note = if place.is_empty() { String::new() } else { format!(",\n  note   = {{{place}}}") };
-        entries += &format!("@article{{{key},\n  author = {{{authors}}},\n  title  = {{{{{title}}}}},\n  year   = {{{year}}}{note}\n}}\n");
+        entries += &format!(
+            "@article{{{key},\n  author = {{{authors}}},\n  title  = {{{{{title}}}}},\n  year   = {{{year}}}{note}\n}}\n"
+        );
     }
     format!(
         "<blockquote>{}</blockquote>\n<pre tabindex=\"0\"><code>{}</code></pre>\n<p class=\"buttons\">{}</p>\n",

@@ -28,6 +28,8 @@ impl Column {
 #[derive(Debug, Clone)]
 pub struct Cell {
     html: String,
+    /// Longer than a line.
+    is_long: bool,
     /// By what its column sorts; the text where there is none.
     value: Option<f64>,
 }
@@ -35,17 +37,22 @@ pub struct Cell {
 impl Cell {
     /// Text as it is.
     pub fn text(text: &str) -> Self {
-        Self { html: escape(text), value: None }
+        Self { html: escape(text), is_long: false, value: None }
+    }
+
+    /// Text that may take several lines.
+    pub fn long(text: &str) -> Self {
+        Self { is_long: true, ..Self::text(text) }
     }
 
     /// HTML.
     pub fn html(html: impl Into<String>) -> Self {
-        Self { html: html.into(), value: None }
+        Self { html: html.into(), is_long: false, value: None }
     }
 
     /// A number as `shown`.
     pub fn number(value: f64, shown: &str) -> Self {
-        Self { html: escape(shown), value: Some(value) }
+        Self { value: Some(value), ..Self::text(shown) }
     }
 
     /// A value with its Monte Carlo standard error.
@@ -62,13 +69,11 @@ impl Cell {
     }
 }
 
-/// A table whose first column names its rows. `caption` is HTML; `id` is unique in the page.
+/// A table whose first column names its rows. `caption` is HTML; `id` is unique among tables.
 pub fn table(id: &str, caption: &str, columns: &[Column], rows: &[Vec<Cell>]) -> String {
     let class = |numeric: bool| if numeric { " class=\"num\"" } else { "" };
-    let head: String = columns
-        .iter()
-        .map(|c| format!("<th scope=\"col\"{}>{}</th>", class(c.numeric), c.head))
-        .collect();
+    let head: String =
+        columns.iter().map(|c| format!("<th scope=\"col\"{}>{}</th>", class(c.numeric), c.head)).collect();
     let body: String = rows
         .iter()
         .map(|row| {
@@ -77,7 +82,7 @@ pub fn table(id: &str, caption: &str, columns: &[Column], rows: &[Vec<Cell>]) ->
                     let v = if v.is_nan() { String::new() } else { v.to_string() };
                     format!(" data-v=\"{v}\"")
                 });
-                let class = class(column.numeric);
+                let class = if cell.is_long { " class=\"long\"" } else { class(column.numeric) };
                 if i == 0 {
                     format!("<th scope=\"row\"{class}{value}>{}</th>", cell.html)
                 } else {
@@ -90,8 +95,8 @@ pub fn table(id: &str, caption: &str, columns: &[Column], rows: &[Vec<Cell>]) ->
     // One row needs no sorting.
     let sortable = if rows.len() > 1 { " class=\"sortable\"" } else { "" };
     format!(
-        "<figure class=\"table\">\n<figcaption id=\"{id}-caption\">{caption}</figcaption>\n<div class=\"scroll\" tabindex=\"0\" \
-         role=\"region\" aria-labelledby=\"{id}-caption\">\n<table id=\"{id}\"{sortable} aria-labelledby=\"{id}-caption\">\n\
+        "<figure class=\"table\">\n<figcaption id=\"table-{id}-caption\">{caption}</figcaption>\n<div class=\"scroll\" tabindex=\"0\" \
+         role=\"region\" aria-labelledby=\"table-{id}-caption\">\n<table id=\"table-{id}\"{sortable} aria-labelledby=\"table-{id}-caption\">\n\
          <thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n</div>\n</figure>\n"
     )
 }

@@ -24,7 +24,10 @@ impl Design for Var1 {
     }
 
     fn words(&self) -> String {
-        format!("every entry follows x_t = ρ x_{{t−1}} + √(1−ρ²) e_t over the observations, stationary, ρ = {}", self.rho)
+        format!(
+            "every entry follows xₜ = ρ xₜ₋₁ + √(1−ρ²) eₜ over the observations, stationary, ρ = {}",
+            self.rho
+        )
     }
 
     /// Its spectrum are the limits of the spectral density for many observations: `(1 ∓ |ρ|)/(1 ± |ρ|)`.
