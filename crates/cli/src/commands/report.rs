@@ -49,18 +49,14 @@ impl Report {
             record: &record,
             run: &self.run.to_string_lossy(),
         })?;
-        let path = match &self.out {
-            Some(out) => {
-                std::fs::write(out, html)
-                    .map_err(|e| Failure::new(format!("cannot write {}: {e}", out.display())))?;
-                out.clone()
-            }
-            None => {
-                run.write_file(PAGE, html.as_bytes()).map_err(|e| {
-                    Failure::from_error(e).help("--out FILE writes the page to another place")
-                })?;
-                self.run.join(PAGE)
-            }
+        let path = if let Some(out) = &self.out {
+            std::fs::write(out, html)
+                .map_err(|e| Failure::new(format!("cannot write {}: {e}", out.display())))?;
+            out.clone()
+        } else {
+            run.write_file(PAGE, html.as_bytes())
+                .map_err(|e| Failure::from_error(e).help("--out FILE writes the page to another place"))?;
+            self.run.join(PAGE)
         };
         if self.json {
             print_json(&serde_json::json!({

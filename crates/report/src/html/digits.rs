@@ -18,7 +18,7 @@ pub fn with_error(value: f64, error: f64) -> String {
 
 /// A value to the place of the second digit of `error`.
 pub fn like(value: f64, error: f64) -> String {
-    if !value.is_finite() || !(error.is_finite() && error > 0.0) {
+    if !(value.is_finite() && error.is_finite() && error > 0.0) {
         return number(value);
     }
     to_place(value, order(error) - 1)
