@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is needed from the system: for the build OpenBLAS (pthread build) and pkg-config; to read data sets ffmpeg
-# (videos) and bsdtar (archives); for the tests of job arrays Slurm and munge, whose services need not run. Safe to repeat.
+# (videos) and bsdtar (archives); for the tests of job arrays Slurm and munge, whose services need not run; for
+# those of reports Chromium. Safe to repeat.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -21,18 +22,24 @@ command -v bsdtar >/dev/null || packages="$packages libarchive-tools"
 has() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null; }
 { has slurmctld && has slurmd && has sbatch; } || packages="$packages slurm-wlm"
 has munged || packages="$packages munge"
+browser=""
+for program in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
+    # Ubuntu has a stand-in of this name that only asks for another package.
+    if "$program" --version >/dev/null 2>&1; then browser="$program"; fi
+done
+[ -n "$browser" ] || packages="$packages chromium-headless-shell"
 [ -n "$packages" ] || exit 0
 # Without the programs that read data sets, and Slurm, all else works.
 stop() {
     if [ -z "$needed" ]; then
-        say "set-up: goes on without; data sets of videos or in archives cannot be read, and their tests and those of Slurm fail"
+        say "set-up: goes on without; data sets of videos or in archives cannot be read, and their tests and those of Slurm and reports fail"
         exit 0
     fi
     exit 2
 }
 if ! command -v apt-get >/dev/null; then
     say "set-up: no apt-get here; install the pthread build of OpenBLAS with its headers, pkg-config, a C compiler, ffmpeg,"
-    say "bsdtar, and for the tests Slurm and munge, then run this again. Without OpenBLAS: cargo build --no-default-features --features netlib-static"
+    say "bsdtar, and for the tests Slurm, munge and Chromium, then run this again. Without OpenBLAS: cargo build --no-default-features --features netlib-static"
     stop
 fi
 sudo=""
@@ -48,8 +55,9 @@ say "set-up: installing $packages"
 install() { DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$@" >/dev/null; }
 # shellcheck disable=SC2086
 if ! $sudo apt-get update -qq || ! install $packages; then
-    # One package that cannot be had is no reason to go without those that the build needs.
+    # One package that cannot be had is no reason to go without the others.
     if [ -n "$needed" ] && install $needed; then needed=""; fi
+    for package in $packages; do install "$package" || true; done
     stop
 fi
 say "set-up: done"

@@ -10,6 +10,7 @@ use std::sync::{Arc, Once};
 use plotters::style::{FontStyle, register_font};
 use resvg::{tiny_skia, usvg};
 
+use crate::drawing::{Drawing, DrawnPanel};
 use crate::{ReportError, Result};
 
 /// Canvas units a point: plotters has whole coordinates, so a fine grid keeps lines straight.
@@ -59,6 +60,8 @@ pub struct Canvas {
     pub alt: String,
     /// Size in points.
     pub size: (f64, f64),
+    /// What its panels show, where the drawing records it.
+    pub panels: Vec<DrawnPanel>,
     /// SVG elements.
     body: String,
 }
@@ -73,9 +76,10 @@ pub(crate) fn register_fonts() {
 }
 
 impl Canvas {
-    /// A canvas of `size` points from SVG elements in canvas units.
-    pub fn new(name: &str, alt: &str, size: (f64, f64), body: String) -> Self {
-        Self { name: name.to_owned(), alt: alt.to_owned(), size, body }
+    /// A canvas of `size` points from a drawing, or from SVG elements in canvas units.
+    pub fn new(name: &str, alt: &str, size: (f64, f64), body: impl Into<Drawing>) -> Self {
+        let Drawing { svg: body, panels } = body.into();
+        Self { name: name.to_owned(), alt: alt.to_owned(), size, panels, body }
     }
 
     /// The SVG with live text, which needs the font.

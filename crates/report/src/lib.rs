@@ -19,8 +19,10 @@
 mod axis;
 pub mod bars;
 pub mod canvas;
+pub mod drawing;
 pub mod error;
 pub mod figures;
+pub mod html;
 pub mod math;
 pub mod palette;
 pub mod panel;

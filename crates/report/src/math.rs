@@ -60,6 +60,22 @@ pub fn root_mean_square(norm: &str) -> String {
     format!("√(E{norm}²)")
 }
 
+/// SVG spans as text: `d_M`, `Σ_Z^1/2`.
+pub fn plain(spans: &str) -> String {
+    let mut text = String::new();
+    for (i, piece) in spans.split('<').enumerate() {
+        // Before the first tag there is no tag.
+        let (tag, content) = if i == 0 { ("", piece) } else { piece.split_once('>').unwrap_or(("", piece)) };
+        if tag.contains("baseline-shift=\"-") {
+            text.push('_');
+        } else if tag.contains("baseline-shift") {
+            text.push('^');
+        }
+        text += content;
+    }
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
 /// Escapes text for SVG.
 pub fn escape(s: &str) -> String {
     s.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")

@@ -6,6 +6,7 @@ use plotters::style::FontDesc;
 
 use crate::axis::Axis;
 use crate::canvas::{UNITS, register_fonts};
+use crate::drawing::{Drawing, DrawnPanel};
 use crate::palette::{Marker, colour, marker};
 use crate::{ReportError, Result};
 
@@ -25,6 +26,13 @@ pub struct Point {
     pub y: f64,
     /// Half-length of the error bar.
     pub error: f64,
+}
+
+impl Point {
+    /// Whether it has a value to draw.
+    pub(crate) fn is_drawn(&self) -> bool {
+        self.y.is_finite()
+    }
 }
 
 /// What a series looks like and holds.
@@ -68,6 +76,25 @@ pub struct Panel {
     pub from_zero: bool,
     /// Ordinates that the axis holds besides those of the series, so that panels have one scale.
     pub y_holds: Vec<f64>,
+    /// Points of several series at one abscissa stand side by side, so that those on top of each other are seen: by this
+    /// factor.
+    pub apart: Option<f64>,
+}
+
+impl Panel {
+    /// By which each series' points are moved along the abscissa, 1 where they are not.
+    fn asides(&self) -> Vec<f64> {
+        let are_points = |s: &Series| matches!(s.mark, Mark::Points(_));
+        let middle = 0.5 * (self.series.iter().filter(|s| are_points(s)).count() as f64 - 1.0);
+        let mut place = 0.0;
+        let aside = |s: &Series| {
+            let Some(factor) = self.apart.filter(|_| are_points(s)) else { return 1.0 };
+            let aside = factor.powf(place - middle);
+            place += 1.0;
+            aside
+        };
+        self.series.iter().map(aside).collect()
+    }
 }
 
 /// An entry of a legend.
@@ -110,27 +137,29 @@ fn text(x: f64, y: f64, anchor: &str, turn: f64, size: f64, spans: &str) -> Stri
     )
 }
 
-/// Draws panels in a grid of `columns` under a legend; returns the SVG elements. `size` in points.
+/// Draws panels in a grid of `columns` under a legend. `size` in points.
 pub fn draw_grid(
     figure: &str,
     size: (f64, f64),
     columns: usize,
     panels: &[Panel],
     legend: &[LegendEntry],
-) -> Result<String> {
+) -> Result<Drawing> {
     register_fonts();
     let failed = |reason: String| ReportError::Drawing { figure: figure.to_owned(), reason };
     let (legend_svg, top) = draw_legend(size.0, legend);
     let rows = panels.len().div_ceil(columns).max(1);
     let (w, h) = (size.0 / columns as f64, (size.1 - top) / rows as f64);
     let mut svg = String::new();
+    let mut drawn = Vec::with_capacity(panels.len());
     {
         let root =
             SVGBackend::with_string(&mut svg, (u(size.0) as u32, u(size.1) as u32)).into_drawing_area();
         for (i, panel) in panels.iter().enumerate() {
             let (x0, y0) = ((i % columns) as f64 * w, top + (i / columns) as f64 * h);
             let area = root.clone().shrink((u(x0), u(y0)), (u(w) as u32, u(h) as u32));
-            draw_panel(&area, panel).map_err(|e| failed(e.to_string()))?;
+            let places = draw_panel(&area, panel).map_err(|e| failed(e.to_string()))?;
+            drawn.push(DrawnPanel::new(panel, legend, places));
         }
         root.present().map_err(|e| failed(e.to_string()))?;
     }
@@ -145,7 +174,7 @@ pub fn draw_grid(
         body += &text(middle, y0 + h - 5.0, "middle", 0.0, FONT, &panel.x_label);
         body += &text(x0 + 11.0, centre, "middle", -90.0, FONT, &panel.y_label);
     }
-    Ok(body)
+    Ok(Drawing { svg: body, panels: drawn })
 }
 
 const MARGIN_LEFT: f64 = 46.0;
@@ -208,9 +237,10 @@ fn strip_tags(spans: &str) -> String {
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type DrawResult = std::result::Result<(), Box<dyn std::error::Error>>;
+type DrawResult<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult {
+/// Draws a panel; where the points of each series are, in canvas units.
+fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult<Vec<Vec<(i32, i32)>>> {
     let (x, y) = extents(panel);
     let x_axis = Axis::new(&x, panel.log_x, false, &panel.x_ticks);
     let y_axis = Axis::new(&y, panel.log_y, panel.from_zero, &[]);
@@ -243,10 +273,8 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult {
         .y_labels(7)
         .set_all_tick_mark_size(u(2.5))
         .draw()?;
-    for series in &panel.series {
-        draw_series(&mut chart, series, &place)?;
-    }
-    Ok(())
+    let series = panel.series.iter().zip(panel.asides());
+    series.map(|(series, aside)| draw_series(&mut chart, series, aside, &place)).collect()
 }
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
@@ -254,8 +282,10 @@ type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
 fn draw_series(
     chart: &mut Chart<'_, '_>,
     series: &Series,
+    aside: f64,
     place: &impl Fn(f64, f64) -> (f64, f64),
-) -> DrawResult {
+) -> DrawResult<Vec<(i32, i32)>> {
+    let mut places = Vec::new();
     let style =
         ShapeStyle { color: colour(series.style).to_rgba(), filled: true, stroke_width: u(LINE) as u32 };
     // A curve is broken where it has no value; a value between two breaks is a short dash.
@@ -280,8 +310,8 @@ fn draw_series(
         }
         Mark::Points(points) => {
             let shape: Marker = marker(series.style);
-            for p in points.iter().filter(|p| p.y.is_finite()) {
-                let (x, y) = place(p.x, p.y);
+            for p in points.iter().filter(|p| p.is_drawn()) {
+                let (x, y) = place(p.x * aside, p.y);
                 let (_, low) = place(p.x, p.y - p.error);
                 let (_, high) = place(p.x, p.y + p.error);
                 if p.error > 0.0 && low.is_finite() {
@@ -296,20 +326,21 @@ fn draw_series(
                     shape.corners(MARKER).iter().map(|&(dx, dy)| (u(dx), u(dy))).collect();
                 let symbol = EmptyElement::at((x, y)) + Polygon::new(corners, style);
                 chart.draw_series(std::iter::once(symbol))?;
+                places.push(chart.plotting_area().map_coordinate(&(x, y)));
             }
         }
     }
-    Ok(())
+    Ok(places)
 }
 
 /// All finite coordinates of a panel.
 fn extents(panel: &Panel) -> (Vec<f64>, Vec<f64>) {
     let (mut xs, mut ys) = (Vec::new(), panel.y_holds.clone());
-    for s in &panel.series {
+    for (s, aside) in panel.series.iter().zip(panel.asides()) {
         match &s.mark {
             Mark::Points(points) => {
-                for p in points.iter().filter(|p| p.y.is_finite()) {
-                    xs.push(p.x);
+                for p in points.iter().filter(|p| p.is_drawn()) {
+                    xs.push(p.x * aside);
                     ys.extend([p.y - p.error.max(0.0), p.y + p.error.max(0.0)]);
                 }
             }

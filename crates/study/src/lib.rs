@@ -8,6 +8,7 @@
 //! * [`activated`]: settings with an activation, trained.
 //! * [`run`](fn@run): runs or resumes a study; [`rerun`] repeats one replicate.
 //! * [`merge`](fn@merge) unites shards; [`verify`](fn@verify) repeats a random share of a run.
+//! * [`Record`]: failures by cell, and who computed what.
 //! * [`checks`]: unit tests of error bounds, one file each.
 
 // Not forbid: ndarray's slicing macro allows it for itself.
@@ -30,6 +31,7 @@ pub mod error;
 pub mod estimate_cost;
 pub mod file;
 pub mod plan;
+pub mod record;
 pub mod replicate;
 pub mod response;
 pub mod row;
@@ -46,6 +48,7 @@ pub use checks::{CheckOutcome, run_checks};
 pub use error::StudyError;
 pub use file::StudyFile;
 pub use plan::{Cell, Plan};
+pub use record::Record;
 pub use replicate::run_replicate;
 pub use response::Response;
 pub use row::Row;

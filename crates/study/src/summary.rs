@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use convstat_cnn::Activation;
-use convstat_estimate::fit::is_optimisation_failure;
 use convstat_runner::{Column, Digest, Table};
 
 use crate::Result;
 use crate::coverage::{COLUMNS, CellCoverage};
 use crate::plan::{Cell, Plan};
+use crate::record::{FailureKind, failures};
 use crate::selection::CellSelection;
 use crate::theory::{CellTheory, cell_theory, setting_dimension};
 
@@ -188,7 +188,16 @@ impl<'a> Groups<'a> {
                 continue;
             }
             let rows = &mut self.rows[cell];
-            if termination[i].starts_with("error") {
+            let failures = failures(&termination[i], gap[i], objective[i], sizes[i] as f64);
+            let mut is_error = false;
+            for failure in failures {
+                match failure {
+                    FailureKind::Error => is_error = true,
+                    FailureKind::NotConverged => rows.not_converged += 1,
+                    FailureKind::MissedOptimum => rows.optimisation_failures += 1,
+                }
+            }
+            if is_error {
                 rows.failed.push(replicate);
                 continue;
             }
@@ -201,10 +210,6 @@ impl<'a> Groups<'a> {
                 rows.chosen.push((replicate, structures[i].clone()));
             }
             rows.df += df[i] as f64;
-            rows.not_converged +=
-                usize::from(!["converged", "direct", "schedule"].contains(&termination[i].as_str()));
-            let missed = gap[i].is_finite() && is_optimisation_failure(gap[i], objective[i], sizes[i] as f64);
-            rows.optimisation_failures += usize::from(missed);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ mod figures;
 mod fit;
 mod formulate;
 mod plan_n;
+mod report;
 mod select;
 mod setting;
 mod study;
@@ -28,6 +29,8 @@ pub enum Command {
     Study(study::StudyCommand),
     /// Draw the figures of runs
     Figures(figures::Figures),
+    /// One self-contained HTML page of a run: design, figures, tables, checks, failures, provenance
+    Report(report::Report),
     /// Write the coefficient tensor W_X of a linear CNN, and its predictions
     Formulate(formulate::Formulate),
     /// Fit a structure to data
@@ -55,6 +58,7 @@ impl Command {
         match self {
             Self::Study(c) => c.run(),
             Self::Figures(c) => c.run(),
+            Self::Report(c) => c.run(),
             Self::Formulate(c) => c.run(),
             Self::Fit(c) => c.run(),
             Self::Select(c) => c.run(),

@@ -280,6 +280,7 @@ fn print_summary(
              fail: errors + not converged + missed optima\n\n{}",
             check_lines(checks, false)
         ))?;
+        eprintln!("one page of it all: convstat report {}", quoted(&run.to_string_lossy()));
     }
     if summary.missing_replicates > 0 {
         return Ok(Status::Partly);

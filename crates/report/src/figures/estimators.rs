@@ -56,7 +56,6 @@ fn row(cells: &[&CellSummary], solvers: &[&str]) -> [Panel; 3] {
         mine.sort_by_key(|c| c.n);
         mine
     };
-    let middle = 0.5 * (solvers.len() as f64 - 1.0);
     let mut sizes: Vec<u64> = cells.iter().map(|c| c.n).collect();
     sizes.sort_unstable();
     sizes.dedup();
@@ -64,10 +63,9 @@ fn row(cells: &[&CellSummary], solvers: &[&str]) -> [Panel; 3] {
         sizes.iter().step_by(sizes.len().div_ceil(MOST_TICKS).max(1)).map(|&n| n as f64).collect();
     let points = |value: &dyn Fn(&CellSummary) -> (f64, f64)| -> Vec<Series> {
         let series = |(style, solver): (usize, &&str)| {
-            let aside = APART.powf(style as f64 - middle);
             let point = |c: &CellSummary| {
                 let (y, error) = value(c);
-                Point { x: c.n as f64 * aside, y, error }
+                Point { x: c.n as f64, y, error }
             };
             Series { style, mark: Mark::Points(of(solver).into_iter().map(point).collect()) }
         };
@@ -98,6 +96,7 @@ fn row(cells: &[&CellSummary], solvers: &[&str]) -> [Panel; 3] {
         series,
         log_x: true,
         x_ticks: ticks.clone(),
+        apart: Some(APART),
         ..Panel::default()
     };
     let error =

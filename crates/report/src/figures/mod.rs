@@ -44,22 +44,28 @@ pub const FIGURES: &[(FigureKind, Draw)] = &[
     (FigureKind::Selection, selection::draw),
 ];
 
-/// Draws the figures that the study names (rate and bounds if it names none) and saves those it has
-/// data for; returns the files.
-pub fn draw(file: &StudyFile, summary: &Summary, out: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
+/// The figures that the study names (rate and bounds if it names none), those that it has data for.
+pub fn canvases(file: &StudyFile, summary: &Summary) -> Result<Vec<Canvas>> {
     let mut wanted: Vec<FigureKind> = file.figure.iter().map(|f| f.kind).collect();
     if wanted.is_empty() {
         wanted = vec![FigureKind::Rate, FigureKind::Bounds];
     }
-    let mut files = Vec::new();
+    let mut canvases = Vec::new();
     for (kind, figure) in FIGURES.iter().filter(|(kind, _)| wanted.contains(kind)) {
         let plain = wanted.len() == 1 || *kind == FigureKind::Rate;
         let name =
             if plain { file.study.name.clone() } else { format!("{}-{}", file.study.name, kind.name()) };
         let labels = file.response.is_some();
-        if let Some(canvas) = figure(&FigureData { name: &name, sigma: file.noise.sigma, labels, summary })? {
-            files.extend(canvas.save(out, formats)?);
-        }
+        canvases.extend(figure(&FigureData { name: &name, sigma: file.noise.sigma, labels, summary })?);
+    }
+    Ok(canvases)
+}
+
+/// Draws the figures of a study and saves them; returns the files.
+pub fn draw(file: &StudyFile, summary: &Summary, out: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for canvas in canvases(file, summary)? {
+        files.extend(canvas.save(out, formats)?);
     }
     if files.is_empty() { Err(ReportError::NothingToDraw) } else { Ok(files) }
 }

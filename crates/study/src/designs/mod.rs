@@ -36,6 +36,8 @@ pub enum DesignSpec {
 pub trait Design {
     /// Name in tables, unique in a study.
     fn label(&self) -> String;
+    /// The law in words, for readers who do not know the name.
+    fn words(&self) -> String;
     /// What theory asks of it.
     fn law(&self) -> DesignLaw;
     /// Whether compressed samples are drawn from their own law, without any rows.

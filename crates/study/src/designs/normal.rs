@@ -18,6 +18,10 @@ impl Design for Normal {
         "normal".to_owned()
     }
 
+    fn words(&self) -> String {
+        "independent standard normal entries".to_owned()
+    }
+
     fn law(&self) -> DesignLaw {
         DesignLaw::STANDARD
     }

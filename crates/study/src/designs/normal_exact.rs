@@ -20,6 +20,10 @@ impl Design for NormalExact {
         "normal-exact".to_owned()
     }
 
+    fn words(&self) -> String {
+        "compressed samples of independent standard normal entries, drawn from their exact law (Bartlett 1933)".to_owned()
+    }
+
     fn law(&self) -> DesignLaw {
         DesignLaw::STANDARD
     }

@@ -44,6 +44,10 @@ impl Design for Uniform {
         "uniform".to_owned()
     }
 
+    fn words(&self) -> String {
+        "independent uniform entries of unit variance".to_owned()
+    }
+
     fn law(&self) -> DesignLaw {
         INDEPENDENT
     }
@@ -59,6 +63,10 @@ impl Design for Rademacher {
         "rademacher".to_owned()
     }
 
+    fn words(&self) -> String {
+        "independent signs, +1 or −1 with probability 1/2".to_owned()
+    }
+
     fn law(&self) -> DesignLaw {
         INDEPENDENT
     }
@@ -71,6 +79,10 @@ impl Design for Rademacher {
 impl Design for StudentT {
     fn label(&self) -> String {
         format!("student-t(nu={})", self.nu)
+    }
+
+    fn words(&self) -> String {
+        format!("independent Student t entries with ν = {}, scaled to unit variance", self.nu)
     }
 
     fn law(&self) -> DesignLaw {

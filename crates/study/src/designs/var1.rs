@@ -23,6 +23,13 @@ impl Design for Var1 {
         format!("var1(rho={})", self.rho)
     }
 
+    fn words(&self) -> String {
+        format!(
+            "every entry follows xₜ = ρ xₜ₋₁ + √(1−ρ²) eₜ over the observations, stationary, ρ = {}",
+            self.rho
+        )
+    }
+
     /// Its spectrum are the limits of the spectral density for many observations: `(1 ∓ |ρ|)/(1 ± |ρ|)`.
     fn law(&self) -> DesignLaw {
         let r = self.rho.abs();

@@ -1,0 +1,115 @@
+//! Failures by cell, each with the command that repeats one, and what an unfinished run lacks.
+
+use convstat_study::plan::Cell as PlanCell;
+use convstat_study::record::FailureKind;
+use convstat_study::{Plan, Record};
+
+use super::escape::escape;
+use super::notation::N;
+use super::table::{Cell, Column, table};
+
+/// The first columns of a table of cells.
+fn cell_columns() -> Vec<Column> {
+    vec![
+        Column::number("Cell"),
+        Column::text("Setting"),
+        Column::text("Design"),
+        Column::text("Estimator"),
+        Column::number(N),
+    ]
+}
+
+fn name(plan: &Plan, number: usize, cell: &PlanCell) -> Vec<Cell> {
+    vec![
+        Cell::count(number),
+        Cell::text(&plan.setting(cell).name),
+        Cell::text(&plan.file.design[cell.design].label()),
+        Cell::text(plan.estimator(cell).label()),
+        Cell::count(cell.n as usize),
+    ]
+}
+
+fn name_of(kind: FailureKind, count: u64) -> &'static str {
+    match (kind, count) {
+        (FailureKind::Error, 1) => "error",
+        (FailureKind::Error, _) => "errors",
+        (FailureKind::NotConverged, _) => "not converged",
+        (FailureKind::MissedOptimum, 1) => "missed optimum",
+        (FailureKind::MissedOptimum, _) => "missed optima",
+    }
+}
+
+/// How many there are of each kind, as badges.
+pub fn badges(record: &Record) -> String {
+    let kinds = [FailureKind::Error, FailureKind::NotConverged, FailureKind::MissedOptimum];
+    let badge = |kind: FailureKind| {
+        let count: u64 = record.failures.iter().filter(|f| f.kind == kind).map(|f| f.count).sum();
+        format!("<span class=\"badge\">{count} {}</span> ", name_of(kind, count))
+    };
+    kinds.into_iter().map(badge).collect()
+}
+
+/// Errors, fits that did not converge and missed optima: counts by cell. `run` is the run directory as a shell reads it.
+pub fn failures(plan: &Plan, record: &Record, run: &str) -> String {
+    if record.failures.is_empty() {
+        return "<p>No replicate ended in an error, every fit converged, and no start missed an optimum that is known.</p>\n".to_owned();
+    }
+    let mut columns = cell_columns();
+    columns.extend([
+        Column::text("Failure"),
+        Column::number("Count"),
+        Column::text("First of them"),
+        Column::text("To repeat it"),
+    ]);
+    let rows: Vec<Vec<Cell>> = record
+        .failures
+        .iter()
+        .filter_map(|f| {
+            let mut row = name(plan, f.cell, plan.cells.get(f.cell)?);
+            let first = match f.kind {
+                FailureKind::MissedOptimum => Cell::text(&format!("replicate {}", f.replicate)),
+                FailureKind::NotConverged => {
+                    Cell::text(&format!("replicate {}: {}", f.replicate, f.termination))
+                }
+                FailureKind::Error => Cell::long(&format!("replicate {}: {}", f.replicate, f.termination)),
+            };
+            let of = record.replicates.get(f.cell).copied().unwrap_or(0);
+            let command =
+                format!("convstat study rerun {run} --cell {} --replicate {} --trace", f.cell, f.replicate);
+            row.extend([
+                Cell::text(name_of(f.kind, 1)),
+                Cell::number(f.count as f64, &format!("{} of {of}", f.count)),
+                first,
+                Cell::html(format!("<code>{}</code>", escape(&command))),
+            ]);
+            Some(row)
+        })
+        .collect();
+    let explained = "<p>A replicate that ended in an error counts in no mean. A fit that did not converge counts as it is. An optimum is \
+                     missed where every start but the oracle ended higher than the best known fit; the estimate is then that of the \
+                     best start, the oracle included.</p>\n";
+    table("failures", "Failures by cell.", &columns, &rows) + explained
+}
+
+/// Cells that lack replicates; nothing of a finished run.
+pub fn missing(plan: &Plan, record: &Record) -> String {
+    let wanted = plan.replicates();
+    let lacking = plan.cells.iter().enumerate().zip(&record.replicates).filter(|(_, there)| **there < wanted);
+    let rows: Vec<Vec<Cell>> = lacking
+        .map(|((number, cell), there)| {
+            let mut row = name(plan, number, cell);
+            row.extend([Cell::count(*there as usize), Cell::count((wanted - there) as usize)]);
+            row
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut columns = cell_columns();
+    columns.extend([Column::number("Replicates"), Column::number("Missing")]);
+    format!(
+        "<details><summary>The {} cells that lack replicates</summary>\n{}</details>\n",
+        rows.len(),
+        table("missing", "Cells that lack replicates.", &columns, &rows)
+    )
+}

@@ -1,0 +1,167 @@
+//! Where the numbers come from: program, machine, seed, digests, time; the study file; and how to cite it all.
+
+use convstat_runner::{Manifest, Provenance};
+use convstat_study::Record;
+
+use super::escape::{download, escape};
+use super::table::{Cell, Column, table, terms};
+
+/// Title of the program, as CITATION.cff has it.
+const TITLE: &str = "convstat: sample complexity of convolutional networks, theory and measurement";
+/// Where it is.
+const ADDRESS: &str = env!("CARGO_PKG_REPOSITORY");
+
+/// Works whose methods a study uses: key, authors, title, year, where.
+const WORKS: [[&str; 5]; 3] = [
+    [
+        "huang2020rethinking",
+        "Huang, Feiqing and Si, Yuefeng and Li, Guodong",
+        "Rethinking compressed convolutional neural networks from a statistical perspective",
+        "2020",
+        "",
+    ],
+    [
+        "huang2021compressed",
+        "Huang and Si and Zheng and Li",
+        "Compressed convolutional neural networks from a statistical perspective",
+        "2021",
+        "arXiv 2112.04857",
+    ],
+    [
+        "morris2019simulation",
+        "Morris, Tim P. and White and Crowther",
+        "Using simulation studies to evaluate statistical methods",
+        "2019",
+        "",
+    ],
+];
+
+/// Seconds in the unit that a reader wants.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.1} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+fn processors(p: &Provenance) -> String {
+    format!("{}, {} logical processors, {}", p.processor, p.processors, p.system)
+}
+
+/// Who computed what, where and when.
+pub fn provenance(manifest: &Manifest, record: &Record) -> String {
+    let p = &manifest.provenance;
+    let code = |text: &str| format!("<code>{}</code>", escape(text));
+    let mut items = vec![
+        ("Program", format!("convstat {}, commit {}", escape(&p.version), code(&p.commit))),
+        ("Machine", escape(&processors(p))),
+        ("BLAS", escape(&p.blas)),
+        ("Seed", code(&manifest.seed.to_string())),
+        ("Study file, SHA-256", code(&manifest.study_sha256)),
+    ];
+    if let Some(data) = &manifest.data {
+        items.push(("Data, SHA-256", code(data)));
+    }
+    items.extend([
+        ("Started", escape(&p.started)),
+        ("Replicates stored", record.replicates.iter().sum::<u64>().to_string()),
+        ("Computing time", format!("{}, all replicates one after another", duration(record.seconds))),
+        ("Report", format!("made by convstat {}", env!("CARGO_PKG_VERSION"))),
+    ]);
+    let mut out = terms(&items);
+    // The manifest names who began; parts name who computed them.
+    if record.origins.len() > 1 {
+        let row = |(origin, rows): &(Option<Provenance>, usize)| {
+            let (program, machine, blas) = origin.as_ref().map_or_else(
+                || ("not stated".to_owned(), "–".to_owned(), "–".to_owned()),
+                |o| (format!("convstat {} ({})", o.version, o.commit), processors(o), o.blas.clone()),
+            );
+            vec![Cell::text(&program), Cell::text(&machine), Cell::text(&blas), Cell::count(*rows)]
+        };
+        let columns = [
+            Column::text("Program"),
+            Column::text("Machine"),
+            Column::text("BLAS"),
+            Column::number("Replicates"),
+        ];
+        let rows: Vec<Vec<Cell>> = record.origins.iter().map(row).collect();
+        out += &table("origins", "Who computed the replicates.", &columns, &rows);
+    }
+    if !record.damaged.is_empty() {
+        let items: String = record.damaged.iter().map(|d| format!("<li>{}</li>\n", escape(d))).collect();
+        out += &format!(
+            "<p>Parts that cannot be read, whose replicates will run again:</p>\n<ul>\n{items}</ul>\n"
+        );
+    }
+    out
+}
+
+/// The study file as text, with the commands that use it.
+pub fn study_file(manifest: &Manifest, run: &str) -> String {
+    let file = format!("{}.toml", manifest.name);
+    format!(
+        "<p class=\"buttons\">{}</p>\n<pre tabindex=\"0\"><code>{}</code></pre>\n<p>The same numbers again, from this file and a program \
+         of the same commit:</p>\n<pre tabindex=\"0\"><code>{}</code></pre>\n",
+        download(&file, "application/toml", &manifest.study, "Study file (TOML)"),
+        escape(&manifest.study),
+        escape(&format!(
+            "convstat study run {} --replicates {} --out again\nconvstat study verify {run}     # a random 1 % of this run again",
+            convstat_runner::slurm::quoted(&file),
+            manifest.replicates
+        ))
+    )
+}
+
+/// A sentence for a paper, and entries for its bibliography.
+pub fn cite(manifest: &Manifest) -> String {
+    let p = &manifest.provenance;
+    let digest: String = manifest.study_sha256.chars().take(12).collect();
+    let sentence = format!(
+        "Simulations were run with convstat {} (commit {}), study “{}” (SHA-256 {digest}…), seed {}, {} replicates a cell.",
+        p.version, p.commit, manifest.name, manifest.seed, manifest.replicates
+    );
+    let mut entries = format!(
+        "@software{{convstat,\n  title   = {{{{{TITLE}}}}},\n  author  = {{{{The convstat developers}}}},\n  version = {{{}}},\n  \
+         note    = {{commit {}}},\n  url     = {{{ADDRESS}}}\n}}\n",
+        p.version, p.commit
+    );
+    for [key, authors, title, year, place] in WORKS {
+        let note = if place.is_empty() { String::new() } else { format!(",\n  note   = {{{place}}}") };
+        entries += &format!(
+            "@article{{{key},\n  author = {{{authors}}},\n  title  = {{{{{title}}}}},\n  year   = {{{year}}}{note}\n}}\n"
+        );
+    }
+    format!(
+        "<blockquote>{}</blockquote>\n<pre tabindex=\"0\"><code>{}</code></pre>\n<p class=\"buttons\">{}</p>\n",
+        escape(&sentence),
+        escape(&entries),
+        download("convstat.bib", "application/x-bibtex", &entries, "Bibliography (BibTeX)")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cited_is_in_the_citation_file() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../CITATION.cff");
+        let file = std::fs::read_to_string(path).unwrap();
+        assert!(file.contains(TITLE));
+        for [_, authors, title, year, place] in WORKS {
+            assert!(file.contains(title), "{title}");
+            assert!(file.contains(place) && file.contains(year));
+            for family in authors.split(" and ").filter_map(|a| a.split(',').next()) {
+                assert!(file.contains(&format!("family-names: {family}")), "{family}");
+            }
+        }
+    }
+
+    #[test]
+    fn durations_are_in_the_unit_of_a_reader() {
+        assert_eq!(duration(3.21), "3.2 s");
+        assert_eq!(duration(600.0), "10 min");
+        assert_eq!(duration(36_000.0), "10.0 h");
+    }
+}
