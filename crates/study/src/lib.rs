@@ -29,6 +29,7 @@ pub mod designs;
 pub mod error;
 pub mod estimate_cost;
 pub mod file;
+mod place;
 pub mod plan;
 pub mod replicate;
 pub mod response;

@@ -10,6 +10,7 @@ use convstat_runner::{
 use convstat_tensor::blas;
 
 use crate::checks::{CheckOutcome, run_checks};
+use crate::place::in_text;
 use crate::plan::Plan;
 use crate::replicate::{follow_replicate, run_replicate};
 use crate::row::{Row, tabulate};
@@ -42,16 +43,19 @@ impl Study {
     pub fn new(text: &str, overrides: &Overrides) -> Result<Self> {
         // Before overrides, so that places in messages are those of the file.
         let mut file = StudyFile::parse(text)?;
-        let mut text = text.to_owned();
+        let mut changed = text.to_owned();
         if !overrides.set.is_empty() {
-            text = apply(&text, &overrides.set)?;
-            file = StudyFile::parse(&text)?;
+            (file, changed) = with_set(text, &overrides.set)?;
         }
         if let Some(replicates) = overrides.replicates {
             file.study.replicates = replicates;
-            file.check()?;
+            file.check().map_err(|e| match e {
+                StudyError::BadValue { value, mend, .. } => StudyError::bad("--replicates", value, &mend),
+                other => other,
+            })?;
         }
-        Ok(Self { plan: Plan::new(file)?, text })
+        let plan = Plan::new(file).map_err(|e| in_text(blame_set(e, &overrides.set), text))?;
+        Ok(Self { plan, text: changed })
     }
 
     /// The study of an existing run, from its manifest.
@@ -63,6 +67,45 @@ impl Study {
 
 /// Parts of a dotted key, more than any has.
 const MOST_NESTING: usize = 8;
+
+/// A study file with keys set, and its text.
+///
+/// # Errors
+/// The pair from which on the file is wrong: the file itself is right.
+fn with_set(text: &str, set: &[String]) -> Result<(StudyFile, String)> {
+    let read = |pairs: &[String]| {
+        let text = apply(text, pairs)?;
+        Ok((StudyFile::parse(&text)?, text))
+    };
+    read(set).map_err(|error| {
+        let right = (0..set.len()).rev().find(|&i| read(&set[..i]).is_ok()).unwrap_or(0);
+        let pair = set[right].clone();
+        match error {
+            StudyError::File { message, help, .. } => StudyError::Set { pair, message, help },
+            StudyError::BadValue { key, mend, .. } if key == "--set" => {
+                StudyError::Set { pair, message: mend, help: None }
+            }
+            other => StudyError::Set { pair, message: other.to_string(), help: None },
+        }
+    })
+}
+
+/// An error of a key that was set, as one of the option.
+fn blame_set(error: StudyError, set: &[String]) -> StudyError {
+    let inner = match &error {
+        StudyError::Setting { source, .. } => source,
+        other => other,
+    };
+    let StudyError::BadValue { key, .. } = inner else { return error };
+    let sets = |pair: &&String| {
+        let name = pair.split('=').next().unwrap_or_default().trim();
+        key == name || name.strip_prefix(key).or(key.strip_prefix(name)).is_some_and(|r| r.starts_with('.'))
+    };
+    match set.iter().find(sets) {
+        Some(pair) => StudyError::Set { pair: pair.clone(), message: error.to_string(), help: None },
+        None => error,
+    }
+}
 
 /// Sets dotted keys in a TOML text.
 fn apply(text: &str, set: &[String]) -> Result<String> {
