@@ -14,6 +14,7 @@ use crate::place::in_text;
 use crate::plan::Plan;
 use crate::replicate::{follow_replicate, run_replicate};
 use crate::row::{Row, tabulate};
+use crate::running::Running;
 use crate::summary::{Groups, Summary};
 use crate::{Result, StudyError, StudyFile};
 
@@ -199,7 +200,7 @@ pub fn run(study: &Study, out: &Path, options: RunOptions) -> Result<RunReport> 
         Some(shard) => RunDir::create_shard(out, shard, &study.description())?,
     };
     let plan = &study.plan;
-    let walked = walk(&run)?;
+    let (walked, mut running) = look(plan, &run)?;
     let mut present = 0;
     let mut tasks = Vec::new();
     // Replicate by replicate, so that cells fill evenly.
@@ -228,7 +229,8 @@ pub fn run(study: &Study, out: &Path, options: RunOptions) -> Result<RunReport> 
             None => plan.file.study.name.clone(),
             Some(shard) => format!("{}, shard {shard}", plan.file.study.name),
         };
-        execute(&mut run, &name, &tasks, options.threads, work, |rows| tabulate(&plan.file, rows))?
+        let table = |rows: &[Row]| tabulate(&plan.file, rows);
+        execute(&mut run, &name, &tasks, options.threads, work, table, &mut running)?
     };
     let mut report = RunReport { execution, present, damaged, summary: None, checks: Vec::new() };
     if !execution.interrupted {
@@ -246,6 +248,16 @@ pub fn run(study: &Study, out: &Path, options: RunOptions) -> Result<RunReport> 
         }
     }
     Ok(report)
+}
+
+/// What is there of a run, and how far its cells are.
+///
+/// # Errors
+/// The parts cannot be read.
+pub fn look<'a>(plan: &'a Plan, run: &RunDir) -> Result<(Walked, Running<'a>)> {
+    let mut running = Running::new(plan);
+    let walked = run.walk(&tabulate(&plan.file, &[]), |rows, _| running.add(rows))?;
+    Ok((walked, running))
 }
 
 /// What is there of a run.
@@ -312,7 +324,7 @@ pub struct Merged {
 /// Unites the rows of runs of one study in `out` (which may be the only run), merges small parts, summarises and checks.
 ///
 /// # Errors
-/// Runs of different studies, or one that cannot be read or written.
+/// Runs of different studies, `out` among them, or one that cannot be read or written.
 pub fn merge(runs: &[PathBuf], out: &Path, threads: usize) -> Result<Merged> {
     blas::single_thread()?;
     let opened = runs.iter().map(|path| Ok(RunDir::open(path)?)).collect::<Result<Vec<_>>>()?;
@@ -328,6 +340,17 @@ pub fn merge(runs: &[PathBuf], out: &Path, threads: usize) -> Result<Merged> {
         }
         if other.replicates > study.plan.replicates() {
             study = Study::of_run(one)?;
+        }
+    }
+    if let Some(there) = RunDir::manifest_at(out)? {
+        if (&there.study_sha256, there.seed) != (&manifest.study_sha256, manifest.seed) {
+            let reason = format!(
+                "it is the run of study \"{}\" with another text or seed than that of \"{}\" in {}",
+                there.name,
+                manifest.name,
+                first.path().display()
+            );
+            return Err(RunnerError::OtherRun { path: out.to_owned(), reason }.into());
         }
     }
     let mut run = RunDir::create(out, &study.description())?;
