@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use convstat::runner::RunnerError;
 use convstat::study::StudyError;
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use thiserror::Error;
@@ -30,6 +31,15 @@ impl Failure {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// A file or folder that cannot be read; names the nearest one where there is none of this name.
+    pub fn cannot_read(path: &Path, error: &dyn std::fmt::Display) -> Self {
+        let failure = Self::new(format!("cannot read {}: {error}", path.display()));
+        match crate::nearest::path(path) {
+            Some(near) => failure.help(near),
+            None => failure,
+        }
     }
 
     /// From any error.
@@ -82,8 +92,27 @@ from_errors!(
     convstat::cnn::CnnError,
     convstat::estimate::EstimateError,
     convstat::report::ReportError,
-    convstat::runner::RunnerError,
-    convstat::study::StudyError,
     convstat::tensor::TensorError,
     convstat::theory::TheoryError
 );
+
+impl From<RunnerError> for Failure {
+    fn from(error: RunnerError) -> Self {
+        // A folder that is not there is more often misspelt than damaged.
+        match &error {
+            RunnerError::NotARun { path, .. } if !path.exists() => {
+                Self::cannot_read(path, &"there is no such run directory")
+            }
+            _ => Self::from_error(error),
+        }
+    }
+}
+
+impl From<StudyError> for Failure {
+    fn from(error: StudyError) -> Self {
+        match error {
+            StudyError::Runner(error) => error.into(),
+            other => Self::from_error(other),
+        }
+    }
+}
