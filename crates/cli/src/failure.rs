@@ -56,7 +56,11 @@ impl Failure {
             StudyError::Set { pair, message, help } => {
                 let text = format!("--set {pair}");
                 let span = 0..text.len();
-                Self { message, help, source_code: None, span: None }.at(Path::new("command line"), &text, Some(span))
+                Self { message, help, source_code: None, span: None }.at(
+                    Path::new("command line"),
+                    &text,
+                    Some(span),
+                )
             }
             StudyError::BadValue { ref key, .. } if key.starts_with("--") => Self::from_error(error),
             other => Self::new(format!("{}: {other}", path.display())),

@@ -54,10 +54,11 @@ struct Cli {
 fn main() -> ExitCode {
     let choice = colour::asked(std::env::args().skip(1));
     let mut parser = overview::with_overview(Cli::command().color(choice));
-    let cli = match parser.try_get_matches_from_mut(std::env::args_os()).and_then(|m| Cli::from_arg_matches(&m)) {
-        Ok(cli) => cli,
-        Err(e) => e.exit(),
-    };
+    let cli =
+        match parser.try_get_matches_from_mut(std::env::args_os()).and_then(|m| Cli::from_arg_matches(&m)) {
+            Ok(cli) => cli,
+            Err(e) => e.exit(),
+        };
     // Without it diagnostics choose for themselves.
     let _ = colour::diagnostics(cli.color);
     let bytes = cli.memory * f64::from(1u32 << 30);

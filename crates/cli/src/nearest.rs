@@ -27,7 +27,10 @@ pub fn path(path: &Path) -> Option<String> {
 /// The entry of a folder whose name is most like `name`.
 fn in_folder(folder: &Path, name: &str) -> Option<PathBuf> {
     let score = |entry: &std::fs::DirEntry| {
-        strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &entry.file_name().to_string_lossy().to_lowercase())
+        strsim::normalized_damerau_levenshtein(
+            &name.to_lowercase(),
+            &entry.file_name().to_string_lossy().to_lowercase(),
+        )
     };
     let entries = std::fs::read_dir(folder).ok()?.flatten();
     let best = entries.map(|e| (score(&e), e.path())).filter(|(s, _)| *s >= ALIKE);

@@ -48,21 +48,51 @@ pub fn width() -> usize {
 
 /// Words after a beginning, wrapped to the terminal; further lines are indented as wide as the beginning.
 pub fn wrap(beginning: &str, words: &str) -> String {
-    let indent = " ".repeat(beginning.chars().count());
-    let mut lines = vec![beginning.to_owned()];
-    let mut used = indent.len();
-    for (i, word) in words.split_whitespace().enumerate() {
+    fill(beginning, beginning.chars().count(), words, width())
+}
+
+/// Lines wrapped to the terminal, each indented as it begins; what follows further by four.
+pub fn wrap_lines(text: &str) -> String {
+    let width = width();
+    let one = |line: &str| {
+        if line.chars().count() <= width {
+            return format!("{line}\n");
+        }
+        let words = line.trim_start();
+        let indent = line.chars().count() - words.chars().count();
+        fill(&" ".repeat(indent), indent + 4, words, width)
+    };
+    text.lines().map(one).collect()
+}
+
+fn fill(beginning: &str, indent: usize, words: &str, width: usize) -> String {
+    let mut text = beginning.to_owned();
+    let mut used = beginning.chars().count();
+    let mut is_first = true;
+    for word in words.split_whitespace() {
         let length = word.chars().count();
-        let is_first = used == indent.len();
-        if !is_first && used + 1 + length > width() {
-            lines.push(indent.clone());
-            used = indent.len();
-        } else if i > 0 && !is_first {
-            lines.last_mut().into_iter().for_each(|l| l.push(' '));
+        if !is_first && used + 1 + length > width {
+            text += "\n";
+            text += &" ".repeat(indent);
+            used = indent;
+        } else if !is_first {
+            text.push(' ');
             used += 1;
         }
-        lines.last_mut().into_iter().for_each(|l| l.push_str(word));
+        text += word;
         used += length;
+        is_first = false;
     }
-    lines.iter().map(|l| format!("{}\n", l.trim_end())).collect()
+    text + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_wrapped_between_them() {
+        assert_eq!(fill("a  ", 3, "bb cc dddd", 8), "a  bb cc\n   dddd\n");
+        assert_eq!(fill("  ", 6, "bb cc", 4), "  bb\n      cc\n");
+    }
 }

@@ -24,7 +24,8 @@ pub fn with_overview(command: Command) -> Command {
         None => None,
     };
     let grouped = |name: &str| GROUPS.iter().chain([&PROGRAM]).any(|(_, names)| names.contains(&name));
-    let others: Vec<&str> = command.get_subcommands().map(Command::get_name).filter(|n| !grouped(n)).collect();
+    let others: Vec<&str> =
+        command.get_subcommands().map(Command::get_name).filter(|n| !grouped(n)).collect();
     let mut text = String::new();
     let mut group = |title: &str, names: &[&str]| {
         let lines: Vec<_> = names.iter().filter_map(|n| about(n).map(|a| (*n, a))).collect();
@@ -42,6 +43,8 @@ pub fn with_overview(command: Command) -> Command {
     }
     group("Other", &others);
     group(PROGRAM.0, PROGRAM.1);
-    let template = format!("{{about}}\n\n{header}Usage:{header:#} {{usage}}\n\n{text}{header}Options{header:#}\n{{options}}{{after-help}}");
+    let template = format!(
+        "{{about}}\n\n{header}Usage:{header:#} {{usage}}\n\n{text}{header}Options{header:#}\n{{options}}{{after-help}}"
+    );
     command.help_template(template)
 }

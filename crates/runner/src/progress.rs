@@ -30,7 +30,8 @@ impl<R> Watch<R> for () {
 
 /// A time in seconds as a reader takes it: `45 s`, `3 min 20 s`, `5 h 12 min`.
 pub fn time_left(seconds: f64) -> String {
-    let s = if seconds.is_finite() { seconds.max(0.0).round() as u64 } else { return "not known".to_owned() };
+    let s =
+        if seconds.is_finite() { seconds.max(0.0).round() as u64 } else { return "not known".to_owned() };
     match s {
         0..60 => format!("{s} s"),
         60..3600 => format!("{} min {} s", s / 60, s % 60),

@@ -56,7 +56,9 @@ pub(crate) fn of_word(text: &str, around: Range<usize>, message: &str) -> Option
 
 /// The first word in backticks, or else in quotation marks.
 fn quoted(message: &str) -> Option<&str> {
-    ['`', '"'].into_iter().find_map(|mark| message.split(mark).nth(1).filter(|_| message.matches(mark).count() > 1))
+    ['`', '"']
+        .into_iter()
+        .find_map(|mark| message.split(mark).nth(1).filter(|_| message.matches(mark).count() > 1))
 }
 
 fn bare(key: &str) -> &str {

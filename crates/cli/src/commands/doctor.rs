@@ -11,11 +11,13 @@ use crate::output::{Status, print, print_json, wrap};
 
 /// `doctor`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code 0 unless something is missing that studies, theory and fits need; the rest is for single commands.
+#[command(
+    after_help = "Exit code 0 unless something is missing that studies, theory and fits need; the rest is for single commands.
 
 Examples:
   convstat doctor
-  convstat doctor --json")]
+  convstat doctor --json"
+)]
 pub struct Doctor {
     /// Print JSON
     #[arg(long)]
@@ -97,7 +99,9 @@ impl Doctor {
             print(&all.iter().map(Finding::text).collect::<String>())?;
             print(&match bad.as_slice() {
                 [] => "\nall that studies, theory and fits need is there\n".to_owned(),
-                names => format!("\nto be mended before studies, theory and fits work: {}\n", names.join(", ")),
+                names => {
+                    format!("\nto be mended before studies, theory and fits work: {}\n", names.join(", "))
+                }
             })?;
         }
         Ok(if bad.is_empty() { Status::Done } else { Status::CheckFailed })

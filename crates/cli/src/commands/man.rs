@@ -25,8 +25,9 @@ pub struct Man {
 impl Man {
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
-        let cannot =
-            |e: std::io::Error| Failure::new(format!("cannot write man pages in {}: {e}", self.out.display()));
+        let cannot = |e: std::io::Error| {
+            Failure::new(format!("cannot write man pages in {}: {e}", self.out.display()))
+        };
         std::fs::create_dir_all(&self.out).map_err(cannot)?;
         let mut root = Cli::command().disable_help_subcommand(true);
         root.build();
@@ -41,12 +42,37 @@ impl Man {
     }
 }
 
+/// A section whose lines are not filled, for commands stand in them.
+fn as_it_stands(title: &str, text: &str) -> String {
+    let line = |l: &str| {
+        let l = l.replace('\\', "\\e").replace('-', "\\-");
+        // A line that begins so would be a command of roff.
+        if l.starts_with(['.', '\'']) { format!("\\&{l}\n") } else { format!("{l}\n") }
+    };
+    format!(".SH \"{title}\"\n.nf\n{}.fi\n", text.lines().map(line).collect::<String>())
+}
+
 /// The page of a command, and those of its subcommands.
-fn write(command: &clap::Command, name: &str, folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+fn write(
+    command: &clap::Command,
+    name: &str,
+    folder: &Path,
+    files: &mut Vec<PathBuf>,
+) -> std::io::Result<()> {
     let page = clap_mangen::Man::new(command.clone().display_name(name));
     let path = folder.join(format!("{name}.1"));
     let mut bytes = Vec::new();
-    page.render(&mut bytes)?;
+    page.render_title(&mut bytes)?;
+    page.render_name_section(&mut bytes)?;
+    page.render_synopsis_section(&mut bytes)?;
+    page.render_description_section(&mut bytes)?;
+    page.render_options_section(&mut bytes)?;
+    if command.has_subcommands() {
+        page.render_subcommands_section(&mut bytes)?;
+    }
+    if let Some(text) = command.get_after_help() {
+        bytes.extend(as_it_stands("NOTES AND EXAMPLES", &text.to_string()).bytes());
+    }
     std::fs::write(&path, bytes)?;
     files.push(path);
     for sub in command.get_subcommands().filter(|s| !s.is_hide_set()) {

@@ -92,8 +92,7 @@ fn trace_table(steps: &[TracePoint]) -> String {
 
 /// The text of a file.
 fn read_text(path: &Path) -> Result<String, Failure> {
-    convstat::runner::read_text(path)
-        .map_err(|e| Failure::cannot_read(path, &e))
+    convstat::runner::read_text(path).map_err(|e| Failure::cannot_read(path, &e))
 }
 
 /// A geometry file.

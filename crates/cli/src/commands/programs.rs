@@ -27,7 +27,9 @@ pub fn ask(program: &'static str, arguments: &[&str]) -> Answer {
         Err(RunnerError::SlurmMissing { .. }) => Answer::Missing,
         Err(RunnerError::SlurmSilent { seconds, .. }) => Answer::Broken(format!("no answer in {seconds} s")),
         Err(RunnerError::SlurmFailed { reason, .. }) => {
-            Answer::Broken(reason.lines().next().unwrap_or_default().to_owned())
+            // The last line of what a program says names the error.
+            let last = reason.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
+            Answer::Broken(last.trim_start_matches(&format!("{program}: ")).to_owned())
         }
         Err(e) => Answer::Broken(e.to_string()),
     }

@@ -23,7 +23,7 @@ use convstat::study::{
 
 use super::{read_text, trace_table};
 use crate::failure::Failure;
-use crate::output::{Status, print, print_json};
+use crate::output::{Status, print, print_json, width, wrap_lines};
 
 /// Subcommands of `study`.
 #[derive(Debug, Subcommand)]
@@ -300,12 +300,12 @@ fn print_summary(
             "missing_replicates": summary.missing_replicates,
         }))?;
     } else {
-        print(&summary_table(summary))?;
-        print(&format!(
+        print(&summary_table(summary, width()))?;
+        print(&wrap_lines(&format!(
             "\npred: root mean squared prediction error; frob: the same of the estimation error; risk: exact; \
              fail: errors + not converged + missed optima\n\n{}",
             check_lines(checks, false)
-        ))?;
+        )))?;
     }
     if summary.missing_replicates > 0 {
         return Ok(Status::Partly);
@@ -388,7 +388,7 @@ impl Check {
         if self.json {
             print_json(&checks)?;
         } else {
-            print(&check_lines(&checks, true))?;
+            print(&wrap_lines(&check_lines(&checks, true)))?;
             if checks.is_empty() {
                 print("the study has no [[check]]\n")?;
             }

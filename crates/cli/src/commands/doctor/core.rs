@@ -24,7 +24,9 @@ pub fn findings() -> Vec<Finding> {
 
 /// GFLOP/s of a product of two matrices of float64.
 fn product_rate() -> f64 {
-    let matrix = |shift: usize| Array2::from_shape_fn((SIZE, SIZE), |(i, j)| ((i * 31 + j * 17 + shift) % 97) as f64 - 48.0);
+    let matrix = |shift: usize| {
+        Array2::from_shape_fn((SIZE, SIZE), |(i, j)| ((i * 31 + j * 17 + shift) % 97) as f64 - 48.0)
+    };
     let (a, b) = (matrix(0), matrix(5));
     let mut best = 0f64;
     for _ in 0..TIMES {
@@ -100,7 +102,8 @@ fn group_limit() -> Option<f64> {
 fn memory() -> Finding {
     const FOR: &str = "arrays (--memory sets the largest); study plan says what a study takes";
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let (Some(total), Some(free)) = (memory_entry(&text, "MemTotal"), memory_entry(&text, "MemAvailable")) else {
+    let (Some(total), Some(free)) = (memory_entry(&text, "MemTotal"), memory_entry(&text, "MemAvailable"))
+    else {
         return Finding::new("memory", FOR, State::Note, "not known on this system");
     };
     let limit = group_limit().filter(|l| *l < total);
@@ -128,9 +131,11 @@ fn disk() -> Finding {
     let room = free.map_or("free space not known".to_owned(), |f| format!("{:.1} GiB free", f / GIB));
     let place = here.display();
     match (written, free) {
-        (Err(e), _) => Finding::new("disk", FOR, State::Note, format!("{room}; cannot write in {place}: {e}"))
-            .mend("go to a folder of yours, or give --out")
-            .numbers(numbers),
+        (Err(e), _) => {
+            Finding::new("disk", FOR, State::Note, format!("{room}; cannot write in {place}: {e}"))
+                .mend("go to a folder of yours, or give --out")
+                .numbers(numbers)
+        }
         (Ok(()), Some(f)) if f < LEAST_DISK * GIB => {
             Finding::new("disk", FOR, State::Note, format!("{room} in {place}"))
                 .mend("make room, or give --out on another disk")

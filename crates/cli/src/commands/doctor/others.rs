@@ -30,7 +30,7 @@ pub fn findings() -> Vec<Finding> {
         program(
             "Jupyter",
             "opening and running notebooks",
-            &[("jupyter", &["--version"]), ("python3", &["-c", "import nbclient; print('nbclient', nbclient.__version__)"])],
+            &[("jupyter", &["--version"]), ("python3", &["-m", "jupyter", "--version"])],
             "pip install jupyterlab",
         ),
         program(
@@ -56,7 +56,10 @@ fn program(
     install: &str,
 ) -> Finding {
     match first_of(ways) {
-        Answer::Said(version) => Finding::new(name, needed_for, State::Ok, version),
+        Answer::Said(version) => {
+            let version = version.split(" Copyright").next().unwrap_or_default().to_owned();
+            Finding::new(name, needed_for, State::Ok, version)
+        }
         Answer::Missing => Finding::new(name, needed_for, State::Missing, "not in PATH").mend(install),
         Answer::Broken(reason) => {
             Finding::new(name, needed_for, State::Missing, format!("does not work: {reason}")).mend(install)
@@ -77,11 +80,15 @@ fn slurm() -> Finding {
     let version = finding.found.clone();
     match ask("scontrol", &["ping"]) {
         Answer::Said(_) => Finding { found: format!("{version}, its controller answers"), ..finding },
-        Answer::Missing => Finding { state: State::Note, found: format!("{version}, without scontrol"), ..finding },
-        Answer::Broken(reason) => {
-            Finding { state: State::Note, found: format!("{version}; its controller does not answer: {reason}"), ..finding }
-                .mend("ask for it where the cluster is run; study submit --dry-run writes scripts without it")
+        Answer::Missing => {
+            Finding { state: State::Note, found: format!("{version}, without scontrol"), ..finding }
         }
+        Answer::Broken(reason) => Finding {
+            state: State::Note,
+            found: format!("{version}; its controller does not answer: {reason}"),
+            ..finding
+        }
+        .mend("ask for it where the cluster is run; study submit --dry-run writes scripts without it"),
     }
 }
 
@@ -91,8 +98,9 @@ fn cuda() -> Finding {
     let card = match ask("nvidia-smi", &query) {
         Answer::Said(text) => text.lines().map(str::trim).collect::<Vec<_>>().join("; "),
         Answer::Missing => {
-            return Finding::new("CUDA", FOR, State::Missing, "no nvidia-smi: no NVIDIA driver")
-                .mend("the processor does it too, slower; on a machine with an NVIDIA GPU install its driver");
+            return Finding::new("CUDA", FOR, State::Missing, "no nvidia-smi: no NVIDIA driver").mend(
+                "the processor does it too, slower; on a machine with an NVIDIA GPU install its driver",
+            );
         }
         Answer::Broken(reason) => {
             return Finding::new("CUDA", FOR, State::Missing, format!("nvidia-smi does not work: {reason}"))
@@ -103,7 +111,8 @@ fn cuda() -> Finding {
     let missing: Vec<&str> = found.iter().filter(|(_, f)| f.is_none()).map(|(w, _)| *w).collect();
     let numbers = serde_json::json!({ "cards": card, "missing_libraries": missing });
     if missing.is_empty() {
-        return Finding::new("CUDA", FOR, State::Ok, format!("{card}; cuBLAS, cuDNN 9 and NVRTC found")).numbers(numbers);
+        return Finding::new("CUDA", FOR, State::Ok, format!("{card}; cuBLAS, cuDNN 9 and NVRTC found"))
+            .numbers(numbers);
     }
     Finding::new("CUDA", FOR, State::Note, format!("{card}; not found: {}", missing.join(", ")))
         .mend("install CUDA's run-time libraries and cuDNN 9, or name their folder in LD_LIBRARY_PATH")
@@ -114,12 +123,15 @@ fn terminal() -> Finding {
     const FOR: &str = "progress bars, colours and the signs √ and ± in tables";
     let is_terminal = std::io::stderr().is_terminal();
     let size = terminal_size::terminal_size().map(|(w, h)| (w.0, h.0));
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|k| std::env::var(k).ok().filter(|v| !v.is_empty()));
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|k| std::env::var(k).ok().filter(|v| !v.is_empty()));
     let is_utf8 = locale.as_ref().is_some_and(|l| {
         let l = l.to_lowercase();
         l.contains("utf-8") || l.contains("utf8")
     });
-    let mut found = if is_terminal { "a terminal".to_owned() } else { "no terminal: plain lines, no colours".to_owned() };
+    let mut found =
+        if is_terminal { "a terminal".to_owned() } else { "no terminal: plain lines, no colours".to_owned() };
     if let Some((w, h)) = size {
         found += &format!(", {w} x {h}");
     }

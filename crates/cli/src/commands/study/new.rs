@@ -79,7 +79,10 @@ impl New {
         }
         let Some((kind, template)) = TEMPLATES.iter().find(|(name, _)| *name == self.template) else {
             let hint = suggestion(&self.template, TEMPLATES.iter().map(|(name, _)| *name));
-            return Err(Failure::new(format!("--template {}: there is none of this name{hint}", self.template)));
+            return Err(Failure::new(format!(
+                "--template {}: there is none of this name{hint}",
+                self.template
+            )));
         };
         let name = self.name.as_deref().unwrap_or(kind);
         if name.contains(['"', '\\', '\n']) {
@@ -97,7 +100,8 @@ impl New {
             return Err(Failure::new(format!("{} is there already", out.display()))
                 .help("give another --out FILE, or --force to replace it"));
         }
-        std::fs::write(&out, text).map_err(|e| Failure::new(format!("cannot write {}: {e}", out.display())))?;
+        std::fs::write(&out, text)
+            .map_err(|e| Failure::new(format!("cannot write {}: {e}", out.display())))?;
         let file = quoted(&out.to_string_lossy());
         if self.json {
             print_json(&serde_json::json!({ "file": out, "template": kind, "name": name }))?;
@@ -112,7 +116,9 @@ impl New {
 
     fn print_list(&self) -> Result<(), Failure> {
         if self.json {
-            let all = TEMPLATES.iter().map(|(name, text)| serde_json::json!({ "name": name, "purpose": purpose(text) }));
+            let all = TEMPLATES
+                .iter()
+                .map(|(name, text)| serde_json::json!({ "name": name, "purpose": purpose(text) }));
             return print_json(&all.collect::<Vec<_>>());
         }
         let row = |(name, text): &(&str, &str)| vec![(*name).to_owned(), purpose(text).to_owned()];

@@ -11,7 +11,7 @@ use convstat::study::{run::look, running::Sofar};
 
 use super::slurm_status::SlurmStatus;
 use crate::failure::Failure;
-use crate::output::{Status as End, print, print_json};
+use crate::output::{Status as End, print, print_json, wrap_lines};
 
 /// `study status`.
 #[derive(Debug, Args)]
@@ -84,7 +84,7 @@ impl Status {
             }))?;
             return Ok(end(&look.so_far));
         }
-        print(&format!(
+        print(&wrap_lines(&format!(
             "study {}: {done} of {planned} replicates done\n{}, {failures} failures\nstarted {} by convstat {} (commit {}), {}, \
              {}\n",
             manifest.name,
@@ -94,7 +94,7 @@ impl Status {
             p.commit,
             p.processor,
             p.blas
-        ))?;
+        )))?;
         // The manifest names who began; parts name who computed them.
         for (origin, rows) in look.walked.origins.iter().filter(|_| look.walked.origins.len() > 1) {
             let by = origin.as_ref().map_or_else(
@@ -133,7 +133,8 @@ impl Status {
             let began = Instant::now();
             let look = Self::look(run)?;
             let (since, at_start) = *first.get_or_insert((began, look.so_far.done));
-            let pace = look.so_far.done.saturating_sub(at_start) as f64 / since.elapsed().as_secs_f64().max(1e-9);
+            let pace =
+                look.so_far.done.saturating_sub(at_start) as f64 / since.elapsed().as_secs_f64().max(1e-9);
             let left = (look.so_far.planned - look.so_far.done) as f64 / pace;
             let complete = look.so_far.done == look.so_far.planned;
             let ended = complete || (was_at_work && look.at_work != Some(true));
