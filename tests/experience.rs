@@ -173,7 +173,7 @@ fn completions_and_man_pages_name_every_command() {
     // In a real bash: the words that it offers.
     let offers = |line: &str| {
         let script = format!(
-            "source completions.bash; COMP_WORDS=({line} ''); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _convstat convstat '' x; \
+            "source completions.bash; COMP_WORDS=({line} ''); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _convstat convstat '' \"${{COMP_WORDS[@]: -2:1}}\"; \
              echo \"${{COMPREPLY[@]}}\""
         );
         let output = Command::new("bash")

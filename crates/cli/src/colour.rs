@@ -9,7 +9,7 @@ pub fn asked(arguments: impl Iterator<Item = String>) -> ColorChoice {
         "" => arguments.get(i + 1).cloned(),
         rest => rest.strip_prefix('=').map(str::to_owned),
     };
-    match arguments.iter().enumerate().filter_map(choice).last().as_deref() {
+    match arguments.iter().enumerate().filter_map(choice).next_back().as_deref() {
         Some("always") => ColorChoice::Always,
         Some("never") => ColorChoice::Never,
         _ => ColorChoice::Auto,

@@ -171,20 +171,32 @@ fn walk(at: &Entry, parts: &[&str], wanted: &str) -> Option<Found> {
             let elements = list.iter().map(|value| Entry { key: value.span(), value });
             let mut best: Option<Found> = None;
             for found in elements.filter_map(|e| walk(&e, parts, wanted)) {
-                if best.as_ref().is_none_or(|b| found.rank > b.rank) {
+                // Of names that stand twice the second is at fault.
+                let twice = parts.is_empty() && found.rank == 2;
+                if twice || best.as_ref().is_none_or(|b| found.rank > b.rank) {
                     best = Some(found);
                 }
             }
             // A list of values is pointed at as a whole, unless one of them is at fault.
             match best {
                 Some(b) if b.rank == 2 || !parts.is_empty() => Some(b),
-                _ => Some(Found { span: at.span(), rank: 1 }),
+                _ => Some(Found {
+                    span: at.span(),
+                    rank: if list.is_empty() && wanted == "[]" { 2 } else { 1 },
+                }),
             }
         }
         (DeValue::Table(table), Some((first, rest))) => match table.get_key_value(*first) {
             Some((key, value)) => walk(&Entry { key: key.span(), value }, rest, wanted),
             None => Some(Found { span: at.key.clone(), rank: 0 }),
         },
+        (DeValue::Table(table), None) => {
+            let named = table.get_key_value("name").filter(|(_, v)| shows(v.get_ref(), wanted));
+            Some(match named {
+                Some((key, value)) => Found { span: Entry { key: key.span(), value }.span(), rank: 2 },
+                None => Found { span: at.span(), rank: 1 },
+            })
+        }
         (value, None) => Some(Found { span: at.span(), rank: 1 + u8::from(shows(value, wanted)) }),
         (_, Some(_)) => Some(Found { span: at.span(), rank: 1 }),
     }

@@ -342,16 +342,16 @@ pub fn merge(runs: &[PathBuf], out: &Path, threads: usize) -> Result<Merged> {
             study = Study::of_run(one)?;
         }
     }
-    if let Some(there) = RunDir::manifest_at(out)? {
-        if (&there.study_sha256, there.seed) != (&manifest.study_sha256, manifest.seed) {
-            let reason = format!(
-                "it is the run of study \"{}\" with another text or seed than that of \"{}\" in {}",
-                there.name,
-                manifest.name,
-                first.path().display()
-            );
-            return Err(RunnerError::OtherRun { path: out.to_owned(), reason }.into());
-        }
+    if let Some(there) = RunDir::manifest_at(out)?
+        && (&there.study_sha256, there.seed) != (&manifest.study_sha256, manifest.seed)
+    {
+        let reason = format!(
+            "it is the run of study \"{}\" with another text or seed than that of \"{}\" in {}",
+            there.name,
+            manifest.name,
+            first.path().display()
+        );
+        return Err(RunnerError::OtherRun { path: out.to_owned(), reason }.into());
     }
     let mut run = RunDir::create(out, &study.description())?;
     let like = tabulate(&study.plan.file, &[]);

@@ -37,10 +37,10 @@ pub enum StudyCommand {
     /// Run what is missing of a study, summarise and check it
     #[command(after_help = "Examples:
   convstat study run experiments/cnn-rate.toml
-  convstat study run experiments/cnn-rate.toml --replicates 400      adds the missing replicates only
+  convstat study run experiments/cnn-rate.toml --replicates 400     only what is missing
   convstat study run experiments/cnn-rate.toml --set study.seed=7 --out runs/other-seed
-  convstat study run experiments/cnn-rate.toml --shard 3/8           a share; study merge unites them
-  convstat study run runs/cnn-rate                                   goes on with a run, as it was described")]
+  convstat study run experiments/cnn-rate.toml --shard 3/8          a share of it
+  convstat study run runs/cnn-rate                                  goes on with a run")]
     Run(Run),
     /// Cells, fits, estimated time, memory and disk, expected MCSE
     #[command(after_help = "Examples:
@@ -55,7 +55,8 @@ miss replicates and are neither queued nor running.
 
 Examples:
   convstat study submit experiments/cnn-rate.toml --engine slurm --shards 100
-  convstat study submit experiments/cnn-rate.toml --engine slurm --shards 20 --partition long --time 12:00:00 --threads 8
+  convstat study submit experiments/cnn-rate.toml --engine slurm --shards 20 \\
+      --partition long --time 12:00:00 --threads 8
   convstat study submit experiments/cnn-rate.toml --engine slurm --shards 20 --sbatch=--qos=low --dry-run
   convstat study status runs/cnn-rate")]
     Submit(submit::Submit),
