@@ -105,7 +105,7 @@ impl From<RunnerError> for Failure {
         // A folder that is not there is more often misspelt than damaged.
         match &error {
             RunnerError::NotARun { path, .. } if !path.exists() => {
-                Self::cannot_read(path, &"there is no such run directory")
+                Self::cannot_read(path, &"it is not a run directory: there is no such folder")
             }
             _ => Self::from_error(error),
         }

@@ -88,8 +88,8 @@ impl Progress {
                     let said = text();
                     let said = if said.is_empty() { said } else { format!(", {said}") };
                     let left = time_left(self.times().1);
-                    bar.set_message(format!("{said}, {} failures, {left} left", self.failures));
                     bar.set_position(self.done);
+                    bar.set_message(format!("{said}, {} failures, {left} left", self.failures));
                 }
                 None => self.line(),
             }
