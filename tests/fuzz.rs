@@ -9,6 +9,8 @@ mod arrays;
 mod failure;
 #[path = "support/fuzz.rs"]
 mod fuzz;
+#[path = "../crates/cli/src/nearest.rs"]
+mod nearest;
 
 use std::fs;
 use std::io::Write as _;
@@ -468,7 +470,7 @@ impl Run {
         let (_, damaged) = read_rows(&run).map_err(said)?;
         let (summary, checks) = summarise(&study, &mut run).map_err(said)?;
         assert!(checks.iter().all(|c| !c.verdict.is_empty()));
-        let _ = (convstat::report::summary_table(&summary), convstat::report::check_lines(&checks, true));
+        let _ = (convstat::report::summary_table(&summary, 80), convstat::report::check_lines(&checks, true));
         if figures {
             let formats = Format::parse_list("svg").map_err(said)?;
             draw(&study.plan.file, &summary, &self.folder.path().join("figures"), &formats).map_err(said)?;

@@ -18,7 +18,7 @@ pub fn read(path: &str, name: &str) -> Result<ArrayD<f64>, Failure> {
         Some((stem, array)) => (format!("{stem}.npz"), Some(array)),
         None => (path.to_owned(), None),
     };
-    let opened = File::open(&file).map_err(|e| Failure::new(format!("cannot read {file}: {e}")))?;
+    let opened = File::open(&file).map_err(|e| Failure::cannot_read(Path::new(&file), &e))?;
     let bytes = if file.ends_with(".npz") {
         entry_of_npz(opened, &file, wanted, name)?
     } else {

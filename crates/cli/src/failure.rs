@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use convstat::runner::RunnerError;
 use convstat::study::StudyError;
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use thiserror::Error;
@@ -32,6 +33,15 @@ impl Failure {
         self
     }
 
+    /// A file or folder that cannot be read; names the nearest one where there is none of this name.
+    pub fn cannot_read(path: &Path, error: &dyn std::fmt::Display) -> Self {
+        let failure = Self::new(format!("cannot read {}: {error}", path.display()));
+        match crate::nearest::path(path) {
+            Some(near) => failure.help(near),
+            None => failure,
+        }
+    }
+
     /// From any error.
     pub fn from_error(error: impl std::error::Error) -> Self {
         Self::new(error.to_string())
@@ -43,6 +53,16 @@ impl Failure {
             StudyError::File { message, help, span } => {
                 Self { message, help, source_code: None, span: None }.at(path, text, span)
             }
+            StudyError::Set { pair, message, help } => {
+                let text = format!("--set {pair}");
+                let span = 0..text.len();
+                Self { message, help, source_code: None, span: None }.at(
+                    Path::new("command line"),
+                    &text,
+                    Some(span),
+                )
+            }
+            StudyError::BadValue { ref key, .. } if key.starts_with("--") => Self::from_error(error),
             other => Self::new(format!("{}: {other}", path.display())),
         }
     }
@@ -76,8 +96,27 @@ from_errors!(
     convstat::cnn::CnnError,
     convstat::estimate::EstimateError,
     convstat::report::ReportError,
-    convstat::runner::RunnerError,
-    convstat::study::StudyError,
     convstat::tensor::TensorError,
     convstat::theory::TheoryError
 );
+
+impl From<RunnerError> for Failure {
+    fn from(error: RunnerError) -> Self {
+        // A folder that is not there is more often misspelt than damaged.
+        match &error {
+            RunnerError::NotARun { path, .. } if !path.exists() => {
+                Self::cannot_read(path, &"it is not a run directory: there is no such folder")
+            }
+            _ => Self::from_error(error),
+        }
+    }
+}
+
+impl From<StudyError> for Failure {
+    fn from(error: StudyError) -> Self {
+        match error {
+            StudyError::Runner(error) => error.into(),
+            other => Self::from_error(other),
+        }
+    }
+}

@@ -12,13 +12,16 @@
 )]
 
 mod arrays;
+mod colour;
 mod commands;
 mod failure;
+mod nearest;
 mod output;
+mod overview;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser};
 
 use commands::Command;
 
@@ -28,23 +31,36 @@ use commands::Command;
     name = "convstat",
     version,
     after_help = "Examples:
-  convstat study run experiments/cnn-rate.toml      run or resume a study
-  convstat figures runs/cnn-rate                    draw its figures
+  convstat study new my-rate                        write a commented study file
+  convstat study run my-rate.toml                   run or resume it
+  convstat figures runs/my-rate                     draw its figures
   convstat bound --geometry g.toml --structure '{ kind = \"cnn\", kernels = 3 }' --n 500,2000
-  convstat fit --x X.npy --y y.npy --structure '{ einsum = \"ar,br->ab\", sizes = { r = 2 } }'
+  convstat audit resnet50
 
+Every command: convstat COMMAND --help, with examples; --json where a program reads it.
 Exit codes: 0 done, 1 a check failed, 2 bad input, 3 partly done (the same command resumes)."
 )]
 struct Cli {
     /// Largest size of one array in GiB; larger ones are refused before they are made
     #[arg(long, global = true, value_name = "GIB", default_value_t = 8.0)]
     memory: f64,
+    /// Colours (auto: on a terminal, unless NO_COLOR is set)
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
+    color: ColorChoice,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let choice = colour::asked(std::env::args().skip(1));
+    let mut parser = overview::with_overview(Cli::command().color(choice));
+    let cli =
+        match parser.try_get_matches_from_mut(std::env::args_os()).and_then(|m| Cli::from_arg_matches(&m)) {
+            Ok(cli) => cli,
+            Err(e) => e.exit(),
+        };
+    // Without it diagnostics choose for themselves.
+    let _ = colour::diagnostics(cli.color);
     let bytes = cli.memory * f64::from(1u32 << 30);
     if !(bytes > 0.0 && bytes <= convstat::tensor::memory::LARGEST_LIMIT as f64) {
         eprintln!(
@@ -54,8 +70,14 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     convstat::tensor::memory::set_limit(bytes as u64);
-    let result = convstat::tensor::blas::single_thread().map_err(Into::into).and_then(|()| cli.command.run());
-    match result {
+    let Some(command) = cli.command else {
+        // Its own error says of a closed pipe nothing that matters.
+        let _ = parser.print_help();
+        return ExitCode::SUCCESS;
+    };
+    // The doctor is there to say what is wrong with BLAS.
+    let blas = if command.needs_blas() { convstat::tensor::blas::single_thread() } else { Ok(()) };
+    match blas.map_err(Into::into).and_then(|()| command.run()) {
         Ok(status) => ExitCode::from(status.code()),
         Err(failure) => {
             eprintln!("{:?}", miette::Report::new(failure));

@@ -40,3 +40,59 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(Failure::from_error)?;
     print(&(text + "\n"))
 }
+
+/// Columns of the terminal; 80 where there is none.
+pub fn width() -> usize {
+    terminal_size::terminal_size().map_or(80, |(w, _)| usize::from(w.0).clamp(40, 200))
+}
+
+/// Words after a beginning, wrapped to the terminal; further lines are indented as wide as the beginning.
+pub fn wrap(beginning: &str, words: &str) -> String {
+    fill(beginning, beginning.chars().count(), words, width())
+}
+
+/// Lines wrapped to the terminal, each indented as it begins; what follows further by four.
+pub fn wrap_lines(text: &str) -> String {
+    let width = width();
+    let one = |line: &str| {
+        if line.chars().count() <= width {
+            return format!("{line}\n");
+        }
+        let words = line.trim_start();
+        let indent = line.chars().count() - words.chars().count();
+        fill(&" ".repeat(indent), indent + 4, words, width)
+    };
+    text.lines().map(one).collect()
+}
+
+fn fill(beginning: &str, indent: usize, words: &str, width: usize) -> String {
+    let mut text = beginning.to_owned();
+    let mut used = beginning.chars().count();
+    let mut is_first = true;
+    for word in words.split_whitespace() {
+        let length = word.chars().count();
+        if !is_first && used + 1 + length > width {
+            text += "\n";
+            text += &" ".repeat(indent);
+            used = indent;
+        } else if !is_first {
+            text.push(' ');
+            used += 1;
+        }
+        text += word;
+        used += length;
+        is_first = false;
+    }
+    text + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_wrapped_between_them() {
+        assert_eq!(fill("a  ", 3, "bb cc dddd", 8), "a  bb cc\n   dddd\n");
+        assert_eq!(fill("  ", 6, "bb cc", 4), "  bb\n      cc\n");
+    }
+}

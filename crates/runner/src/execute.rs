@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use crate::progress::Watch;
 use crate::{Progress, Result, RunDir, RunnerError, Table, interrupt};
 
 /// A part is written when it has this many rows…
@@ -57,7 +58,7 @@ pub fn thread_pool(threads: usize) -> Result<rayon::ThreadPool> {
 }
 
 /// Runs `work` on every task with `threads` threads (0: one a processor) and appends the rows to
-/// `run` in parts. Rows are made into a table by `tabulate`.
+/// `run` in parts. Rows are made into a table by `tabulate`; `watch` sees each of them, for the display.
 pub fn execute<R: Send>(
     run: &mut RunDir,
     name: &str,
@@ -65,6 +66,7 @@ pub fn execute<R: Send>(
     threads: usize,
     work: impl Fn(Task) -> Outcome<R> + Sync,
     tabulate: impl Fn(&[R]) -> Table,
+    watch: &mut dyn Watch<R>,
 ) -> Result<Execution> {
     let pool = thread_pool(threads)?;
     let mut progress = Progress::new(name, tasks.len() as u64);
@@ -82,7 +84,7 @@ pub fn execute<R: Send>(
                 }
             });
         });
-        let stored = collect(run, &receiver, &tabulate, &mut progress, &mut execution);
+        let stored = collect(run, &receiver, &tabulate, (&mut progress, watch), &mut execution);
         if stored.is_err() {
             stop.store(true, std::sync::atomic::Ordering::Relaxed);
             for _ in &receiver {}
@@ -99,7 +101,7 @@ fn collect<R>(
     run: &mut RunDir,
     receiver: &mpsc::Receiver<Outcome<R>>,
     tabulate: impl Fn(&[R]) -> Table,
-    progress: &mut Progress,
+    (progress, watch): (&mut Progress, &mut dyn Watch<R>),
     execution: &mut Execution,
 ) -> Result<()> {
     let mut rows = Vec::new();
@@ -114,7 +116,8 @@ fn collect<R>(
                 oldest = Instant::now();
             }
             if outcome.done {
-                progress.step(outcome.failed);
+                watch.see(&outcome.row);
+                progress.step(outcome.failed, || watch.text());
                 execution.done += 1;
                 execution.failures += usize::from(outcome.failed);
             }

@@ -36,7 +36,7 @@ pub use error::RunnerError;
 pub use execute::{Execution, Outcome, Task, execute, thread_pool};
 pub use manifest::{Description, FORMAT_VERSION, Manifest, Provenance};
 pub use parts::{Present, Walked};
-pub use progress::Progress;
+pub use progress::{Progress, Watch, time_left};
 pub use shard::{Shard, shard_of};
 pub use store::RunDir;
 pub use stream::{Digest, stream};

@@ -98,6 +98,15 @@ impl Lock {
     }
 }
 
+/// Whether a process holds the lock of a directory, without touching it: to take it, however briefly, would turn away a process
+/// that starts. None where no process of this machine does but there is a lock file: one of another machine may.
+pub(crate) fn is_held(run: &Path) -> Option<bool> {
+    let Ok(file) = fs::metadata(folder_of(run).join("run")) else { return Some(false) };
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    let inode = format!(":{} ", file.ino());
+    locks.lines().any(|l| l.contains("FLOCK") && l.contains(&inode)).then_some(true)
+}
+
 /// Numbers of shards of which there are lock files.
 fn groups(run: &Path) -> Result<Vec<u64>> {
     let folder = folder_of(run);

@@ -167,9 +167,13 @@ impl RunDir {
     /// Writes the manifest of a command on this run, if it is not there yet. The provenance stays that of the first command.
     ///
     /// # Errors
-    /// The run is of other data.
+    /// The run is of another study, or of other data.
     pub(crate) fn describe(&self, about: &Description) -> Result<()> {
         let earlier = self.manifest_if_any()?;
+        if let Some(other) = earlier.as_ref().filter(|m| m.name != about.name) {
+            let reason = format!("it is the run of study \"{}\", not of \"{}\"", other.name, about.name);
+            return Err(RunnerError::OtherRun { path: self.path().to_owned(), reason });
+        }
         if let Some(other) = earlier.as_ref().filter(|m| m.data.is_some() && m.data != about.data) {
             let reason = format!("its run \"{}\" is of other data", other.name);
             return Err(RunnerError::OtherRun { path: self.path().to_owned(), reason });

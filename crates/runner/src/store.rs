@@ -71,6 +71,11 @@ impl RunDir {
         Ok(run)
     }
 
+    /// Whether a process writes in it: told where it does so on this machine, and where there is none anywhere.
+    pub fn is_at_work(&self) -> Option<bool> {
+        crate::lock::is_held(&self.path)
+    }
+
     /// What the only writer does first.
     fn enter(&mut self, about: &Description) -> Result<()> {
         self.manifest_if_any()?;

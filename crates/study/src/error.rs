@@ -23,6 +23,16 @@ pub enum StudyError {
         /// Bytes of the file at fault.
         span: Option<Range<usize>>,
     },
+    /// A key of the study file that the command line sets is wrong.
+    #[error("{message}")]
+    Set {
+        /// What was set, as `key=value`.
+        pair: String,
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: Option<String>,
+    },
     /// A setting is wrong.
     #[error("setting \"{setting}\": {source}")]
     Setting {

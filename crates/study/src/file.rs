@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::checks::CheckSpec;
 use crate::coverage::InferenceOptions;
 use crate::designs::DesignSpec;
+use crate::place::{in_text, of_word};
 use crate::response::Response;
 use crate::{Result, StudyError};
 
@@ -455,10 +456,10 @@ impl Default for Estimator {
 }
 
 impl StudyFile {
-    /// Reads a study file. Unknown keys are errors that name the nearest key.
+    /// Reads a study file. Errors point at the key at fault, unknown keys name the nearest.
     pub fn parse(text: &str) -> Result<Self> {
         let file: Self = parse_toml(text)?;
-        file.check()?;
+        file.check().map_err(|e| in_text(e, text))?;
         Ok(file)
     }
 
@@ -709,15 +710,15 @@ impl Samples {
 
 /// Reads TOML; errors carry the place, and unknown keys the nearest known one.
 pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
-    toml::from_str(text).map_err(|e| toml_error(&e))
+    toml::from_str(text).map_err(|e| toml_error(&e, text))
 }
 
 /// An error of the TOML reader, with the nearest known key.
-fn toml_error(error: &toml::de::Error) -> StudyError {
+fn toml_error(error: &toml::de::Error, text: &str) -> StudyError {
     let message = error.message().trim().to_owned();
     // serde writes: unknown field `x`, expected one of `a`, `b`
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let help = if message.starts_with("unknown field") || message.starts_with("unknown variant") {
+    let help = if message.contains("unknown field") || message.contains("unknown variant") {
         quoted.next().map(|word| {
             let known: Vec<&str> = quoted.collect();
             suggestion(word, known.into_iter()).trim_start_matches("; ").trim().to_owned()
@@ -725,5 +726,6 @@ fn toml_error(error: &toml::de::Error) -> StudyError {
     } else {
         None
     };
-    StudyError::File { message, help, span: error.span() }
+    let span = error.span().map(|around| of_word(text, around.clone(), &message).unwrap_or(around));
+    StudyError::File { message, help, span }
 }

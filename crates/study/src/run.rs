@@ -10,9 +10,11 @@ use convstat_runner::{
 use convstat_tensor::blas;
 
 use crate::checks::{CheckOutcome, run_checks};
+use crate::place::in_text;
 use crate::plan::Plan;
 use crate::replicate::{follow_replicate, run_replicate};
 use crate::row::{Row, tabulate};
+use crate::running::Running;
 use crate::summary::{Groups, Summary};
 use crate::{Result, StudyError, StudyFile};
 
@@ -42,16 +44,19 @@ impl Study {
     pub fn new(text: &str, overrides: &Overrides) -> Result<Self> {
         // Before overrides, so that places in messages are those of the file.
         let mut file = StudyFile::parse(text)?;
-        let mut text = text.to_owned();
+        let mut changed = text.to_owned();
         if !overrides.set.is_empty() {
-            text = apply(&text, &overrides.set)?;
-            file = StudyFile::parse(&text)?;
+            (file, changed) = with_set(text, &overrides.set)?;
         }
         if let Some(replicates) = overrides.replicates {
             file.study.replicates = replicates;
-            file.check()?;
+            file.check().map_err(|e| match e {
+                StudyError::BadValue { value, mend, .. } => StudyError::bad("--replicates", value, &mend),
+                other => other,
+            })?;
         }
-        Ok(Self { plan: Plan::new(file)?, text })
+        let plan = Plan::new(file).map_err(|e| in_text(blame_set(e, &overrides.set), text))?;
+        Ok(Self { plan, text: changed })
     }
 
     /// The study of an existing run, from its manifest.
@@ -63,6 +68,45 @@ impl Study {
 
 /// Parts of a dotted key, more than any has.
 const MOST_NESTING: usize = 8;
+
+/// A study file with keys set, and its text.
+///
+/// # Errors
+/// The pair from which on the file is wrong: the file itself is right.
+fn with_set(text: &str, set: &[String]) -> Result<(StudyFile, String)> {
+    let read = |pairs: &[String]| {
+        let text = apply(text, pairs)?;
+        Ok((StudyFile::parse(&text)?, text))
+    };
+    read(set).map_err(|error| {
+        let right = (0..set.len()).rev().find(|&i| read(&set[..i]).is_ok()).unwrap_or(0);
+        let pair = set[right].clone();
+        match error {
+            StudyError::File { message, help, .. } => StudyError::Set { pair, message, help },
+            StudyError::BadValue { key, mend, .. } if key == "--set" => {
+                StudyError::Set { pair, message: mend, help: None }
+            }
+            other => StudyError::Set { pair, message: other.to_string(), help: None },
+        }
+    })
+}
+
+/// An error of a key that was set, as one of the option.
+fn blame_set(error: StudyError, set: &[String]) -> StudyError {
+    let inner = match &error {
+        StudyError::Setting { source, .. } => source,
+        other => other,
+    };
+    let StudyError::BadValue { key, .. } = inner else { return error };
+    let sets = |pair: &&String| {
+        let name = pair.split('=').next().unwrap_or_default().trim();
+        key == name || name.strip_prefix(key).or(key.strip_prefix(name)).is_some_and(|r| r.starts_with('.'))
+    };
+    match set.iter().find(sets) {
+        Some(pair) => StudyError::Set { pair: pair.clone(), message: error.to_string(), help: None },
+        None => error,
+    }
+}
 
 /// Sets dotted keys in a TOML text.
 fn apply(text: &str, set: &[String]) -> Result<String> {
@@ -156,7 +200,7 @@ pub fn run(study: &Study, out: &Path, options: RunOptions) -> Result<RunReport> 
         Some(shard) => RunDir::create_shard(out, shard, &study.description())?,
     };
     let plan = &study.plan;
-    let walked = walk(&run)?;
+    let (walked, mut running) = look(plan, &run)?;
     let mut present = 0;
     let mut tasks = Vec::new();
     // Replicate by replicate, so that cells fill evenly.
@@ -185,7 +229,8 @@ pub fn run(study: &Study, out: &Path, options: RunOptions) -> Result<RunReport> 
             None => plan.file.study.name.clone(),
             Some(shard) => format!("{}, shard {shard}", plan.file.study.name),
         };
-        execute(&mut run, &name, &tasks, options.threads, work, |rows| tabulate(&plan.file, rows))?
+        let table = |rows: &[Row]| tabulate(&plan.file, rows);
+        execute(&mut run, &name, &tasks, options.threads, work, table, &mut running)?
     };
     let mut report = RunReport { execution, present, damaged, summary: None, checks: Vec::new() };
     if !execution.interrupted {
@@ -203,6 +248,16 @@ pub fn run(study: &Study, out: &Path, options: RunOptions) -> Result<RunReport> 
         }
     }
     Ok(report)
+}
+
+/// What is there of a run, and how far its cells are.
+///
+/// # Errors
+/// The parts cannot be read.
+pub fn look<'a>(plan: &'a Plan, run: &RunDir) -> Result<(Walked, Running<'a>)> {
+    let mut running = Running::new(plan);
+    let walked = run.walk(&tabulate(&plan.file, &[]), |rows, _| running.add(rows))?;
+    Ok((walked, running))
 }
 
 /// What is there of a run.
@@ -269,7 +324,7 @@ pub struct Merged {
 /// Unites the rows of runs of one study in `out` (which may be the only run), merges small parts, summarises and checks.
 ///
 /// # Errors
-/// Runs of different studies, or one that cannot be read or written.
+/// Runs of different studies, `out` among them, or one that cannot be read or written.
 pub fn merge(runs: &[PathBuf], out: &Path, threads: usize) -> Result<Merged> {
     blas::single_thread()?;
     let opened = runs.iter().map(|path| Ok(RunDir::open(path)?)).collect::<Result<Vec<_>>>()?;
@@ -286,6 +341,17 @@ pub fn merge(runs: &[PathBuf], out: &Path, threads: usize) -> Result<Merged> {
         if other.replicates > study.plan.replicates() {
             study = Study::of_run(one)?;
         }
+    }
+    if let Some(there) = RunDir::manifest_at(out)?
+        && (&there.study_sha256, there.seed) != (&manifest.study_sha256, manifest.seed)
+    {
+        let reason = format!(
+            "it is the run of study \"{}\" with another text or seed than that of \"{}\" in {}",
+            there.name,
+            manifest.name,
+            first.path().display()
+        );
+        return Err(RunnerError::OtherRun { path: out.to_owned(), reason }.into());
     }
     let mut run = RunDir::create(out, &study.description())?;
     let like = tabulate(&study.plan.file, &[]);

@@ -73,6 +73,12 @@ pub struct AuditCommand {
 impl AuditCommand {
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
+        if self.list && self.format == Format::Json {
+            let all = catalogue::networks()
+                .map(|n| serde_json::json!({ "name": n.name, "network": n.title, "paper": n.source }));
+            print_json(&all.collect::<Vec<_>>())?;
+            return Ok(Status::Done);
+        }
         if self.list {
             let row =
                 |n: &catalogue::Network| vec![n.name.to_owned(), n.title.to_owned(), n.source.to_owned()];

@@ -9,7 +9,7 @@ use convstat::runner::RunDir;
 use convstat::study::run::summarise;
 
 use crate::failure::Failure;
-use crate::output::{Status, print};
+use crate::output::{Status, print, print_json};
 
 /// `figures`.
 #[derive(Debug, Args)]
@@ -25,6 +25,9 @@ pub struct Figures {
     /// Formats, separated by commas
     #[arg(long, default_value = "svg,png,pdf")]
     format: String,
+    /// Print JSON: the files of each run
+    #[arg(long)]
+    json: bool,
 }
 
 impl Figures {
@@ -33,6 +36,7 @@ impl Figures {
         let formats = Format::parse_list(&self.format)?;
         let mut partly = false;
         let mut drawn: Vec<String> = Vec::new();
+        let mut all = Vec::new();
         for path in &self.runs {
             let mut run = RunDir::open(path)?;
             let study = Study::of_run(&run)?;
@@ -50,9 +54,16 @@ impl Figures {
             }
             drawn.push(name);
             let out = self.out.clone().unwrap_or_else(|| path.join("figures"));
-            for file in draw(&study.plan.file, &summary, &out, &formats)? {
+            let files = draw(&study.plan.file, &summary, &out, &formats)?;
+            for file in files.iter().filter(|_| !self.json) {
                 print(&format!("{}\n", file.display()))?;
             }
+            all.push(serde_json::json!({
+                "run": path, "files": files, "missing_replicates": summary.missing_replicates,
+            }));
+        }
+        if self.json {
+            print_json(&all)?;
         }
         Ok(if partly { Status::Partly } else { Status::Done })
     }

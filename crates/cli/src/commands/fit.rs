@@ -28,9 +28,11 @@ be centred, add a feature of ones).
 
 Examples:
   convstat fit --x X.npy --y y.npy --structure '{ einsum = \"ar,br->ab\", sizes = { r = 2 } }' --json
-  convstat fit --x data.npz --y data.npz --geometry g.toml --structure '{ kind = \"cnn\", kernels = 2 }' --out W.npy
+  convstat fit --x data.npz --y data.npz --geometry g.toml --out W.npy \\
+      --structure '{ kind = \"cnn\", kernels = 2 }'
   convstat fit --x X.npy --y y.npy --structure '{ kind = \"dense\" }' --trace
-  convstat fit --x X.npy --y class.npy --family multinomial --structure '{ einsum = \"ar,br,mr->abm\", sizes = { r = 3 } }'"
+  convstat fit --x X.npy --y class.npy --family multinomial \\
+      --structure '{ einsum = \"ar,br,mr->abm\", sizes = { r = 3 } }'"
 )]
 pub struct FitCommand {
     /// Inputs: .npy, .npz, or .npz:name

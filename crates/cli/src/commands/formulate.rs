@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayD, Axis};
 use super::read_geometry;
 use crate::arrays::{check_distinct, check_kept, check_writable, read, reshape, write};
 use crate::failure::Failure;
-use crate::output::{Status, print};
+use crate::output::{Status, print, print_json};
 
 /// `formulate`.
 #[derive(Debug, Args)]
@@ -40,6 +40,9 @@ pub struct Formulate {
     /// Where the predictions <X, W_X> are written
     #[arg(long, value_name = "y.npy", requires = "input")]
     predict: Option<PathBuf>,
+    /// Print JSON: files and shapes
+    #[arg(long)]
+    json: bool,
 }
 
 impl Formulate {
@@ -84,6 +87,7 @@ impl Formulate {
                 "the products of kernels and weights overflow; divide both by their largest values",
             ));
         }
+        let mut predictions = None;
         if let (Some(x), Some(path)) = (&x, &self.predict) {
             let n = x.shape().first().copied().unwrap_or(0);
             if x.ndim() == 0 || x.shape()[1..] != geometry.input_shape()[..] {
@@ -99,13 +103,22 @@ impl Formulate {
                 return Err(Failure::new("the predictions overflow; divide --input by its largest value"));
             }
             write(path, &y)?;
-            print(&format!("predictions {:?} written to {}\n", y.shape(), path.display()))?;
+            predictions = Some(serde_json::json!({ "file": path, "shape": y.shape() }));
+            if !self.json {
+                print(&format!("predictions {:?} written to {}\n", y.shape(), path.display()))?;
+            }
         }
         if b.ndim() == geometry.modes().len() + 1 {
             w_x = reshape(&w_x, &geometry.input_shape());
         }
         write(&self.out, &w_x)?;
-        print(&format!("W_X {:?} written to {}\n", w_x.shape(), self.out.display()))?;
+        if self.json {
+            print_json(&serde_json::json!({
+                "w_x": { "file": self.out, "shape": w_x.shape() }, "predictions": predictions,
+            }))?;
+        } else {
+            print(&format!("W_X {:?} written to {}\n", w_x.shape(), self.out.display()))?;
+        }
         Ok(Status::Done)
     }
 }

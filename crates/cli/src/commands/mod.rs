@@ -2,11 +2,15 @@
 
 mod audit;
 mod bound;
+mod completions;
 mod data;
+mod doctor;
 mod figures;
 mod fit;
 mod formulate;
+mod man;
 mod plan_n;
+mod programs;
 mod report;
 mod select;
 mod setting;
@@ -50,9 +54,20 @@ pub enum Command {
     Bound(bound::Bound),
     /// Sample size for a target error, by each theory and by simulation
     PlanN(plan_n::PlanN),
+    /// What this machine has of what convstat needs, and what to install
+    Doctor(doctor::Doctor),
+    /// Completions for a shell, on standard output
+    Completions(completions::Completions),
+    /// Write man pages, one a command
+    Man(man::Man),
 }
 
 impl Command {
+    /// Whether it computes.
+    pub fn needs_blas(&self) -> bool {
+        !matches!(self, Self::Doctor(_) | Self::Completions(_) | Self::Man(_))
+    }
+
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
         match self {
@@ -66,6 +81,9 @@ impl Command {
             Self::Audit(c) => c.run(),
             Self::Bound(c) => c.run(),
             Self::PlanN(c) => c.run(),
+            Self::Doctor(c) => c.run(),
+            Self::Completions(c) => c.run(),
+            Self::Man(c) => c.run(),
         }
     }
 }
@@ -78,8 +96,7 @@ fn trace_table(steps: &[TracePoint]) -> String {
 
 /// The text of a file.
 fn read_text(path: &Path) -> Result<String, Failure> {
-    convstat::runner::read_text(path)
-        .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))
+    convstat::runner::read_text(path).map_err(|e| Failure::cannot_read(path, &e))
 }
 
 /// A geometry file.

@@ -19,7 +19,8 @@ to it with the probability asked for (quantile of the risk, explicit bound, lite
 
 Examples:
   convstat plan-n --geometry g.toml --structure '{ kind = \"cnn\", kernels = 3 }' --target 0.1
-  convstat plan-n --geometry g.toml --structure '{ kind = \"cp\", rank = 2, kernels = 4 }' --target 0.2 --empirical"
+  convstat plan-n --geometry g.toml --target 0.2 --empirical \\
+      --structure '{ kind = \"cp\", rank = 2, kernels = 4 }'"
 )]
 pub struct PlanN {
     #[command(flatten)]

@@ -1,7 +1,9 @@
 //! `convstat study …`
 
 mod merge;
+mod new;
 mod slurm_status;
+mod status;
 mod submit;
 mod verify;
 
@@ -15,26 +17,35 @@ use convstat::study::{
     self, CheckOutcome, RunOptions, StudyError,
     estimate_cost::{Cost, estimate_cost},
     row::tabulate,
-    run::{summarise, walk},
+    run::summarise,
     verify::first_difference,
 };
 
-use self::slurm_status::SlurmStatus;
 use super::{read_text, trace_table};
 use crate::failure::Failure;
-use crate::output::{Status, print, print_json};
+use crate::output::{Status, print, print_json, width, wrap_lines};
 
 /// Subcommands of `study`.
 #[derive(Debug, Subcommand)]
 pub enum StudyCommand {
+    /// Write a commented study file from a template
+    #[command(after_help = "Examples:
+  convstat study new --list
+  convstat study new my-rate                          writes my-rate.toml
+  convstat study new choice --template selection --out experiments/choice.toml")]
+    New(new::New),
     /// Run what is missing of a study, summarise and check it
     #[command(after_help = "Examples:
   convstat study run experiments/cnn-rate.toml
-  convstat study run experiments/cnn-rate.toml --replicates 400      adds the missing replicates only
+  convstat study run experiments/cnn-rate.toml --replicates 400     only what is missing
   convstat study run experiments/cnn-rate.toml --set study.seed=7 --out runs/other-seed
-  convstat study run experiments/cnn-rate.toml --shard 3/8           a share; study merge unites them")]
+  convstat study run experiments/cnn-rate.toml --shard 3/8          a share of it
+  convstat study run runs/cnn-rate                                  goes on with a run")]
     Run(Run),
     /// Cells, fits, estimated time, memory and disk, expected MCSE
+    #[command(after_help = "Examples:
+  convstat study plan experiments/cnn-rate.toml
+  convstat study plan experiments/cnn-rate.toml --replicates 1000 --threads 8 --json")]
     Plan(PlanCommand),
     /// Run a study on a cluster: a job array of shards, and a job that merges them
     #[command(after_help = "\
@@ -44,13 +55,21 @@ miss replicates and are neither queued nor running.
 
 Examples:
   convstat study submit experiments/cnn-rate.toml --engine slurm --shards 100
-  convstat study submit experiments/cnn-rate.toml --engine slurm --shards 20 --partition long --time 12:00:00 --threads 8
+  convstat study submit experiments/cnn-rate.toml --engine slurm --shards 20 \\
+      --partition long --time 12:00:00 --threads 8
   convstat study submit experiments/cnn-rate.toml --engine slurm --shards 20 --sbatch=--qos=low --dry-run
   convstat study status runs/cnn-rate")]
     Submit(submit::Submit),
     /// What a run has and what is missing; of a submitted one also the state of its tasks
-    Status(OfRun),
+    #[command(after_help = "Examples:
+  convstat study status runs/cnn-rate
+  convstat study status runs/cnn-rate --watch --interval 5    from another terminal, while it runs
+  convstat study status runs/cnn-rate --json")]
+    Status(status::Status),
     /// Run the checks of a study again on what its run has
+    #[command(after_help = "Examples:
+  convstat study check runs/cnn-rate
+  convstat study check runs/cnn-rate --file other-checks.toml --json")]
     Check(Check),
     /// Unite the shards of a study, summarise and check it
     #[command(after_help = "Examples:
@@ -70,7 +89,7 @@ Examples:
 /// A study file with what the command line changes.
 #[derive(Debug, Args)]
 struct StudyInput {
-    /// Study file (TOML)
+    /// Study file (TOML); or a run directory, to go on with the study that it holds
     file: PathBuf,
     /// Replicates a cell, instead of the file's
     #[arg(long, value_name = "N")]
@@ -82,9 +101,26 @@ struct StudyInput {
 
 impl StudyInput {
     fn study(&self) -> Result<Study, Failure> {
-        let text = read_text(&self.file)?;
-        let overrides = Overrides { replicates: self.replicates, set: self.set.clone() };
+        let (text, replicates) = if self.file.is_dir() {
+            let manifest = RunDir::open(&self.file)?.manifest()?;
+            (manifest.study, self.replicates.or(Some(manifest.replicates)))
+        } else {
+            (read_text(&self.file)?, self.replicates)
+        };
+        let overrides = Overrides { replicates, set: self.set.clone() };
         Study::new(&text, &overrides).map_err(|e| Failure::in_file(e, &self.file, &text))
+    }
+
+    /// The run directory: the one asked for, the one gone on with, or `runs/NAME`.
+    fn out(&self, asked: Option<&PathBuf>, study: &Study) -> PathBuf {
+        let default = || {
+            if self.file.is_dir() {
+                self.file.clone()
+            } else {
+                Path::new("runs").join(&study.plan.file.study.name)
+            }
+        };
+        asked.cloned().unwrap_or_else(default)
     }
 }
 
@@ -115,16 +151,6 @@ pub struct PlanCommand {
     /// Threads to plan for (default: one a processor)
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-/// A run directory.
-#[derive(Debug, Args)]
-pub struct OfRun {
-    /// Run directory
-    run: PathBuf,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -166,10 +192,11 @@ impl StudyCommand {
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
         match self {
+            Self::New(c) => c.run(),
             Self::Run(c) => c.run(),
             Self::Plan(c) => c.run(),
             Self::Submit(c) => c.run(),
-            Self::Status(c) => c.status(),
+            Self::Status(c) => c.run(),
             Self::Check(c) => c.run(),
             Self::Merge(c) => c.run(),
             Self::Verify(c) => c.run(),
@@ -208,7 +235,7 @@ fn threads(asked: usize) -> usize {
 impl Run {
     fn run(&self) -> Result<Status, Failure> {
         let study = self.file.study()?;
-        let out = self.out.clone().unwrap_or_else(|| Path::new("runs").join(&study.plan.file.study.name));
+        let out = self.file.out(self.out.as_ref(), &study);
         interrupt::install();
         let cells = study.plan.cells.len();
         let replicates = study.plan.replicates();
@@ -274,12 +301,12 @@ fn print_summary(
             "missing_replicates": summary.missing_replicates,
         }))?;
     } else {
-        print(&summary_table(summary))?;
-        print(&format!(
+        print(&summary_table(summary, width()))?;
+        print(&wrap_lines(&format!(
             "\npred: root mean squared prediction error; frob: the same of the estimation error; risk: exact (first-order for labels and trained networks); \
              fail: errors + not converged + missed optima\n\n{}",
             check_lines(checks, false)
-        ))?;
+        )))?;
         eprintln!("one page of it all: convstat report {}", quoted(&run.to_string_lossy()));
     }
     if summary.missing_replicates > 0 {
@@ -350,52 +377,6 @@ impl PlanCommand {
     }
 }
 
-impl OfRun {
-    fn status(&self) -> Result<Status, Failure> {
-        let run = RunDir::open(&self.run)?;
-        let study = Study::of_run(&run)?;
-        let walked = walk(&run)?;
-        let planned = study.plan.replicates();
-        let done = study
-            .plan
-            .cells
-            .iter()
-            .map(|c| (0..planned).filter(|&r| walked.present.contains(&c.id, r)).count() as u64);
-        let damaged = &walked.damaged;
-        let total: u64 = done.sum();
-        let wanted = planned * study.plan.cells.len() as u64;
-        let manifest = run.manifest()?;
-        let slurm = SlurmStatus::new(&self.run, &study, &walked.present)?;
-        if self.json {
-            print_json(&serde_json::json!({
-                "study": manifest.name, "done": total, "planned": wanted, "damaged_parts": damaged.len(),
-                "provenance": manifest.provenance, "slurm": slurm,
-            }))?;
-        } else {
-            let p = &manifest.provenance;
-            print(&format!(
-                "study {}: {total} of {wanted} replicates done\nstarted {} by convstat {} (commit {}), {}, {}\n",
-                manifest.name, p.started, p.version, p.commit, p.processor, p.blas
-            ))?;
-            // The manifest names who began; parts name who computed them.
-            for (origin, rows) in walked.origins.iter().filter(|_| walked.origins.len() > 1) {
-                let by = origin.as_ref().map_or_else(
-                    || "a program that does not say".to_owned(),
-                    |o| format!("convstat {} (commit {}), {}, {}", o.version, o.commit, o.processor, o.blas),
-                );
-                print(&format!("{rows} replicates by {by}\n"))?;
-            }
-            for e in damaged {
-                print(&format!("warning: {e}; its replicates will run again\n"))?;
-            }
-            if let Some(slurm) = &slurm {
-                print(&slurm.text())?;
-            }
-        }
-        Ok(if total == wanted { Status::Done } else { Status::Partly })
-    }
-}
-
 impl Check {
     fn run(&self) -> Result<Status, Failure> {
         let mut run = RunDir::open(&self.run)?;
@@ -409,15 +390,16 @@ impl Check {
         if self.json {
             print_json(&checks)?;
         } else {
-            print(&check_lines(&checks, true))?;
+            print(&wrap_lines(&check_lines(&checks, true)))?;
             if checks.is_empty() {
                 print("the study has no [[check]]\n")?;
             }
         }
         if summary.missing_replicates > 0 {
             eprintln!(
-                "{} replicates are missing; convstat study run completes them",
-                summary.missing_replicates
+                "{} replicates are missing; this completes them: convstat study run {}",
+                summary.missing_replicates,
+                quoted(&self.run.to_string_lossy())
             );
         }
         if checks.iter().any(|c| !c.passed) {

@@ -168,7 +168,7 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, options: RunOpti
             })
         };
         let tabulate = |rows: &[Option<Row>]| tabulate(&rows.iter().flatten().cloned().collect::<Vec<_>>());
-        execution = execute(&mut run, &header.name, &tasks, beside, work, tabulate)?;
+        execution = execute(&mut run, &header.name, &tasks, beside, work, tabulate, &mut ())?;
     }
     if let Some(e) = error.into_inner().ok().flatten() {
         return Err(e);

@@ -91,7 +91,7 @@ impl Submit {
     pub fn run(&self) -> Result<Status, Failure> {
         let Engine::Slurm = self.engine;
         let study = self.input.study()?;
-        let out = self.out.clone().unwrap_or_else(|| Path::new("runs").join(&study.plan.file.study.name));
+        let out = self.input.out(self.out.as_ref(), &study);
         let out = std::path::absolute(&out)
             .map_err(|e| Failure::new(format!("--out {}: {e}; give a folder", out.display())))?;
         let layout = Layout::new(&out)?;
