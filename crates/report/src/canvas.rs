@@ -59,8 +59,10 @@ pub struct Canvas {
     pub alt: String,
     /// Size in points.
     pub size: (f64, f64),
-    /// SVG elements.
+    /// SVG elements, in canvas units.
     body: String,
+    /// How much larger than life the elements are drawn.
+    scale: f64,
 }
 
 /// Makes the embedded font known to plotters, which measures tick labels with it.
@@ -75,7 +77,13 @@ pub(crate) fn register_fonts() {
 impl Canvas {
     /// A canvas of `size` points from SVG elements in canvas units.
     pub fn new(name: &str, alt: &str, size: (f64, f64), body: String) -> Self {
-        Self { name: name.to_owned(), alt: alt.to_owned(), size, body }
+        Self { name: name.to_owned(), alt: alt.to_owned(), size, body, scale: 1.0 }
+    }
+
+    /// The same, everything `factor` times as large.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        let size = (self.size.0 * factor, self.size.1 * factor);
+        Self { size, scale: self.scale * factor, ..self }
     }
 
     /// The SVG with live text, which needs the font.
@@ -84,8 +92,8 @@ impl Canvas {
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {} {}\" \
              font-family=\"sans-serif\">{}</svg>",
-            w * UNITS,
-            h * UNITS,
+            w / self.scale * UNITS,
+            h / self.scale * UNITS,
             self.body
         )
     }

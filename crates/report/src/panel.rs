@@ -10,7 +10,7 @@ use crate::palette::{Marker, colour, marker};
 use crate::{ReportError, Result};
 
 /// Font size of labels, points.
-const FONT: f64 = 9.0;
+pub(crate) const FONT: f64 = 9.0;
 /// Line width of curves, points.
 const LINE: f64 = 1.1;
 /// Half-width of markers, points.
@@ -64,6 +64,8 @@ pub struct Panel {
     pub log_x: bool,
     /// Ticks of the abscissa; chosen where there are none.
     pub x_ticks: Vec<f64>,
+    /// The abscissa has grid lines and no labels.
+    pub bare_x: bool,
     /// A linear ordinate starts at 0.
     pub from_zero: bool,
     /// Ordinates that the axis holds besides those of the series, so that panels have one scale.
@@ -101,7 +103,7 @@ fn u(points: f64) -> i32 {
 }
 
 /// SVG text at a place in points.
-fn text(x: f64, y: f64, anchor: &str, turn: f64, size: f64, spans: &str) -> String {
+pub(crate) fn text(x: f64, y: f64, anchor: &str, turn: f64, size: f64, spans: &str) -> String {
     let (x, y, size) = (x * UNITS, y * UNITS, size * UNITS);
     let rotate =
         if turn == 0.0 { String::new() } else { format!(" transform=\"rotate({turn} {x:.1} {y:.1})\"") };
@@ -148,20 +150,31 @@ pub fn draw_grid(
     Ok(body)
 }
 
-const MARGIN_LEFT: f64 = 46.0;
-const MARGIN_RIGHT: f64 = 10.0;
-const MARGIN_TOP: f64 = 16.0;
-const MARGIN_BOTTOM: f64 = 30.0;
+/// Room around the plot of a panel, points.
+pub(crate) const MARGIN_LEFT: f64 = 46.0;
+pub(crate) const MARGIN_RIGHT: f64 = 10.0;
+pub(crate) const MARGIN_TOP: f64 = 16.0;
+pub(crate) const MARGIN_BOTTOM: f64 = 30.0;
+
+/// Most labels of an abscissa, and the width in points that they take.
+const MOST_LABELS: f64 = 7.0;
+const LABELS_WIDTH: f64 = 138.0;
+/// Figures narrower than this have their legend at the very left.
+const NARROW: f64 = 300.0;
+/// Width of a character, as a share of the font size.
+pub(crate) const LETTER: f64 = 0.62;
 
 /// The legend in as few lines as fit; returns its SVG and height.
-fn draw_legend(width: f64, entries: &[LegendEntry]) -> (String, f64) {
+pub(crate) fn draw_legend(width: f64, entries: &[LegendEntry]) -> (String, f64) {
     let mut svg = String::new();
-    let (mut x, mut y) = (MARGIN_LEFT, 12.0);
-    for e in entries {
+    let left = if width < NARROW { 10.0 } else { MARGIN_LEFT };
+    let (mut x, mut y) = (left, 12.0);
+    let room = if width < NARROW { width - left } else { f64::INFINITY };
+    for e in &broken(entries, room) {
         let plain: String = strip_tags(&e.text);
-        let needed = 30.0 + plain.chars().count() as f64 * FONT * 0.62;
-        if x + needed > width - 4.0 && x > MARGIN_LEFT {
-            x = MARGIN_LEFT;
+        let needed = 30.0 + plain.chars().count() as f64 * FONT * LETTER;
+        if x + needed > width - 4.0 && x > left {
+            x = left;
             y += 12.0;
         }
         let RGBColor(r, g, b) = colour(e.style);
@@ -195,7 +208,28 @@ fn draw_legend(width: f64, entries: &[LegendEntry]) -> (String, f64) {
     (svg, if entries.is_empty() { 2.0 } else { y + 6.0 })
 }
 
-fn strip_tags(spans: &str) -> String {
+/// Entries of text alone that are wider than `width` as several, at spaces.
+fn broken(entries: &[LegendEntry], width: f64) -> Vec<LegendEntry> {
+    let fits = |text: &str| text.chars().count() as f64 * FONT * LETTER <= width;
+    let mut out: Vec<LegendEntry> = Vec::new();
+    for e in entries {
+        if e.symbol != Symbol::Nothing || fits(&e.text) || e.text.contains('<') {
+            out.push(e.clone());
+            continue;
+        }
+        let mut line = String::new();
+        for word in e.text.split(' ') {
+            if !line.is_empty() && !fits(&format!("{line} {word}")) {
+                out.push(LegendEntry { text: std::mem::take(&mut line), ..e.clone() });
+            }
+            line = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+        }
+        out.push(LegendEntry { text: line, ..e.clone() });
+    }
+    out
+}
+
+pub(crate) fn strip_tags(spans: &str) -> String {
     let mut inside = false;
     spans
         .chars()
@@ -212,7 +246,13 @@ type DrawResult = std::result::Result<(), Box<dyn std::error::Error>>;
 
 fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult {
     let (x, y) = extents(panel);
-    let x_axis = Axis::new(&x, panel.log_x, false, &panel.x_ticks);
+    let plot = f64::from(area.dim_in_pixel().0) / UNITS - MARGIN_LEFT - MARGIN_RIGHT;
+    let labels = (MOST_LABELS * plot / LABELS_WIDTH).clamp(2.0, MOST_LABELS) as usize;
+    let mut x_axis = Axis::new(&x, panel.log_x, false, &panel.x_ticks);
+    if (labels as f64) < MOST_LABELS {
+        x_axis = x_axis.with_at_most(labels);
+    }
+    let no_label = |_: &f64| String::new();
     let y_axis = Axis::new(&y, panel.log_y, panel.from_zero, &[]);
     let place = |x: f64, y: f64| (x_axis.place(x), y_axis.place(y));
     let mut builder = ChartBuilder::on(area);
@@ -225,9 +265,11 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult {
         .set_label_area_size(LabelAreaPosition::Bottom, u(MARGIN_BOTTOM - 12.0));
     let mut chart = builder.build_cartesian_2d(x_axis.clone(), y_axis.clone())?;
     let font: FontDesc = ("sans-serif", FONT * UNITS * 0.92).into_font();
-    chart
-        .configure_mesh()
-        .label_style(font.color(&RGBColor(34, 34, 34)))
+    let mut mesh = chart.configure_mesh();
+    if panel.bare_x {
+        mesh.x_label_formatter(&no_label);
+    }
+    mesh.label_style(font.color(&RGBColor(34, 34, 34)))
         .axis_style(ShapeStyle {
             color: RGBColor(90, 90, 90).to_rgba(),
             filled: false,
@@ -239,7 +281,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult {
             stroke_width: u(0.4) as u32,
         })
         .light_line_style(TRANSPARENT)
-        .x_labels(7)
+        .x_labels(labels)
         .y_labels(7)
         .set_all_tick_mark_size(u(2.5))
         .draw()?;
@@ -280,8 +322,11 @@ fn draw_series(
         }
         Mark::Points(points) => {
             let shape: Marker = marker(series.style);
-            for p in points.iter().filter(|p| p.y.is_finite()) {
+            for p in points {
                 let (x, y) = place(p.x, p.y);
+                if !(x.is_finite() && y.is_finite()) {
+                    continue;
+                }
                 let (_, low) = place(p.x, p.y - p.error);
                 let (_, high) = place(p.x, p.y + p.error);
                 if p.error > 0.0 && low.is_finite() {

@@ -28,6 +28,7 @@ pub mod coverage;
 pub mod designs;
 pub mod error;
 pub mod estimate_cost;
+pub mod figure;
 pub mod file;
 pub mod plan;
 pub mod replicate;

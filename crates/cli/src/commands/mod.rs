@@ -6,10 +6,12 @@ mod data;
 mod figures;
 mod fit;
 mod formulate;
+mod notebook;
 mod plan_n;
 mod select;
 mod setting;
 mod study;
+mod table;
 mod test;
 
 use std::path::Path;
@@ -28,6 +30,10 @@ pub enum Command {
     Study(study::StudyCommand),
     /// Draw the figures of runs
     Figures(figures::Figures),
+    /// Write the summary of a run as a table for a paper: LaTeX, Markdown or CSV
+    Table(table::TableCommand),
+    /// Write a notebook that reads a run and redraws its figures: Jupyter with Python, Quarto with R
+    Notebook(notebook::NotebookCommand),
     /// Write the coefficient tensor W_X of a linear CNN, and its predictions
     Formulate(formulate::Formulate),
     /// Fit a structure to data
@@ -55,6 +61,8 @@ impl Command {
         match self {
             Self::Study(c) => c.run(),
             Self::Figures(c) => c.run(),
+            Self::Table(c) => c.run(),
+            Self::Notebook(c) => c.run(),
             Self::Formulate(c) => c.run(),
             Self::Fit(c) => c.run(),
             Self::Select(c) => c.run(),
