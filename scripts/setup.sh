@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is needed from the system: for the build OpenBLAS (pthread build) and pkg-config; to read data sets ffmpeg
-# (videos) and bsdtar (archives); for the tests of job arrays Slurm and munge, whose services need not run. Safe to repeat.
+# (videos) and bsdtar (archives); for the tests of job arrays Slurm and munge, whose services need not run;
+# for the tests of notebooks Python with venv. Safe to repeat.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -21,6 +22,7 @@ command -v bsdtar >/dev/null || packages="$packages libarchive-tools"
 has() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null; }
 { has slurmctld && has slurmd && has sbatch; } || packages="$packages slurm-wlm"
 has munged || packages="$packages munge"
+python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
 [ -n "$packages" ] || exit 0
 # Without the programs that read data sets, and Slurm, all else works.
 stop() {
