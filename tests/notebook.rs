@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 // Links the BLAS that ndarray uses.
 use convstat as _;
@@ -53,8 +54,13 @@ fn with_figures() -> String {
     STUDY.to_owned() + &figures
 }
 
-/// A Python with what the notebooks need, in target/; made once.
+/// A Python with what the notebooks need, in target/; made once, by the first test that asks.
 fn python() -> PathBuf {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(make_python).clone()
+}
+
+fn make_python() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let requirements = root.join("tests/notebook-requirements.txt");
     let wanted = std::fs::read_to_string(&requirements).unwrap();
@@ -71,6 +77,13 @@ fn python() -> PathBuf {
     step(Command::new(place.join("bin/python")).args(install).arg(&requirements));
     std::fs::write(done, wanted).unwrap();
     place.join("bin/python")
+}
+
+/// Text of a terminal without its colours.
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or("").to_owned();
+    parts.fold(first, |out, part| out + part.split_once('m').map_or(part, |(_, rest)| rest))
 }
 
 #[test]
@@ -117,13 +130,14 @@ fn the_jupyter_notebook_runs_to_its_end_and_draws() {
     ok(run(spoil), "another summary");
     let output = run(execute);
     assert!(!output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("AssertionError: err_pred_mcse"));
+    let said = without_colours(&String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("AssertionError: err_pred_mcse"), "{said}");
 }
 
 #[test]
 fn notebooks_of_selection_run_too() {
     let text = STUDY.replace("[inference]\nlevel = 0.9\n", "")
-        + "[[estimator]]\nsolver = \"levenberg-marquardt\"\nselect = \"bic\"\nover = { r = [1, 2] }\n\
+        + "[[estimator]]\nsolver = \"levenberg-marquardt\"\nstarts = [\"spectral\"]\nselect = \"bic\"\nover = { r = [1, 2] }\n\
            [[figure]]\nkind = \"selection\"\n";
     let place = run_of(&text);
     ok(convstat(place.path(), &["notebook", "runs/note"]), "notebook");

@@ -29,6 +29,8 @@ struct Line {
     ratio: Option<(f64, f64)>,
 }
 
+// Every figure has this signature.
+#[allow(clippy::unnecessary_wraps)]
 pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells: Vec<&CellSummary> = data.summary.cells.iter().filter(|c| ratio(c).is_some()).collect();
     if cells.is_empty() {
@@ -84,7 +86,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         }
     }
     let label = format!("{} / {risk}", math::root_mean_square(&math::prediction_error()));
-    body += &text((left + right) / 2.0, bottom + 23.0, "middle", 0.0, FONT, &label);
+    body += &text(f64::midpoint(left, right), bottom + 23.0, "middle", 0.0, FONT, &label);
     let alt = format!(
         "Study {}: ratio of the root mean squared prediction error to the {risk} with intervals of 1.96 Monte Carlo \
          standard errors, {}, about the line at 1.",

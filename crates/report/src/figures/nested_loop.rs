@@ -199,7 +199,7 @@ impl Factor {
                 |name: &&String| strip_tags(name).chars().count() as f64 * SMALL * LETTER <= right - left;
             if let Some(name) = names.iter().find(fits) {
                 let y = top + STEPS + 8.5;
-                body += &text((left + right) / 2.0, y, "middle", 0.0, SMALL, name);
+                body += &text(f64::midpoint(left, right), y, "middle", 0.0, SMALL, name);
             }
         }
         body

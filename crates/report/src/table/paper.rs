@@ -132,9 +132,10 @@ impl Shown {
             Uncertainty::PlusMinus => "behind $\\pm$",
             Uncertainty::None => return format!(" {replicates} replicates a cell."),
         };
-        match self.has_errors {
-            true => format!(" {replicates} replicates a cell; Monte Carlo standard errors {how}."),
-            false => format!(" {replicates} replicates a cell."),
+        if self.has_errors {
+            format!(" {replicates} replicates a cell; Monte Carlo standard errors {how}.")
+        } else {
+            format!(" {replicates} replicates a cell.")
         }
     }
 }

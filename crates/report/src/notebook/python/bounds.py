@@ -1,7 +1,11 @@
 shown = summary.filter(pl.col("explicit_bound_frob").is_not_nan(), pl.col("literature_bound_frob").is_finite())
 groups = list(shown.group_by("setting", maintain_order=True))
-figure, axes = plt.subplots(1, max(len(groups), 1), figsize=(3.6 * len(groups) + 1, 3.6), squeeze=False, layout="constrained")
-for axis, ((setting,), cells) in zip(axes[0], groups):
+columns = max(1, min(len(groups), 2))
+rows = max(1, -(-len(groups) // columns))
+figure, axes = plt.subplots(rows, columns, figsize=(4.5 * columns, 3.4 * rows), squeeze=False, layout="constrained")
+for axis in axes.flat[len(groups) :]:
+    axis.set_axis_off()
+for axis, ((setting,), cells) in zip(axes.flat, groups):
     cells = cells.sort("sqrt_dm_over_n")
     x = cells["sqrt_dm_over_n"]
     holds = cells["literature_condition"] == 1

@@ -2,6 +2,8 @@ groups = list(summary.group_by("setting", "design", "solver", maintain_order=Tru
 columns = min(len(groups), 2)
 rows = -(-len(groups) // columns)
 figure, axes = plt.subplots(rows, columns, figsize=(4.5 * columns, 3.2 * rows), squeeze=False, sharey=True, layout="constrained")
+for axis in axes.flat[len(groups) :]:
+    axis.set_axis_off()
 for axis, ((setting, design, _), cells) in zip(axes.flat, groups):
     cells = cells.sort("n")
     for what in ["entries", "predictions", "region"]:
