@@ -143,8 +143,14 @@ pub fn draw_grid(
         let (left, right, bottom) = (MARGIN_LEFT, MARGIN_RIGHT, MARGIN_BOTTOM);
         let middle = x0 + left + (w - left - right) / 2.0;
         let centre = y0 + MARGIN_TOP + (h - MARGIN_TOP - bottom) / 2.0;
-        body += &text(middle, y0 + 11.0, "middle", 0.0, FONT, &panel.title);
-        body += &text(middle, y0 + h - 5.0, "middle", 0.0, FONT, &panel.x_label);
+        for (y, spans) in [(y0 + 11.0, &panel.title), (y0 + h - 5.0, &panel.x_label)] {
+            // Over the plot, or where it has no room there over the whole panel.
+            let needed = strip_tags(spans).chars().count() as f64 * FONT * LABEL_LETTER;
+            let is_long = w < NARROW_PANEL && needed > 2.0 * (x0 + w - middle);
+            let (x, size) =
+                if is_long { (x0 + w / 2.0, FONT * ((w - 4.0) / needed).min(1.0)) } else { (middle, FONT) };
+            body += &text(x, y, "middle", 0.0, size, spans);
+        }
         body += &text(x0 + 11.0, centre, "middle", -90.0, FONT, &panel.y_label);
     }
     Ok(body)
@@ -161,7 +167,11 @@ const MOST_LABELS: f64 = 7.0;
 const LABELS_WIDTH: f64 = 138.0;
 /// Figures narrower than this have their legend at the very left.
 const NARROW: f64 = 300.0;
-/// Width of a character, as a share of the font size.
+/// Panels narrower than this have smaller titles and labels where they would not fit, and a character takes about this
+/// share of the font size.
+const NARROW_PANEL: f64 = 178.0;
+const LABEL_LETTER: f64 = 0.56;
+/// Width of a character of a legend, with room to spare, as a share of the font size.
 pub(crate) const LETTER: f64 = 0.62;
 
 /// The legend in as few lines as fit; returns its SVG and height.
