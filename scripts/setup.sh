@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is needed from the system: for the build OpenBLAS (pthread build) and pkg-config; to read data sets ffmpeg
 # (videos) and bsdtar (archives); for the tests of job arrays Slurm and munge, whose services need not run; for
-# those of reports Chromium. Safe to repeat.
+# those of reports Chromium, for those of notebooks Python with venv. Safe to repeat.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -28,6 +28,7 @@ for program in chromium-headless-shell chromium chromium-browser google-chrome g
     if "$program" --version >/dev/null 2>&1; then browser="$program"; fi
 done
 [ -n "$browser" ] || packages="$packages chromium-headless-shell"
+python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
 [ -n "$packages" ] || exit 0
 # Without the programs that read data sets, and Slurm, all else works.
 stop() {

@@ -1,6 +1,7 @@
 //! Standard output: a closed pipe ends the program quietly.
 
 use std::io::Write;
+use std::path::Path;
 
 use crate::failure::Failure;
 
@@ -33,6 +34,11 @@ pub fn print(text: &str) -> Result<(), Failure> {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
         other => other.map_err(Failure::from_error),
     }
+}
+
+/// Writes a text file.
+pub fn write_text(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display())))
 }
 
 /// Writes JSON alone.

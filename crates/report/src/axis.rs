@@ -32,6 +32,13 @@ impl Axis {
         Self { range: (low..high).into(), log, ticks }
     }
 
+    /// The same with at most `count` of the ticks that it has of its own.
+    pub fn with_at_most(mut self, count: usize) -> Self {
+        let step = self.ticks.len().div_ceil(count.max(1)).max(1);
+        self.ticks = self.ticks.into_iter().step_by(step).collect();
+        self
+    }
+
     /// A data value on the axis.
     pub fn place(&self, value: f64) -> f64 {
         if self.log { value.log10() } else { value }

@@ -62,8 +62,10 @@ pub struct Canvas {
     pub size: (f64, f64),
     /// What its panels show, where the drawing records it.
     pub panels: Vec<DrawnPanel>,
-    /// SVG elements.
+    /// SVG elements, in canvas units.
     body: String,
+    /// How much larger than life the elements are drawn.
+    scale: f64,
 }
 
 /// Makes the embedded font known to plotters, which measures tick labels with it.
@@ -79,17 +81,26 @@ impl Canvas {
     /// A canvas of `size` points from a drawing, or from SVG elements in canvas units.
     pub fn new(name: &str, alt: &str, size: (f64, f64), body: impl Into<Drawing>) -> Self {
         let Drawing { svg: body, panels } = body.into();
-        Self { name: name.to_owned(), alt: alt.to_owned(), size, panels, body }
+        Self { name: name.to_owned(), alt: alt.to_owned(), size, panels, body, scale: 1.0 }
+    }
+
+    /// The same, everything `factor` times as large.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        let size = (self.size.0 * factor, self.size.1 * factor);
+        Self { size, scale: self.scale * factor, ..self }
+    }
+
+    /// Width and height in canvas units.
+    pub(crate) fn units(&self) -> (f64, f64) {
+        (self.size.0 / self.scale * UNITS, self.size.1 / self.scale * UNITS)
     }
 
     /// The SVG with live text, which needs the font.
     fn source(&self) -> String {
-        let (w, h) = self.size;
+        let ((w, h), (units_w, units_h)) = (self.size, self.units());
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {} {}\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {units_w} {units_h}\" \
              font-family=\"sans-serif\">{}</svg>",
-            w * UNITS,
-            h * UNITS,
             self.body
         )
     }

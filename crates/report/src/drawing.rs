@@ -57,6 +57,18 @@ pub struct DrawnValue {
     pub place: Option<(i32, i32)>,
 }
 
+impl Drawing {
+    /// The same so many canvas units farther down.
+    pub(crate) fn moved_down(mut self, by: f64) -> Self {
+        self.svg = format!("<g transform=\"translate(0 {by})\">{}</g>", self.svg);
+        let series = self.panels.iter_mut().flat_map(|p| &mut p.series);
+        for (_, y) in series.flat_map(|s| &mut s.values).filter_map(|v| v.place.as_mut()) {
+            *y += by as i32;
+        }
+        self
+    }
+}
+
 impl DrawnPanel {
     /// A panel as text; `places` of the values of each of its series that are drawn as points.
     pub(crate) fn new(panel: &Panel, legend: &[LegendEntry], places: Vec<Vec<(i32, i32)>>) -> Self {

@@ -27,6 +27,20 @@ pub enum ReportError {
     /// A format that is not known.
     #[error("unknown format \"{0}\"; use svg, png or pdf, separated by commas")]
     UnknownFormat(String),
+    /// A column that the summary does not have.
+    #[error("no column \"{column}\" in the summary{known}")]
+    UnknownColumn {
+        /// Its name.
+        column: String,
+        /// The nearest name, and all of them.
+        known: String,
+    },
+    /// From the table of the summary.
+    #[error(transparent)]
+    Runner(#[from] convstat_runner::RunnerError),
+    /// A notebook cannot be written as JSON.
+    #[error("cannot write the notebook: {0}")]
+    Notebook(#[from] serde_json::Error),
     /// Nothing to draw.
     #[error("the run has no complete cell to draw; run the study first (convstat study run)")]
     NothingToDraw,

@@ -3,7 +3,8 @@
 //! * [`figures`]: the standard figures, one file each; [`draw`] writes those that a study has data for.
 //! * [`canvas`]: one SVG from plotters with real mathematical labels, saved as SVG, PNG and PDF with the
 //!   same content and no system font.
-//! * [`table`]: aligned text tables.
+//! * [`table`]: aligned text tables, and the summary as LaTeX, Markdown and CSV.
+//! * [`notebook`]: Jupyter notebooks and Quarto documents that read a run.
 
 #![forbid(unsafe_code)]
 // No panic on a user's input; what cannot be reached says why.
@@ -24,15 +25,18 @@ pub mod error;
 pub mod figures;
 pub mod html;
 pub mod math;
+pub mod notebook;
 pub mod palette;
 pub mod panel;
+mod shapes;
 pub mod table;
 
 pub use bars::{Bar, draw_bars};
 pub use canvas::{Canvas, Format};
 pub use error::ReportError;
-pub use figures::{FIGURES, draw};
-pub use table::{check_lines, summary_table};
+pub use figures::{FIGURES, draw, draw_one};
+pub use notebook::{NotebookFormat, notebook};
+pub use table::{TableFormat, TableOptions, Uncertainty, check_lines, paper_table, summary_table};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, ReportError>;

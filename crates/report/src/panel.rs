@@ -11,7 +11,7 @@ use crate::palette::{Marker, colour, marker};
 use crate::{ReportError, Result};
 
 /// Font size of labels, points.
-const FONT: f64 = 9.0;
+pub(crate) const FONT: f64 = 9.0;
 /// Line width of curves, points.
 const LINE: f64 = 1.1;
 /// Half-width of markers, points.
@@ -72,6 +72,8 @@ pub struct Panel {
     pub log_x: bool,
     /// Ticks of the abscissa; chosen where there are none.
     pub x_ticks: Vec<f64>,
+    /// The abscissa has grid lines and no labels.
+    pub bare_x: bool,
     /// A linear ordinate starts at 0.
     pub from_zero: bool,
     /// Ordinates that the axis holds besides those of the series, so that panels have one scale.
@@ -128,7 +130,7 @@ fn u(points: f64) -> i32 {
 }
 
 /// SVG text at a place in points.
-fn text(x: f64, y: f64, anchor: &str, turn: f64, size: f64, spans: &str) -> String {
+pub(crate) fn text(x: f64, y: f64, anchor: &str, turn: f64, size: f64, spans: &str) -> String {
     let (x, y, size) = (x * UNITS, y * UNITS, size * UNITS);
     let rotate =
         if turn == 0.0 { String::new() } else { format!(" transform=\"rotate({turn} {x:.1} {y:.1})\"") };
@@ -170,27 +172,48 @@ pub fn draw_grid(
         let (left, right, bottom) = (MARGIN_LEFT, MARGIN_RIGHT, MARGIN_BOTTOM);
         let middle = x0 + left + (w - left - right) / 2.0;
         let centre = y0 + MARGIN_TOP + (h - MARGIN_TOP - bottom) / 2.0;
-        body += &text(middle, y0 + 11.0, "middle", 0.0, FONT, &panel.title);
-        body += &text(middle, y0 + h - 5.0, "middle", 0.0, FONT, &panel.x_label);
+        for (y, spans) in [(y0 + 11.0, &panel.title), (y0 + h - 5.0, &panel.x_label)] {
+            // Over the plot, or where it has no room there over the whole panel.
+            let needed = strip_tags(spans).chars().count() as f64 * FONT * LABEL_LETTER;
+            let is_long = w < NARROW_PANEL && needed > 2.0 * (x0 + w - middle);
+            let (x, size) =
+                if is_long { (x0 + w / 2.0, FONT * ((w - 4.0) / needed).min(1.0)) } else { (middle, FONT) };
+            body += &text(x, y, "middle", 0.0, size, spans);
+        }
         body += &text(x0 + 11.0, centre, "middle", -90.0, FONT, &panel.y_label);
     }
     Ok(Drawing { svg: body, panels: drawn })
 }
 
-const MARGIN_LEFT: f64 = 46.0;
-const MARGIN_RIGHT: f64 = 10.0;
-const MARGIN_TOP: f64 = 16.0;
-const MARGIN_BOTTOM: f64 = 30.0;
+/// Room around the plot of a panel, points.
+pub(crate) const MARGIN_LEFT: f64 = 46.0;
+pub(crate) const MARGIN_RIGHT: f64 = 10.0;
+pub(crate) const MARGIN_TOP: f64 = 16.0;
+pub(crate) const MARGIN_BOTTOM: f64 = 30.0;
+
+/// Most labels of an abscissa, and the width in points that they take.
+const MOST_LABELS: f64 = 7.0;
+const LABELS_WIDTH: f64 = 138.0;
+/// Figures narrower than this have their legend at the very left.
+const NARROW: f64 = 300.0;
+/// Panels narrower than this have smaller titles and labels where they would not fit, and a character takes about this
+/// share of the font size.
+const NARROW_PANEL: f64 = 178.0;
+const LABEL_LETTER: f64 = 0.56;
+/// Width of a character of a legend, with room to spare, as a share of the font size.
+pub(crate) const LETTER: f64 = 0.62;
 
 /// The legend in as few lines as fit; returns its SVG and height.
-fn draw_legend(width: f64, entries: &[LegendEntry]) -> (String, f64) {
+pub(crate) fn draw_legend(width: f64, entries: &[LegendEntry]) -> (String, f64) {
     let mut svg = String::new();
-    let (mut x, mut y) = (MARGIN_LEFT, 12.0);
-    for e in entries {
+    let left = if width < NARROW { 10.0 } else { MARGIN_LEFT };
+    let (mut x, mut y) = (left, 12.0);
+    let room = if width < NARROW { width - left } else { f64::INFINITY };
+    for e in &broken(entries, room) {
         let plain: String = strip_tags(&e.text);
-        let needed = 30.0 + plain.chars().count() as f64 * FONT * 0.62;
-        if x + needed > width - 4.0 && x > MARGIN_LEFT {
-            x = MARGIN_LEFT;
+        let needed = 30.0 + plain.chars().count() as f64 * FONT * LETTER;
+        if x + needed > width - 4.0 && x > left {
+            x = left;
             y += 12.0;
         }
         let RGBColor(r, g, b) = colour(e.style);
@@ -224,7 +247,28 @@ fn draw_legend(width: f64, entries: &[LegendEntry]) -> (String, f64) {
     (svg, if entries.is_empty() { 2.0 } else { y + 6.0 })
 }
 
-fn strip_tags(spans: &str) -> String {
+/// Entries of text alone that are wider than `width` as several, at spaces.
+fn broken(entries: &[LegendEntry], width: f64) -> Vec<LegendEntry> {
+    let fits = |text: &str| text.chars().count() as f64 * FONT * LETTER <= width;
+    let mut out: Vec<LegendEntry> = Vec::new();
+    for e in entries {
+        if e.symbol != Symbol::Nothing || fits(&e.text) || e.text.contains('<') {
+            out.push(e.clone());
+            continue;
+        }
+        let mut line = String::new();
+        for word in e.text.split(' ') {
+            if !line.is_empty() && !fits(&format!("{line} {word}")) {
+                out.push(LegendEntry { text: std::mem::take(&mut line), ..e.clone() });
+            }
+            line = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+        }
+        out.push(LegendEntry { text: line, ..e.clone() });
+    }
+    out
+}
+
+pub(crate) fn strip_tags(spans: &str) -> String {
     let mut inside = false;
     spans
         .chars()
@@ -242,7 +286,13 @@ type DrawResult<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// Draws a panel; where the points of each series are, in canvas units.
 fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult<Vec<Vec<(i32, i32)>>> {
     let (x, y) = extents(panel);
-    let x_axis = Axis::new(&x, panel.log_x, false, &panel.x_ticks);
+    let plot = f64::from(area.dim_in_pixel().0) / UNITS - MARGIN_LEFT - MARGIN_RIGHT;
+    let labels = (MOST_LABELS * plot / LABELS_WIDTH).clamp(2.0, MOST_LABELS) as usize;
+    let mut x_axis = Axis::new(&x, panel.log_x, false, &panel.x_ticks);
+    if (labels as f64) < MOST_LABELS {
+        x_axis = x_axis.with_at_most(labels);
+    }
+    let no_label = |_: &f64| String::new();
     let y_axis = Axis::new(&y, panel.log_y, panel.from_zero, &[]);
     let place = |x: f64, y: f64| (x_axis.place(x), y_axis.place(y));
     let mut builder = ChartBuilder::on(area);
@@ -255,9 +305,11 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult<Vec<Vec<(i32, i32)>>
         .set_label_area_size(LabelAreaPosition::Bottom, u(MARGIN_BOTTOM - 12.0));
     let mut chart = builder.build_cartesian_2d(x_axis.clone(), y_axis.clone())?;
     let font: FontDesc = ("sans-serif", FONT * UNITS * 0.92).into_font();
-    chart
-        .configure_mesh()
-        .label_style(font.color(&RGBColor(34, 34, 34)))
+    let mut mesh = chart.configure_mesh();
+    if panel.bare_x {
+        mesh.x_label_formatter(&no_label);
+    }
+    mesh.label_style(font.color(&RGBColor(34, 34, 34)))
         .axis_style(ShapeStyle {
             color: RGBColor(90, 90, 90).to_rgba(),
             filled: false,
@@ -269,7 +321,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult<Vec<Vec<(i32, i32)>>
             stroke_width: u(0.4) as u32,
         })
         .light_line_style(TRANSPARENT)
-        .x_labels(7)
+        .x_labels(labels)
         .y_labels(7)
         .set_all_tick_mark_size(u(2.5))
         .draw()?;
@@ -312,6 +364,9 @@ fn draw_series(
             let shape: Marker = marker(series.style);
             for p in points.iter().filter(|p| p.is_drawn()) {
                 let (x, y) = place(p.x * aside, p.y);
+                if !(x.is_finite() && y.is_finite()) {
+                    continue;
+                }
                 let (_, low) = place(p.x, p.y - p.error);
                 let (_, high) = place(p.x, p.y + p.error);
                 if p.error > 0.0 && low.is_finite() {

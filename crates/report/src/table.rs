@@ -1,4 +1,11 @@
-//! Aligned text tables for the terminal.
+//! Tables: aligned text for the terminal, and those of papers.
+
+mod columns;
+mod digits;
+mod paper;
+
+pub use digits::Uncertainty;
+pub use paper::{TableFormat, TableOptions, escape_latex, paper_table};
 
 use convstat_study::{CheckOutcome, Summary};
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::checks::CheckSpec;
 use crate::coverage::InferenceOptions;
 use crate::designs::DesignSpec;
+use crate::figure::{Figure, FigureKind};
 use crate::place::{in_text, of_word};
 use crate::response::Response;
 use crate::{Result, StudyError};
@@ -50,52 +51,6 @@ pub struct StudyFile {
     /// Figures to draw (default: rate and bounds).
     #[serde(default)]
     pub figure: Vec<Figure>,
-}
-
-/// Table `[[figure]]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Figure {
-    /// Which.
-    pub kind: FigureKind,
-}
-
-/// The standard figures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FigureKind {
-    /// Error against `√(d_M/n)`.
-    Rate,
-    /// Bounds, risk and measurement on a logarithmic axis.
-    Bounds,
-    /// Error and parameters against the number of kernels.
-    Kernels,
-    /// Prediction error of everything against `√(df/(n−df−1))`.
-    Collapse,
-    /// How often the error exceeds bound and risk quantile, against the stated probability.
-    Coverage,
-    /// Error, optimisation failures and time of every estimator, against n.
-    Estimators,
-    /// How often confidence intervals and regions hold the truth.
-    Confidence,
-    /// How often each criterion chooses the true structure.
-    Selection,
-}
-
-impl FigureKind {
-    /// Its name in study files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Rate => "rate",
-            Self::Bounds => "bounds",
-            Self::Kernels => "kernels",
-            Self::Collapse => "collapse",
-            Self::Coverage => "coverage",
-            Self::Estimators => "estimators",
-            Self::Confidence => "confidence",
-            Self::Selection => "selection",
-        }
-    }
 }
 
 /// Table `[study]`.
@@ -478,17 +433,7 @@ impl StudyFile {
             let mend = format!("at most {MOST_REPLICATES} are possible");
             return Err(StudyError::bad("study.replicates", self.study.replicates, &mend));
         }
-        let allowed = |c: char| c.is_alphanumeric() || "-_. ".contains(c);
-        if self.study.name.is_empty()
-            || self.study.name.starts_with('.')
-            || !self.study.name.chars().all(allowed)
-        {
-            return Err(StudyError::bad(
-                "study.name",
-                format!("{:?}", self.study.name),
-                "give a name of letters, digits, - _ . and spaces that does not begin with a dot",
-            ));
-        }
+        check_file_name("study.name", &self.study.name)?;
         if self.setting.is_empty() {
             return Err(StudyError::bad("setting", "none", "give at least one [[setting]]"));
         }
@@ -546,6 +491,7 @@ impl StudyFile {
         for check in &self.check {
             check.validate(self)?;
         }
+        crate::figure::check(self)?;
         if let Some(response) = &self.response {
             response.check(self)?;
         }
@@ -706,6 +652,16 @@ impl Samples {
             sizes
         })
     }
+}
+
+/// Fails on a name that is not one of a file on every system.
+pub(crate) fn check_file_name(key: &str, name: &str) -> Result<()> {
+    let allowed = |c: char| c.is_alphanumeric() || "-_. ".contains(c);
+    if !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed) {
+        return Ok(());
+    }
+    let mend = "give a name of letters, digits, - _ . and spaces that does not begin with a dot";
+    Err(StudyError::bad(key, format!("{name:?}"), mend))
 }
 
 /// Reads TOML; errors carry the place, and unknown keys the nearest known one.

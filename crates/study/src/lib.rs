@@ -29,6 +29,7 @@ pub mod coverage;
 pub mod designs;
 pub mod error;
 pub mod estimate_cost;
+pub mod figure;
 pub mod file;
 mod place;
 pub mod plan;

@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::file::FigureKind;
+use crate::figure::FigureKind;
 use crate::{Result, StudyError, StudyFile};
 
 /// Keys of `[response]`; without the table responses are Gaussian.
@@ -73,7 +73,8 @@ impl Response {
                 "labels have no noise; leave it out",
             ));
         }
-        let is_gaussian = |k: FigureKind| !matches!(k, FigureKind::Rate | FigureKind::Kernels);
+        let any_law = [FigureKind::Rate, FigureKind::Kernels, FigureKind::NestedLoop, FigureKind::Forest];
+        let is_gaussian = |k: FigureKind| !any_law.contains(&k);
         if let Some(figure) = file.figure.iter().find(|f| is_gaussian(f.kind)) {
             let mend = format!("it is about Gaussian responses; use \"rate\" for {family} ones");
             return Err(StudyError::bad("figure.kind", figure.kind.name(), &mend));

@@ -1,20 +1,29 @@
 //! `convstat figures RUN…`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use convstat::prelude::*;
 use convstat::report::{Format, draw};
 use convstat::runner::RunDir;
+use convstat::study::figure::{Figure, FigureKind, FigureWidth};
 use convstat::study::run::summarise;
 
+use super::read_text;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
 /// `figures`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  convstat figures runs/cnn-rate --out paper-figures --format svg,png,pdf")]
+#[command(
+    after_help = "Options stand for those of every [[figure]] of the study file; lists are separated by commas.
+
+Examples:
+  convstat figures runs/cnn-rate --out paper-figures --format svg,png,pdf
+  convstat figures runs/cnn-rate --width column --font-size 7 --settings S1,S2
+  convstat figures runs/cnn-rate --kind nested-loop,forest --width page
+  convstat figures runs/cnn-rate --file experiments/cnn-rate.toml     with the [[figure]] tables as they are now"
+)]
 pub struct Figures {
     /// Run directories
     #[arg(required = true)]
@@ -28,9 +37,93 @@ pub struct Figures {
     /// Print JSON: the files of each run
     #[arg(long)]
     json: bool,
+    /// Take the figures from this study file instead of the run's own
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Draw these kinds instead of the study's: rate, bounds, kernels, collapse, coverage, estimators, confidence,
+    /// selection, nested-loop, forest
+    #[arg(long, value_delimiter = ',', value_name = "KINDS", conflicts_with = "file")]
+    kind: Vec<FigureKind>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Options of all figures that are drawn.
+#[derive(Debug, Args)]
+struct Options {
+    /// column (88 mm), page (180 mm) or millimetres
+    #[arg(long)]
+    width: Option<FigureWidth>,
+    /// Size of labels in points; ticks, markers and lines go with it
+    #[arg(long, value_name = "POINTS")]
+    font_size: Option<f64>,
+    /// Whether the abscissa is logarithmic
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    log_x: Option<bool>,
+    /// Whether the ordinate is logarithmic
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    log_y: Option<bool>,
+    /// Settings that are drawn
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    settings: Vec<String>,
+    /// Designs that are drawn
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    designs: Vec<String>,
+    /// Estimators that are drawn
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    estimators: Vec<String>,
+    /// Text over the figure
+    #[arg(long)]
+    title: Option<String>,
+}
+
+impl Options {
+    /// A figure with these options where they are given.
+    fn apply(&self, figure: Figure) -> Figure {
+        let list = |own: &[String], other| if own.is_empty() { other } else { Some(own.to_vec()) };
+        Figure {
+            width: self.width.or(figure.width),
+            font_size: self.font_size.or(figure.font_size),
+            log_x: self.log_x.or(figure.log_x),
+            log_y: self.log_y.or(figure.log_y),
+            settings: list(&self.settings, figure.settings),
+            designs: list(&self.designs, figure.designs),
+            estimators: list(&self.estimators, figure.estimators),
+            title: self.title.clone().or(figure.title),
+            ..figure
+        }
+    }
 }
 
 impl Figures {
+    /// The figures of a study, as the command line has them.
+    fn figures(&self, file: &StudyFile) -> Result<Vec<Figure>, Failure> {
+        let own = match &self.file {
+            None => file.figures(),
+            Some(path) => {
+                let text = read_text(path)?;
+                StudyFile::parse(&text).map_err(|e| Failure::in_file(e, path, &text))?.figures()
+            }
+        };
+        // A name each, so that one kind alone does not take the file of the rate.
+        let chosen = |kind: &FigureKind| {
+            let name = format!("{}-{}", file.study.name, kind.name());
+            let named = (*kind != FigureKind::Rate).then_some(name);
+            Figure { name: named, ..Figure::new(*kind) }
+        };
+        let figures: Vec<Figure> = if self.kind.is_empty() {
+            own.into_iter().map(|(name, figure)| Figure { name: Some(name), ..figure }).collect()
+        } else {
+            self.kind.iter().map(chosen).collect()
+        };
+        Ok(figures.into_iter().map(|figure| self.options.apply(figure)).collect())
+    }
+
+    /// Where the figures of a run go.
+    fn place(&self, run: &Path) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| run.join("figures"))
+    }
+
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
         let formats = Format::parse_list(&self.format)?;
@@ -39,7 +132,10 @@ impl Figures {
         let mut all = Vec::new();
         for path in &self.runs {
             let mut run = RunDir::open(path)?;
-            let study = Study::of_run(&run)?;
+            let mut study = Study::of_run(&run)?;
+            // Before the summary, which may take long.
+            study.plan.file.figure = self.figures(&study.plan.file)?;
+            study.plan.file.check()?;
             let (summary, _) = summarise(&study, &mut run)?;
             if summary.missing_replicates > 0 {
                 eprintln!("{}: {} replicates are missing", path.display(), summary.missing_replicates);
@@ -53,8 +149,7 @@ impl Figures {
                 .help("draw them into different --out folders"));
             }
             drawn.push(name);
-            let out = self.out.clone().unwrap_or_else(|| path.join("figures"));
-            let files = draw(&study.plan.file, &summary, &out, &formats)?;
+            let files = draw(&study.plan.file, &summary, &self.place(path), &formats)?;
             for file in files.iter().filter(|_| !self.json) {
                 print(&format!("{}\n", file.display()))?;
             }

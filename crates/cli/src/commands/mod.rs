@@ -9,12 +9,14 @@ mod figures;
 mod fit;
 mod formulate;
 mod man;
+mod notebook;
 mod plan_n;
 mod programs;
 mod report;
 mod select;
 mod setting;
 mod study;
+mod table;
 mod test;
 
 use std::path::Path;
@@ -35,6 +37,10 @@ pub enum Command {
     Figures(figures::Figures),
     /// One self-contained HTML page of a run: design, figures, tables, checks, failures, provenance
     Report(report::Report),
+    /// Write the summary of a run as a table for a paper: LaTeX, Markdown or CSV
+    Table(table::TableCommand),
+    /// Write a notebook that reads a run and redraws its figures: Jupyter with Python, Quarto with R
+    Notebook(notebook::NotebookCommand),
     /// Write the coefficient tensor W_X of a linear CNN, and its predictions
     Formulate(formulate::Formulate),
     /// Fit a structure to data
@@ -74,6 +80,8 @@ impl Command {
             Self::Study(c) => c.run(),
             Self::Figures(c) => c.run(),
             Self::Report(c) => c.run(),
+            Self::Table(c) => c.run(),
+            Self::Notebook(c) => c.run(),
             Self::Formulate(c) => c.run(),
             Self::Fit(c) => c.run(),
             Self::Select(c) => c.run(),

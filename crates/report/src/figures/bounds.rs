@@ -2,9 +2,9 @@
 
 use convstat_study::CellSummary;
 
-use super::{FigureData, distinct, is_wide, setting_title};
+use super::{FigureData, Grid, distinct, is_wide, setting_title};
 use crate::math::escape;
-use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
 const WIDTH: f64 = 390.0;
@@ -38,15 +38,17 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         legend.push(entry(1, Symbol::Dashed, "the same where its condition on n fails"));
     }
     let columns = settings.len().min(2);
-    let rows = settings.len().div_ceil(columns);
-    let size = (WIDTH * (columns as f64 / 2.0).max(0.8), 40.0 + 150.0 * rows as f64);
-    let body = draw_grid("bounds", size, columns, &panels, &legend)?;
     let alt = format!(
         "Study {}: literature bound, explicit bound, exact risk and measured estimation error against the square \
          root of d_M over n on a logarithmic axis, one panel a setting.",
         data.name
     );
-    Ok(Some(Canvas::new(data.name, &alt, size, body)))
+    data.on_grid(
+        Grid { width: WIDTH * (columns as f64 / 2.0).max(0.8), row: 150.0, columns },
+        &alt,
+        panels,
+        &legend,
+    )
 }
 
 fn panel(cells: &[CellSummary], setting: &str) -> Panel {

@@ -1,8 +1,8 @@
 //! Every structure and geometry on one line: prediction error over σ against `√(df/(n−df−1))` (THEORY §4.3).
 
-use super::{FigureData, distinct, setting_title};
+use super::{FigureData, Grid, distinct, setting_title};
 use crate::math::escape;
-use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
 pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
@@ -45,12 +45,10 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .map(|(style, s)| LegendEntry { text: setting_title(s, structure(s)), style, symbol: Symbol::Marker })
         .collect();
     legend.push(LegendEntry { text: escape("exact risk (the diagonal)"), style: 6, symbol: Symbol::Line });
-    let size = (390.0, 330.0);
-    let body = draw_grid("collapse", size, 1, &[panel], &legend)?;
     let alt = format!(
         "Study {}: prediction error against the root of df over n minus df minus 1; all structures and geometries fall \
          on the diagonal.",
         data.name
     );
-    Ok(Some(Canvas::new(data.name, &alt, size, body)))
+    data.on_grid(Grid { width: 390.0, row: 290.0, columns: 1 }, &alt, vec![panel], &legend)
 }

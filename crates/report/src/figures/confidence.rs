@@ -2,9 +2,9 @@
 
 use convstat_study::CellSummary;
 
-use super::{FigureData, design_title, distinct, is_wide, setting_title};
+use super::{FigureData, Grid, design_title, distinct, is_wide, setting_title};
 use crate::math::escape;
-use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
 const NAMES: [&str; 3] = ["entries of W*", "predictions", "region"];
@@ -43,15 +43,17 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         symbol: Symbol::Line,
     });
     let columns = panels.len().min(2);
-    let rows = panels.len().div_ceil(columns);
-    let size = (390.0 * (columns as f64 / 2.0).max(0.8), 40.0 + 150.0 * rows as f64);
-    let body = draw_grid("confidence", size, columns, &panels, &legend)?;
     let alt = format!(
         "Study {}: share of the entries of W*, of the predictions and of the confidence regions that hold the truth, \
          against n, with the level {level} as a line, one panel a setting.",
         data.name
     );
-    Ok(Some(Canvas::new(data.name, &alt, size, body)))
+    data.on_grid(
+        Grid { width: 390.0 * (columns as f64 / 2.0).max(0.8), row: 150.0, columns },
+        &alt,
+        panels,
+        &legend,
+    )
 }
 
 fn panel(cells: &[&CellSummary], level: f64, several: [bool; 2]) -> Panel {

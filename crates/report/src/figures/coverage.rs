@@ -3,9 +3,9 @@
 use convstat_study::CellSummary;
 use convstat_theory::{ExplicitBound, explicit_bound, planner::prediction_quantile};
 
-use super::{FigureData, distinct, setting_title};
+use super::{FigureData, Grid, distinct, setting_title};
 use crate::math::escape;
-use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result};
 
 /// Stated probabilities of exceedance.
@@ -38,15 +38,17 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         },
     ];
     let columns = settings.len().min(2);
-    let size =
-        (390.0 * (columns as f64 / 2.0).max(0.8), 40.0 + 160.0 * settings.len().div_ceil(columns) as f64);
-    let body = draw_grid("coverage", size, columns, &panels, &legend)?;
     let alt = format!(
         "Study {}: measured frequency of errors above the explicit bound and above the quantile of the risk, against \
          the stated probability, one panel a setting.",
         data.name
     );
-    Ok(Some(Canvas::new(data.name, &alt, size, body)))
+    data.on_grid(
+        Grid { width: 390.0 * (columns as f64 / 2.0).max(0.8), row: 160.0, columns },
+        &alt,
+        panels,
+        &legend,
+    )
 }
 
 /// Share of `errors` above `bound` and its binomial standard error.

@@ -2,9 +2,9 @@
 
 use convstat_study::CellSummary;
 
-use super::{FigureData, distinct, setting_title};
+use super::{FigureData, Grid, distinct, setting_title};
 use crate::math::escape;
-use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
 /// Width of the figure and height of a row, points.
@@ -38,15 +38,13 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         style: 6,
         symbol: Symbol::Nothing,
     });
-    let size = (WIDTH, 40.0 + HEIGHT * settings.len() as f64);
-    let body = draw_grid("estimators", size, 3, &panels, &legend)?;
     let alt = format!(
         "Study {}: for each setting a row of three panels against n: prediction error with the curve of the exact risk, \
          share of data sets whose starts missed the optimum, and median time of a replicate; estimators {}.",
         data.name,
         solvers.join(", ")
     );
-    Ok(Some(Canvas::new(data.name, &alt, size, body)))
+    data.on_grid(Grid { width: WIDTH, row: HEIGHT, columns: 3 }, &alt, panels, &legend)
 }
 
 /// The three panels of a setting.

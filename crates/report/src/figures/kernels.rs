@@ -2,9 +2,9 @@
 
 use convstat_study::{Activation, CellSummary};
 
-use super::FigureData;
+use super::{FigureData, Grid};
 use crate::math::escape;
-use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
 pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
@@ -50,14 +50,12 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         style: 6,
         symbol: Symbol::Nothing,
     });
-    let size = (390.0, 40.0 + 165.0 * (panels.len() / 2) as f64);
-    let body = draw_grid("kernels", size, 2, &panels, &legend)?;
     let alt = format!(
         "Study {}: left, the prediction error against the number of kernels with the curves of the exact risk; right, \
          naive parameters, sample complexity and identifiable dimension.",
         data.name
     );
-    Ok(Some(Canvas::new(data.name, &alt, size, body)))
+    data.on_grid(Grid { width: 390.0, row: 165.0, columns: 2 }, &alt, panels, &legend)
 }
 
 /// Error and parameters of the networks with one activation.

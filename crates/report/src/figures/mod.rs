@@ -5,28 +5,35 @@ mod collapse;
 mod confidence;
 mod coverage;
 mod estimators;
+mod forest;
 mod kernels;
+mod layout;
+mod nested_loop;
 mod rate;
 mod selection;
 
 use std::path::{Path, PathBuf};
 
-use convstat_study::file::FigureKind;
+use convstat_study::figure::{Figure, FigureKind};
 use convstat_study::{CellSummary, StudyFile, Summary};
 
 use crate::{Canvas, Format, ReportError, Result};
 
+use layout::Grid;
+
 /// What a figure is drawn from.
 #[derive(Debug, Clone, Copy)]
 pub struct FigureData<'a> {
-    /// Name of the figure: the study's, with the figure's kind after it where the study has several.
+    /// Name of the figure, and of its file.
     pub name: &'a str,
     /// Standard deviation of its noise.
     pub sigma: f64,
     /// Its responses are labels, and its risk that of first order.
     pub labels: bool,
-    /// Its summary.
+    /// Its summary, with the cells that the figure shows.
     pub summary: &'a Summary,
+    /// How it is drawn.
+    pub options: &'a Figure,
 }
 
 /// A standard figure: none where the study has no data for it.
@@ -42,21 +49,15 @@ pub const FIGURES: &[(FigureKind, Draw)] = &[
     (FigureKind::Estimators, estimators::draw),
     (FigureKind::Confidence, confidence::draw),
     (FigureKind::Selection, selection::draw),
+    (FigureKind::NestedLoop, nested_loop::draw),
+    (FigureKind::Forest, forest::draw),
 ];
 
 /// The figures that the study names (rate and bounds if it names none), those that it has data for.
 pub fn canvases(file: &StudyFile, summary: &Summary) -> Result<Vec<Canvas>> {
-    let mut wanted: Vec<FigureKind> = file.figure.iter().map(|f| f.kind).collect();
-    if wanted.is_empty() {
-        wanted = vec![FigureKind::Rate, FigureKind::Bounds];
-    }
     let mut canvases = Vec::new();
-    for (kind, figure) in FIGURES.iter().filter(|(kind, _)| wanted.contains(kind)) {
-        let plain = wanted.len() == 1 || *kind == FigureKind::Rate;
-        let name =
-            if plain { file.study.name.clone() } else { format!("{}-{}", file.study.name, kind.name()) };
-        let labels = file.response.is_some();
-        canvases.extend(figure(&FigureData { name: &name, sigma: file.noise.sigma, labels, summary })?);
+    for (name, options) in file.figures() {
+        canvases.extend(draw_one(file, summary, &name, &options)?);
     }
     Ok(canvases)
 }
@@ -68,6 +69,16 @@ pub fn draw(file: &StudyFile, summary: &Summary, out: &Path, formats: &[Format])
         files.extend(canvas.save(out, formats)?);
     }
     if files.is_empty() { Err(ReportError::NothingToDraw) } else { Ok(files) }
+}
+
+/// One figure of a study under a name; none where the study has no data for it.
+pub fn draw_one(file: &StudyFile, summary: &Summary, name: &str, options: &Figure) -> Result<Option<Canvas>> {
+    let Some((_, figure)) = FIGURES.iter().find(|(kind, _)| *kind == options.kind) else { return Ok(None) };
+    let shown = |c: &&CellSummary| options.shows(&c.setting, &c.design, &c.solver);
+    let cells: Vec<CellSummary> = summary.cells.iter().filter(shown).cloned().collect();
+    let summary = Summary { cells, ..*summary };
+    let labels = file.response.is_some();
+    figure(&FigureData { name, sigma: file.noise.sigma, labels, summary: &summary, options })
 }
 
 /// Distinct values of a text column, in order of appearance.

@@ -2,9 +2,9 @@
 
 use convstat_study::CellSummary;
 
-use super::{FigureData, design_title, distinct, is_wide, setting_title};
+use super::{FigureData, Grid, design_title, distinct, is_wide, setting_title};
 use crate::math::escape;
-use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
 /// Width of a figure over two columns of a page, points.
@@ -74,14 +74,11 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     });
     let columns = designs.len().min(3);
     let width = WIDTH * (columns as f64 / 2.0).clamp(0.8, 1.5);
-    let rows = panels.len().div_ceil(columns);
-    let size = (width, 40.0 + 150.0 * rows as f64);
-    let body = draw_grid("rate", size, columns, &panels, &legend)?;
     let alt = format!(
         "Study {}: root mean squared prediction and estimation error against the square root of d_M over n, \
          measured points with Monte Carlo standard errors on the curves of the {risk} risk, designs {}.",
         data.name,
         designs.join(", ")
     );
-    Ok(Some(Canvas::new(data.name, &alt, size, body)))
+    data.on_grid(Grid { width, row: 150.0, columns }, &alt, panels, &legend)
 }

@@ -3,9 +3,9 @@
 
 use convstat_study::CellSummary;
 
-use super::{FigureData, design_title, distinct, is_wide, setting_title};
+use super::{FigureData, Grid, design_title, distinct, is_wide, setting_title};
 use crate::math::escape;
-use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
 /// Series of the true value.
@@ -71,16 +71,18 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         legend.push(LegendEntry { text: escape("truth"), style: TRUTH, symbol: Symbol::Line });
     }
     legend.push(LegendEntry { text: escape("Points ± MCSE."), style: TRUTH, symbol: Symbol::Nothing });
-    let rows = panels.len().div_ceil(columns);
-    let size = (390.0 * (columns as f64 / 2.0).max(0.8), 40.0 + 150.0 * rows as f64);
-    let body = draw_grid("selection", size, columns, &panels, &legend)?;
     let alt = format!(
         "Study {}: share of the replicates in which each criterion chose the true structure, and the mean value chosen, \
          against n, one panel a setting, criteria {}.",
         data.name,
         criteria.join(", ")
     );
-    Ok(Some(Canvas::new(data.name, &alt, size, body)))
+    data.on_grid(
+        Grid { width: 390.0 * (columns as f64 / 2.0).max(0.8), row: 150.0, columns },
+        &alt,
+        panels,
+        &legend,
+    )
 }
 
 fn frame(group: &[&CellSummary]) -> Panel {

@@ -55,8 +55,8 @@ pub fn figure(number: usize, canvas: &Canvas) -> Result<String> {
         format!(
             "<svg class=\"marks\" viewBox=\"0 0 {} {}\" role=\"group\" aria-label=\"Points of figure {number}; arrow keys go \
              from one to the next\">\n{marks}</svg>\n<div class=\"tip\" hidden></div>\n",
-            w * UNITS,
-            h * UNITS
+            canvas.units().0,
+            canvas.units().1
         )
     };
     let data = if canvas.panels.is_empty() {

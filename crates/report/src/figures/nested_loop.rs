@@ -1,0 +1,207 @@
+//! Nested-loop plot (Rücker & Schwarzer, BMC Medical Research Methodology 14:129, 2014): all cells in a row over setting ×
+//! design × n, the error with steps of the risk above, the levels of the factors as steps below.
+
+use convstat_study::CellSummary;
+use plotters::coord::ranged1d::Ranged;
+
+use super::{FigureData, design_title, distinct, is_wide, setting_title};
+use crate::axis::Axis;
+use crate::math::{self, escape};
+use crate::panel::{
+    LETTER, LegendEntry, MARGIN_BOTTOM, MARGIN_LEFT, MARGIN_RIGHT, Mark, Panel, Point, Series, Symbol,
+    draw_grid, draw_legend, strip_tags, text,
+};
+use crate::shapes::line;
+use crate::{Canvas, Result};
+
+/// Width of the figure, height of the plot and of a factor's steps with their names, points.
+const WIDTH: f64 = 540.0;
+const PLOT: f64 = 210.0;
+const FACTOR: f64 = 27.0;
+/// Height of the steps alone, and size of the font of the names.
+const STEPS: f64 = 12.0;
+const SMALL: f64 = 7.5;
+
+/// A place on the abscissa.
+type Place<'a> = (&'a str, &'a str, u64);
+
+pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+    let cells = &data.summary.cells;
+    let solvers = distinct(cells, |c| &c.solver);
+    let settings = distinct(cells, |c| &c.setting);
+    let designs = distinct(cells, |c| &c.design);
+    let mut places: Vec<Place> = cells.iter().map(place_of).collect();
+    let rank = |list: &[&str], name: &str| list.iter().position(|l| *l == name);
+    places.sort_by_key(|(s, d, n)| (rank(&settings, s), rank(&designs, d), *n));
+    places.dedup();
+    if places.is_empty() {
+        return Ok(None);
+    }
+    let count = places.len() as f64;
+    let boundaries: Vec<f64> = (0..places.len())
+        .filter(|&i| i == 0 || places[i].0 != places[i - 1].0)
+        .map(|i| i as f64)
+        .chain([count])
+        .collect();
+    let risk = if data.labels { "first-order" } else { "exact" };
+    let panel = Panel {
+        y_label: math::root_mean_square(&math::prediction_error()),
+        log_y: data.options.log_y.unwrap_or_else(|| is_wide(cells.iter().map(|c| c.pred.0))),
+        series: series(cells, &places, &solvers),
+        x_ticks: boundaries,
+        bare_x: true,
+        ..Panel::default()
+    };
+    let mut legend: Vec<LegendEntry> = solvers
+        .iter()
+        .enumerate()
+        .map(|(style, s)| LegendEntry { text: escape(s), style, symbol: Symbol::MarkerLine })
+        .collect();
+    legend.push(LegendEntry {
+        text: escape(&format!("Points: measured ± MCSE. Steps: {risk} risk.")),
+        style: 6,
+        symbol: Symbol::Nothing,
+    });
+    let width = data.width(WIDTH);
+    let plot = PLOT + draw_legend(width, &legend).1;
+    let mut body = draw_grid("nested-loop", (width, plot), 1, &[panel], &legend)?;
+    let factors = factors(cells, &places, &settings, &designs);
+    let range = Axis::new(&[0.0, count], false, false, &[]).range();
+    let x = |v: f64| {
+        let right = width - MARGIN_RIGHT;
+        MARGIN_LEFT + (right - MARGIN_LEFT) * (v - range.start) / (range.end - range.start)
+    };
+    let top = plot - MARGIN_BOTTOM + 14.0;
+    for (i, factor) in factors.iter().enumerate() {
+        body.svg += &factor.draw(top + FACTOR * i as f64, &x);
+    }
+    let size = (width, top + FACTOR * factors.len() as f64 + 4.0);
+    let alt = format!(
+        "Study {}: nested-loop plot of the root mean squared prediction error with steps of the {risk} risk over {}; \
+         below, steps show the levels of the factors.",
+        data.name,
+        factors.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ")
+    );
+    Ok(Some(data.canvas(&alt, size, body)))
+}
+
+fn place_of(c: &CellSummary) -> Place<'_> {
+    (c.setting.as_str(), c.design.as_str(), c.n)
+}
+
+/// Steps of the risk and measured points of every estimator; steps are broken where setting or design change.
+fn series(cells: &[CellSummary], places: &[Place], solvers: &[&str]) -> Vec<Series> {
+    let (mut steps, mut points) = (Vec::new(), Vec::new());
+    let middle = 0.5 * (solvers.len() as f64 - 1.0);
+    for (style, solver) in solvers.iter().enumerate() {
+        let aside = 0.6 * (style as f64 - middle) / solvers.len() as f64;
+        let (mut curve, mut measured) = (Vec::new(), Vec::new());
+        for (i, place) in places.iter().enumerate() {
+            if i > 0 && (places[i - 1].0, places[i - 1].1) != (place.0, place.1) {
+                curve.push((i as f64, f64::NAN));
+            }
+            let Some(c) = cells.iter().find(|c| c.solver == *solver && place_of(c) == *place) else {
+                continue;
+            };
+            let left = i as f64;
+            curve.extend([(left, c.theory.risk_pred), (left + 1.0, c.theory.risk_pred)]);
+            measured.push(Point { x: left + 0.5 + aside, y: c.pred.0, error: c.pred.1 });
+        }
+        steps.push(Series { style, mark: Mark::Curve(curve) });
+        points.push(Series { style, mark: Mark::Points(measured) });
+    }
+    steps.into_iter().chain(points).collect()
+}
+
+/// First place, the one behind the last, and names from long to short, of which the first that fits is drawn.
+type Stretch = (usize, usize, Vec<String>);
+
+/// A factor: its level at every place (0 for the lowest), and names of stretches of places.
+struct Factor {
+    name: String,
+    levels: Vec<usize>,
+    names: Vec<Stretch>,
+}
+
+/// Setting and design where they vary, and n.
+fn factors(cells: &[CellSummary], places: &[Place], settings: &[&str], designs: &[&str]) -> Vec<Factor> {
+    let rank = |list: &[&str], name: &str| list.iter().position(|l| *l == name).unwrap_or(0);
+    let structure = |s: &str| cells.iter().find(|c| c.setting == s).map_or("", |c| c.structure.as_str());
+    let mut factors = Vec::new();
+    if settings.len() > 1 {
+        factors.push(Factor {
+            name: "setting".to_owned(),
+            levels: places.iter().map(|p| rank(settings, p.0)).collect(),
+            names: stretches(places, &|p| p.0, &|p| vec![setting_title(p.0, structure(p.0)), escape(p.0)]),
+        });
+    }
+    if designs.len() > 1 {
+        factors.push(Factor {
+            name: "design".to_owned(),
+            levels: places.iter().map(|p| rank(designs, p.1)).collect(),
+            names: stretches(places, &|p| (p.0, p.1), &|p| {
+                vec![design_title(p.1), escape(p.1), escape(p.1.split('(').next().unwrap_or(p.1))]
+            }),
+        });
+    }
+    let sizes = |setting: &str| {
+        let mut all: Vec<u64> = places.iter().filter(|p| p.0 == setting).map(|p| p.2).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    let level = |p: &Place| sizes(p.0).iter().position(|n| *n == p.2).unwrap_or(0);
+    factors.push(Factor {
+        name: "n".to_owned(),
+        levels: places.iter().map(level).collect(),
+        names: stretches(places, &|p| p.0, &|p| {
+            let all = sizes(p.0);
+            let ends = (all.first().copied().unwrap_or(0), all.last().copied().unwrap_or(0));
+            vec![format!("{} to {}", ends.0, ends.1), format!("{}–{}", ends.0, ends.1)]
+        }),
+    });
+    factors
+}
+
+/// Runs of places with one key, with their names.
+fn stretches<'a, K: PartialEq>(
+    places: &[Place<'a>],
+    key: &dyn Fn(&Place<'a>) -> K,
+    names: &dyn Fn(&Place<'a>) -> Vec<String>,
+) -> Vec<Stretch> {
+    let mut out: Vec<Stretch> = Vec::new();
+    for (i, place) in places.iter().enumerate() {
+        match out.last_mut() {
+            Some(last) if key(&places[last.0]) == key(place) => last.1 = i + 1,
+            _ => out.push((i, i + 1, names(place))),
+        }
+    }
+    out
+}
+
+impl Factor {
+    /// Steps from `top` on, names of the levels below them, the factor's on the left; `x` gives the abscissa of a place.
+    fn draw(&self, top: f64, x: &dyn Fn(f64) -> f64) -> String {
+        let most = self.levels.iter().copied().max().unwrap_or(0).max(1) as f64;
+        let height = |level: usize| top + STEPS * (1.0 - level as f64 / most);
+        let steps: Vec<(f64, f64)> = self
+            .levels
+            .iter()
+            .enumerate()
+            .flat_map(|(i, &l)| [(x(i as f64), height(l)), (x(i as f64 + 1.0), height(l))])
+            .collect();
+        let name = if self.name == "n" { math::n() } else { escape(&self.name) };
+        let mut body = text(MARGIN_LEFT - 5.0, top + STEPS, "end", 0.0, SMALL, &name);
+        body += &line(&steps, 6, 1.0);
+        for (from, to, names) in &self.names {
+            let (left, right) = (x(*from as f64), x(*to as f64));
+            let fits =
+                |name: &&String| strip_tags(name).chars().count() as f64 * SMALL * LETTER <= right - left;
+            if let Some(name) = names.iter().find(fits) {
+                let y = top + STEPS + 8.5;
+                body += &text(f64::midpoint(left, right), y, "middle", 0.0, SMALL, name);
+            }
+        }
+        body
+    }
+}

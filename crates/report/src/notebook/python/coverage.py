@@ -1,0 +1,15 @@
+bounds = summary.select("cell", "explicit_bound_pred").filter(pl.col("explicit_bound_pred").is_not_nan())
+over = (
+    counted.join(bounds, on="cell")
+    .group_by("setting", "n")
+    .agg(share=(pl.col("err_pred") > pl.col("explicit_bound_pred")).mean(), count=pl.len())
+    .with_columns(error=(pl.col("share") * (1 - pl.col("share")) / pl.col("count")).sqrt())
+    .sort("setting", "n")
+)
+figure, axis = plt.subplots(figsize=(6.5, 4), layout="constrained")
+for (setting,), own in over.group_by("setting", maintain_order=True):
+    axis.errorbar(own["n"], own["share"], own["error"], fmt="o", ms=4, label=setting)
+axis.axhline(1 - CONFIDENCE, color="#3c3c3c", label="stated probability, at most")
+axis.set(xlabel="n", ylabel="errors above the explicit bound", xscale="log", ylim=(-0.005, None))
+axis.legend(fontsize="small")
+plt.show()
