@@ -4,7 +4,7 @@
 //! * [`canvas`]: one SVG from plotters with real mathematical labels, saved as SVG, PNG and PDF with the
 //!   same content and no system font.
 //! * [`table`]: aligned text tables, and the summary as LaTeX, Markdown and CSV.
-//! * [`notebook`]: Jupyter notebooks and Quarto documents that read a run.
+//! * [`mod@notebook`]: Jupyter notebooks and Quarto documents that read a run.
 
 #![forbid(unsafe_code)]
 // No panic on a user's input; what cannot be reached says why.

@@ -17,5 +17,5 @@ for axis, ((setting,), cells) in zip(axes.flat, groups):
     axis.plot(x, np.where(holds, literature, np.nan), color="C1", label="literature bound")
     axis.plot(x, np.where(holds, np.nan, literature), "--", color="C1", label="the same where its condition fails")
     axis.set(title=setting, xlabel=r"$\sqrt{d_M/n}$", ylabel="estimation error", yscale="log")
-axes[0, 0].legend(fontsize="x-small")
+figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize="small")
 plt.show()

@@ -10,7 +10,10 @@ for row, ((setting,), own) in zip(axes, groups):
         row[2].plot(cells["n"], cells["seconds"], "o", ms=4)
     for axis, label in zip(row, ["prediction error", "share that missed the optimum", "median seconds"]):
         axis.set(title=setting, xlabel="n", ylabel=label, xscale="log")
+        sizes = own["n"].unique().sort().to_list()
+        axis.minorticks_off()
+        axis.set_xticks(sizes, sizes, fontsize="small")
     row[0].set_yscale("log")
     row[2].set_yscale("log")
-axes[0, 0].legend(fontsize="x-small")
+figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize="small")
 plt.show()
