@@ -11,6 +11,9 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// How often the text beside the bar is made anew.
 const TEXT_EVERY: Duration = Duration::from_millis(200);
 
+/// Most characters of a name before the bar.
+const MOST_NAME: usize = 30;
+
 /// What a bar says of the rows so far beside their number; the runner itself knows no statistics.
 pub trait Watch<R> {
     /// Sees a row that is done.
@@ -57,12 +60,12 @@ impl Progress {
     pub fn new(what: &str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total);
-            // The name is cut where it leaves no room for the bar, the numbers never.
             let style = ProgressStyle::with_template(
-                "{prefix:!.30} [{wide_bar}] {percent:>3}% {elapsed} gone\n  {pos}/{len} done{msg}",
+                "{prefix} [{wide_bar}] {percent:>3}% {elapsed} gone\n  {pos}/{len} done{msg}",
             );
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-            bar.set_prefix(what.to_owned());
+            // The name is cut where it leaves no room for the bar; numbers never are.
+            bar.set_prefix(what.chars().take(MOST_NAME).collect::<String>());
             bar
         });
         let now = Instant::now();
