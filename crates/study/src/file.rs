@@ -62,6 +62,7 @@ pub struct Figure {
 /// The standard figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum FigureKind {
     /// Error against `√(d_M/n)`.
     Rate,
@@ -197,6 +198,7 @@ pub struct Noise {
 /// Laws of the noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum NoiseKind {
     /// Normal.
     Normal,
