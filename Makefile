@@ -91,7 +91,7 @@ $(MDBOOK):
 book: $(MDBOOK)
 	rm -rf target/site
 	$(MDBOOK) build docs
-	cp -r paper-figures experiments examples target/site/
+	cp --parents $$(git ls-files paper-figures experiments examples 'crates/*.rs') target/site/
 	@echo '<meta http-equiv="refresh" content="0; url=docs/book/index.html">' > target/site/index.html
 	@echo "== the book is target/site/index.html"
 

@@ -77,8 +77,9 @@ impl Help {
     /// Whether the help of `command` lists `sub` as a command.
     fn has_command(&mut self, command: &[String], sub: &str) -> bool {
         let help = self.of(command);
-        help.split_once("\nCommands:\n")
-            .is_some_and(|(_, list)| list.lines().take_while(|l| !l.is_empty()).any(|l| l.split_whitespace().next() == Some(sub)))
+        help.split_once("\nCommands:\n").is_some_and(|(_, list)| {
+            list.lines().take_while(|l| !l.is_empty()).any(|l| l.split_whitespace().next() == Some(sub))
+        })
     }
 }
 
@@ -96,7 +97,9 @@ fn commands_and_options_exist() {
     for page in pages() {
         for block in blocks(&read(&page)).iter().filter(|b| ["sh", "console"].contains(&b.language())) {
             for line in commands(block) {
-                let Some(rest) = line.strip_prefix("convstat ").or_else(|| line.strip_prefix("target/release/convstat ")) else {
+                let Some(rest) =
+                    line.strip_prefix("convstat ").or_else(|| line.strip_prefix("target/release/convstat "))
+                else {
                     continue;
                 };
                 let mut command = Vec::new();
@@ -112,7 +115,8 @@ fn commands_and_options_exist() {
                 for option in words.iter().filter(|w| w.starts_with("--")) {
                     let name = option.split('=').next().unwrap_or(option);
                     let text = help.of(&command);
-                    let listed = text.split(|c: char| c.is_whitespace() || "=[,".contains(c)).any(|w| w == name);
+                    let listed =
+                        text.split(|c: char| c.is_whitespace() || "=[,".contains(c)).any(|w| w == name);
                     assert!(listed, "{place}: convstat {} has no {name}", command.join(" "));
                 }
                 checked += 1;

@@ -25,7 +25,8 @@ fn the_command_line_reference_is_the_programs_help() {
 
 /// Rows of the tables below a heading, down to the next heading; cells without their backticks.
 fn rows(page: &str, heading: &str) -> Vec<Vec<String>> {
-    let mut lines = page.lines().skip_while(|l| l.trim_start_matches('#').trim() != heading || !l.starts_with('#'));
+    let mut lines =
+        page.lines().skip_while(|l| l.trim_start_matches('#').trim() != heading || !l.starts_with('#'));
     assert!(lines.next().is_some(), "no heading {heading}");
     let table = lines.take_while(|l| !l.starts_with('#')).filter(|l| l.starts_with('|'));
     let cells = |l: &str| l.trim_matches('|').split(" | ").map(|c| c.trim().to_owned()).collect::<Vec<_>>();
@@ -109,11 +110,15 @@ fn keys_are_those_that_the_reader_knows() {
             assert_eq!(listed, known(&refused(header, "zzz = 1")), "{heading}");
         }
     }
-    for (heading, kinds, header) in [("Keys of designs", "`[[design]]`", "[[design]]"), ("Keys of checks", "`[[check]]`", "[[check]]")] {
+    for (heading, kinds, header) in
+        [("Keys of designs", "`[[design]]`", "[[design]]"), ("Keys of checks", "`[[check]]`", "[[check]]")]
+    {
         let table = rows(&page, heading);
         for kind in rows(&page, kinds) {
-            let keys = table.iter().filter(|r| r[1] == "all" || r[1].contains(&kind[0])).map(|r| unquoted(&r[0]));
-            let expected = known(&refused(header, &format!("kind = {}\nzzz = 1", kind[0].replace('`', "\""))));
+            let keys =
+                table.iter().filter(|r| r[1] == "all" || r[1].contains(&kind[0])).map(|r| unquoted(&r[0]));
+            let expected =
+                known(&refused(header, &format!("kind = {}\nzzz = 1", kind[0].replace('`', "\""))));
             assert_eq!(keys.collect::<BTreeSet<_>>(), expected, "{heading}, {}", kind[0]);
         }
     }
@@ -163,7 +168,8 @@ fn values_are_those_that_the_reader_knows() {
             expected.remove("gaussian");
         }
         let row = rows(&page, heading).into_iter().find(|r| unquoted(&r[0]) == key).unwrap();
-        let named: BTreeSet<String> = row.last().unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let named: BTreeSet<String> =
+            row.last().unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect();
         assert!(expected.is_subset(&named), "{heading} {key}: {named:?} lacks some of {expected:?}");
     }
 }
@@ -181,13 +187,18 @@ fn defaults_are_those_of_the_reader() {
         // One key of each table that has to be there with the others, or that makes it a table of its kind.
         let (without, with) = match header {
             "[[estimator]]" => ("solver = \"levenberg-marquardt\"", ""),
-            "[[setting.deeper]]" | "[response]" | "[inference]" | "[[design]]" | "[[check]]" | "[[figure]]" => continue,
+            "[[setting.deeper]]" | "[response]" | "[inference]" | "[[design]]" | "[[check]]"
+            | "[[figure]]" => continue,
             _ => ("", ""),
         };
         for row in rows(&page, heading) {
             let (key, default) = (unquoted(&row[0]), &row[1]);
             if default == "required" && BASE.contains(&format!("\n{key} = ")) {
-                let text: String = BASE.lines().filter(|l| !l.starts_with(&format!("{key} = "))).map(|l| format!("{l}\n")).collect();
+                let text: String = BASE
+                    .lines()
+                    .filter(|l| !l.starts_with(&format!("{key} = ")))
+                    .map(|l| format!("{l}\n"))
+                    .collect();
                 let message = StudyFile::parse(&text).unwrap_err().to_string();
                 assert!(message.contains(&key), "{heading} {key}: {message}");
                 required += 1;
@@ -200,7 +211,11 @@ fn defaults_are_those_of_the_reader() {
                     format!("{BASE}{header}\n{without}{with}\n{line}\n")
                 }
             };
-            assert_eq!(stored(&table(&format!("{key} = {literal}"))), stored(&table("")), "{heading} {key} = {literal}");
+            assert_eq!(
+                stored(&table(&format!("{key} = {literal}"))),
+                stored(&table("")),
+                "{heading} {key} = {literal}"
+            );
             checked += 1;
         }
     }

@@ -95,7 +95,11 @@ pub fn run_page(page: &Path, program: &Path, kind: &str) -> usize {
         }
         std::fs::write(page, new.join("\n") + "\n").unwrap();
     } else {
-        assert!(wrong.is_empty(), "not what the page shows (`make reference` writes it anew):\n{}", wrong.join("\n"));
+        assert!(
+            wrong.is_empty(),
+            "not what the page shows (`make reference` writes it anew):\n{}",
+            wrong.join("\n")
+        );
     }
     ran
 }
@@ -113,5 +117,6 @@ fn lay_out(page: &Path, blocks: &[Block], place: &Path) {
             std::fs::copy(&path, place.join(path.file_name().unwrap())).unwrap();
         }
     }
-    std::os::unix::fs::symlink(root().join("experiments").canonicalize().unwrap(), place.join("experiments")).unwrap();
+    std::os::unix::fs::symlink(root().join("experiments").canonicalize().unwrap(), place.join("experiments"))
+        .unwrap();
 }

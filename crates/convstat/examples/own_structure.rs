@@ -20,7 +20,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = psd_root(&geometry.second_moment()?.view())?;
     let risk = TangentRisk::new(&own, &own.generic_point(), &root)?;
     for n in [200.0, 800.0, 3200.0] {
-        println!("n = {n:>4}: prediction error {:.4} (sigma = 1)", risk.prediction(1.0, n - risk.df as f64 - 1.0).sqrt());
+        println!(
+            "n = {n:>4}: prediction error {:.4} (sigma = 1)",
+            risk.prediction(1.0, n - risk.df as f64 - 1.0).sqrt()
+        );
     }
 
     // What the form saves: a CNN with two unstructured kernels.
