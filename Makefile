@@ -3,6 +3,7 @@
 # make bench: micro benchmarks, and rivals on the same data (Python, downloads PyTorch). make gpu-check: the CUDA backend on a GPU.
 # make sanitize: tests of unsafe code and of the readers under AddressSanitizer.
 # make audit-check: the audit of torchvision's own ONNX exports (downloads PyTorch).
+# make reference: writes the pages of the reference, and what sessions in the book print, anew. make book: the book, as a site.
 # All are safe to repeat and say what they do.
 
 STUDIES := cnn-rate kr-ratio collapse bounds coverage tucker-rate cp-rate tt-rate deep dependence tails efficient-kernels relu-kr estimators confidence rank-selection classification
@@ -10,7 +11,7 @@ RUNS ?= runs
 CONVSTAT := target/release/convstat
 TRAIN := target/release/convstat-train
 
-.PHONY: all figures ablation test setup build lint doc bench soak sanitize audit-check gpu-check clean
+.PHONY: all figures ablation test setup build lint doc bench soak sanitize audit-check gpu-check reference book clean
 
 all: figures
 
@@ -71,11 +72,28 @@ bench: build .bench/done
 	@echo "== convstat and rivals on the same data"
 	@fits=$$(cargo bench --no-run --message-format=json --package convstat --bench fits 2>/dev/null \
 		| .bench/bin/python -c "import json, sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])"); \
-	.bench/bin/python benches/rivals.py $$fits $(CONVSTAT) docs/performance.md
+	.bench/bin/python benches/rivals.py $$fits $(CONVSTAT) docs/src/performance.md
 	@echo "== training, beside PyTorch"
 	@throughput=$$(cargo bench --no-run --message-format=json --package convstat-train --bench throughput 2>/dev/null \
 		| .bench/bin/python -c "import json, sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])"); \
-	.bench/bin/python benches/train_torch.py --against $$throughput --write docs/performance.md
+	.bench/bin/python benches/train_torch.py --against $$throughput --write docs/src/performance.md
+
+reference: setup
+	CONVSTAT_DOCS=write cargo test --release --locked -p convstat-cli --test reference --test docs --no-fail-fast
+	CONVSTAT_DOCS=write cargo test --release --locked -p convstat-train --test docs
+
+MDBOOK := target/tools/bin/mdbook
+$(MDBOOK):
+	@echo "== mdbook, built once; takes minutes"
+	cargo install mdbook --locked --version 0.5.4 --no-default-features --features search --root target/tools --target-dir target/tools/build
+
+# The site has the folders of the repository, so that links from pages to figures and files lead to them.
+book: $(MDBOOK)
+	rm -rf target/site
+	$(MDBOOK) build docs
+	cp --parents $$(git ls-files paper-figures experiments examples 'crates/*.rs') target/site/
+	@echo '<meta http-equiv="refresh" content="0; url=docs/book/index.html">' > target/site/index.html
+	@echo "== the book is target/site/index.html"
 
 soak: setup
 	@scripts/soak.sh

@@ -1,6 +1,6 @@
 """convstat and its rivals on the same data, one after the other in one run; prints ratios and the objective each reached.
 
-    python benches/rivals.py FITS CONVSTAT docs/performance.md [--quick]
+    python benches/rivals.py FITS CONVSTAT docs/src/performance.md [--quick]
 
 FITS is the program of benches/fits.rs, CONVSTAT the command line; the tables replace what stands below "## Measured". All
 times are of one thread, arrays in memory.

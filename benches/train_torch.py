@@ -1,7 +1,7 @@
 """Training throughput: PyTorch, alone or beside convstat-train, on the processor in float32 or on a GPU.
 
     python benches/train_torch.py --block bottleneck|depthwise|cp [--steps 10] [--threads T]
-    python benches/train_torch.py --against THROUGHPUT --write docs/performance.md [--device cuda]
+    python benches/train_torch.py --against THROUGHPUT --write docs/src/performance.md [--device cuda]
 """
 
 import argparse

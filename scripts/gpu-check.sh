@@ -2,7 +2,7 @@
 # Checks and measures the CUDA backend on this machine's GPU: every operation against the portable backend, a short training run,
 # images a second beside PyTorch. Needs the NVIDIA driver, and a Python with PyTorch and NumPy as PYTHON (default python3). Builds with
 # the CUDA toolkit (nvcc); with PREBUILT=DIR it takes the programs cuda-test, throughput and convstat-train from there.
-# Report: docs/gpu-check.md; the table of docs/performance.md is replaced.
+# Report: docs/src/gpu-check.md; the table of docs/src/performance.md is replaced.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -45,7 +45,7 @@ export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$packages"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-report=docs/gpu-check.md
+report=docs/src/gpu-check.md
 failed=0
 {
     echo "# Check of the CUDA backend"
@@ -93,7 +93,7 @@ for precision in f32 tf32 bf16; do
 done
 echo '```' >> "$report"
 say "images a second, beside PyTorch"
-"$python" benches/train_torch.py --device cuda --steps 50 --against "$bin/throughput" --write docs/performance.md | tee "$work/bench" >&2 || failed=1
+"$python" benches/train_torch.py --device cuda --steps 50 --against "$bin/throughput" --write docs/src/performance.md | tee "$work/bench" >&2 || failed=1
 {
     echo
     echo "## Images a second"

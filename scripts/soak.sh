@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The long form of the tests that break things: hundreds of kills, damaged files, full disks, 10^5 fuzzed inputs. Bounded: about half an
-# hour on two cores. Writes the figures into docs/reliability.md.
+# hour on two cores. Writes the figures into docs/src/reliability.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,7 @@ printf '== fuzzed inputs\n' >&2
 cargo test --release --locked --package convstat-cli --package convstat-train --test fuzz -- --nocapture --test-threads=1
 cargo test --release --locked --package convstat-audit --test onnx_hostile -- --nocapture
 
-report=docs/reliability.md
+report=docs/src/reliability.md
 section() { # NAME HEADING FILE: replaces what stands between the marks of a table
     { printf "%s\n" "$2"; cat "$3"; } > "$figures/table"
     awk -v name="$1" -v table="$figures/table" '

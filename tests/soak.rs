@@ -24,7 +24,7 @@ fn times(short: usize, long: usize) -> usize {
     if std::env::var_os("CONVSTAT_SOAK").is_some() { long } else { short }
 }
 
-/// Prints a figure, and keeps it for the table of docs/reliability.md.
+/// Prints a figure, and keeps it for the table of docs/src/reliability.md.
 fn figure(what: &str, value: &str) {
     println!("{what}: {value}");
     if let Some(folder) = std::env::var_os("CONVSTAT_FIGURES") {

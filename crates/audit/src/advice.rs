@@ -8,6 +8,7 @@ use crate::figures::Figures;
 /// A change of a block.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "change")]
+#[non_exhaustive]
 pub enum Advice {
     /// Make no more output channels than the last layer reads: the coefficient of the block loses nothing.
     FewerOutputs {

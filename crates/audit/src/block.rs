@@ -6,6 +6,7 @@ use crate::graph::{Conv, Graph, NodeId, Op};
 /// Forms of blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Form {
     /// One spatial convolution over all channels.
     Convolution,

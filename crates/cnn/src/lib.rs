@@ -2,6 +2,13 @@
 //!
 //! Pure: no random numbers, no input or output.
 //!
+//! ```math
+//! y = ⟨X, W_X⟩ + ξ = ⟨Z, W⟩ + ξ
+//! Z = X ×_1 U_F^{(1)⊤} ⋯ ×_N U_F^{(N)⊤}
+//! W = Σ_k B_k ∘ A_k
+//! df = rank ∂vec(W)/∂θ
+//! ```
+//!
 //! * [`Geometry`]: input, kernel and pooling sizes mode by mode; the fixed factors `U_F`; the map
 //!   `X → Z` by windows.
 //! * [`Structure`]: a tensor network (einsum text and sizes) for the coefficient `W`; contraction,

@@ -60,8 +60,3 @@ pub mod prelude {
         ExplicitBound, LiteratureBound, TangentRisk, explicit_bound, literature_bound, statistical_dimension,
     };
 }
-
-/// The examples of the README, compiled as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-pub struct Readme;

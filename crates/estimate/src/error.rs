@@ -8,6 +8,12 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum EstimateError {
+    /// What feeds [`compress`](fn@crate::compress) cannot read its data.
+    #[error("the data cannot be read: {reason}")]
+    Data {
+        /// What the reader says.
+        reason: String,
+    },
     /// A solver that needs the features in memory.
     #[error("solver {solver} needs all features in memory, and they are too many; use levenberg-marquardt")]
     NotInMemory {

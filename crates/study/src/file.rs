@@ -153,6 +153,7 @@ pub struct Noise {
 /// Laws of the noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum NoiseKind {
     /// Normal.
     Normal,

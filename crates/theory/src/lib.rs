@@ -1,5 +1,13 @@
 //! What theory says about the error of a structured estimate (THEORY §4).
 //!
+//! ```math
+//! E‖Σ_Z^{1/2}(Ŵ − W^*)‖² ≈ σ² df/(n − df − 1)
+//! E‖Ŵ − W^*‖_F² ≈ σ² tr[(Q^⊤ Σ_Z Q)^{-1}]/(n − df − 1)
+//! ‖Σ_Z^{1/2}(Ŵ − W^*)‖ ≤ 2σ (√n + √(2t))(w + √(2t)) / (n/√(n+1) − w − √(2t))²
+//! ```
+//! The first two are the exact first-order risk, with its finite-sample factor for independent Gaussian rows; the third holds with
+//! probability at least `1 − 3e^{−t}`, w² being the statistical dimension.
+//!
 //! * [`TangentRisk`]: the exact first-order risk in both norms, with its finite-sample form (§4.3).
 //! * [`LikelihoodRisk`]: the same for labels, from the information of drawn designs (§4.8).
 //! * [`literature_bound`]: the bound of the literature, with its condition and labelled unknowns (§4.1).

@@ -41,6 +41,7 @@ use crate::{EstimateError, Fit, FitOptions, Inference, Result, Sample, fit};
 /// How to choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Criterion {
     /// Akaike's `nM log(RSS/(nM)) + 2 df`.
     Aic,

@@ -17,6 +17,7 @@ use crate::{EstimateError, Result, Rows};
 /// The solvers by the name a study file uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum SolverKind {
     /// Levenberg–Marquardt on all factors.
     LevenbergMarquardt,
@@ -68,6 +69,7 @@ impl SolverKind {
 /// Why a solver stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Termination {
     /// The decrease still to be had is negligible beside the noise.
     Converged,

@@ -19,6 +19,7 @@ use crate::{Result, StudyError};
 /// A check as a study file names it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum CheckSpec {
     /// Log error against `log √(d_M/n)` has the slope of the exact risk.
     Rate(Rate),

@@ -17,6 +17,7 @@ use crate::Result;
 /// A design as a study file names it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum DesignSpec {
     /// Independent standard normal entries.
     Normal(normal::Normal),
