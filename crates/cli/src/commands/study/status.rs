@@ -111,7 +111,7 @@ impl Status {
         }
         match next {
             Some(command) => print(&format!("next: {command}\n"))?,
-            None if look.at_work == Some(true) => {
+            None if look.at_work == Some(true) && slurm.is_none() => {
                 print(&format!(
                     "a process is at work; follow it: convstat study status {} --watch\n",
                     quoted(&self.run.to_string_lossy())
