@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 // Links the BLAS that ndarray uses.
 use convstat::study::StudyFile;
-use pages::{Block, blocks, pages, prose, root};
+use pages::{Block, blocks, commands_in, pages, prose, root};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_convstat");
 
@@ -76,10 +76,7 @@ impl Help {
 
     /// Whether the help of `command` lists `sub` as a command.
     fn has_command(&mut self, command: &[String], sub: &str) -> bool {
-        let help = self.of(command);
-        help.split_once("\nCommands:\n").is_some_and(|(_, list)| {
-            list.lines().take_while(|l| !l.is_empty()).any(|l| l.split_whitespace().next() == Some(sub))
-        })
+        commands_in(self.of(command)).iter().any(|c| c == sub)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::pages::{root, writes};
+use super::pages::{commands_in, root, writes};
 
 /// Compares the page with the help of `program` and of all its commands, or writes it anew.
 pub fn check(program: &Path, name: &str, page: &str) {
@@ -33,13 +33,7 @@ fn describe(program: &Path, command: &[String], text: &mut String) {
     let help = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
     text.push_str(&format!("\n## {}\n\n```text\n{}\n```\n", command.join(" "), lines.join("\n").trim_end()));
-    let Some((_, list)) = help.split_once("\nCommands:\n") else { return };
-    for line in list.lines().take_while(|l| !l.is_empty()) {
-        // Wrapped descriptions are indented further.
-        let Some(name) = line.strip_prefix("  ").filter(|l| !l.starts_with(' ')) else { continue };
-        let name = name.split_whitespace().next().unwrap_or_default();
-        if name != "help" {
-            describe(program, &[command, &[name.to_owned()]].concat(), text);
-        }
+    for name in commands_in(&help) {
+        describe(program, &[command, &[name]].concat(), text);
     }
 }

@@ -98,3 +98,17 @@ pub fn prose(text: &str) -> String {
 pub fn writes() -> bool {
     std::env::var_os("CONVSTAT_DOCS").is_some_and(|v| v == "write")
 }
+
+/// Commands that a help text lists, under "Commands:" or in the groups of an overview.
+pub fn commands_in(help: &str) -> Vec<String> {
+    let list = match help.split_once("\nCommands:\n") {
+        Some((_, list)) => list.split("\n\n").next(),
+        None => help.split_once("\nOptions\n").map(|(groups, _)| groups),
+    };
+    // Wrapped descriptions are indented further.
+    let name = |l: &str| {
+        let line = l.strip_prefix("  ").filter(|l| !l.starts_with(' '))?;
+        line.split_whitespace().next().map(str::to_owned)
+    };
+    list.unwrap_or_default().lines().filter_map(name).filter(|n| n != "help").collect()
+}

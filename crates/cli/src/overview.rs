@@ -5,7 +5,7 @@ use clap::builder::StyledStr;
 
 /// Purposes and the commands that serve them, in order of first use. A command that is not here stands under "Other".
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Studies: does the theory hold, and from which n", &["study", "figures", "report", "notebook"]),
+    ("Studies: does the theory hold, and from which n", &["study", "figures", "table", "report", "notebook"]),
     ("Theory: how many samples", &["bound", "plan-n", "formulate"]),
     ("Your own data", &["fit", "select", "test"]),
     ("Networks: how much no data can identify", &["audit"]),

@@ -246,7 +246,6 @@ impl<'de> Deserialize<'de> for FigureWidth {
 /// The standard figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum FigureKind {
     /// Error against `√(d_M/n)`.
     Rate,
