@@ -54,7 +54,12 @@ pub fn mechanisms(plan: &Plan) -> String {
         None => (
             "Responses",
             format!(
-                "linear in the features of the truth, with independent normal noise, σ = {}",
+                "{}, with independent normal noise, σ = {}",
+                if file.setting.iter().any(|s| s.activation.is_some()) {
+                    "outputs of the true network"
+                } else {
+                    "linear in the features of the truth"
+                },
                 file.noise.sigma
             ),
         ),
