@@ -82,8 +82,8 @@ fn commands(place: &Place) -> Vec<Vec<String>> {
     all
 }
 
-/// Commands whose output is not data.
-const NO_DATA: [&str; 1] = ["completions"];
+/// Commands whose output is a script or a document.
+const NO_DATA: [&str; 3] = ["completions", "table", "notebook"];
 
 /// The example lines of a help, continued lines joined.
 fn examples(help: &str) -> Vec<String> {

@@ -19,7 +19,7 @@ use crate::output::{Status, print, write_text};
 Examples:
   convstat table runs/cnn-rate > table.tex                     LaTeX, needs booktabs
   convstat table runs/cnn-rate --format markdown --mcse plus-minus
-  convstat table runs/cnn-rate --columns design,n,err_pred,ratio_pred --caption 'Errors.' --label tab:errors
+  convstat table runs/cnn-rate --columns design,n,err_pred,ratio_pred --caption 'Errors.'
   convstat table runs/cnn-rate --out cnn-rate.csv              all columns, all digits"
 )]
 pub struct TableCommand {
