@@ -12,13 +12,7 @@ use rand_distr::{ChiSquared, Distribution, StandardNormal};
 use rayon::prelude::*;
 
 use crate::fit::EXACT;
-use crate::{EstimateError, Fit, FitOptions, Inference, Result, Sample, Start, fit};
-
-/// A point of the alternative within this relative distance of the null's fit is that fit.
-const CONTAINED: f64 = 1e-5;
-
-/// Random starts that look for the null's fit within the alternative, at most.
-const EMBEDDING_STARTS: usize = 40;
+use crate::{EstimateError, Fit, FitOptions, Inference, Result, Sample, Start, fit, nearest};
 
 /// Bootstrap draws that no test needs.
 const MOST_DRAWS: usize = 1_000_000;
@@ -151,22 +145,15 @@ impl Pair<'_> {
     }
 
     /// Factors of the alternative that give `w`.
-    fn embed(&self, w: &Array2<f64>, mut normal: impl FnMut() -> f64) -> Result<Factors> {
-        let whole = Sample { z: Array2::eye(w.nrows()), y: w.clone(), rss: 0.0, n: w.nrows() as f64 };
-        let size = w.iter().map(|v| v * v).sum::<f64>();
-        let mut nearest = f64::INFINITY;
-        for start in std::iter::once(Start::Spectral).chain([Start::Random; EMBEDDING_STARTS]) {
-            let options = FitOptions { starts: vec![start], ..FitOptions::default() };
-            let found = fit(self.alternative, &whole, &options, None, &mut normal)?;
-            nearest = nearest.min(found.best.objective);
-            if nearest <= CONTAINED * CONTAINED * size {
-                return Ok(found.factors);
-            }
+    fn embed(&self, w: &Array2<f64>, normal: impl FnMut() -> f64) -> Result<Factors> {
+        let found = nearest(self.alternative, w, normal)?;
+        if found.is_contained {
+            return Ok(found.factors);
         }
         Err(EstimateError::NotNested {
             null: self.null.name().to_owned(),
             alternative: self.alternative.name().to_owned(),
-            distance: (nearest / size).sqrt(),
+            distance: found.distance,
         })
     }
 }

@@ -20,6 +20,7 @@
 mod axis;
 pub mod bars;
 pub mod canvas;
+mod csv;
 pub mod drawing;
 pub mod error;
 pub mod figures;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use convstat_cnn::{Factors, Geometry, Structure, Windows};
-use convstat_estimate::{FitOptions, Rows, Sample, SolverKind, Start, fit};
+use convstat_estimate::nearest::{CONTAINED, nearest};
+use convstat_estimate::{SolverKind, Start};
 use convstat_runner::{Digest, shard_of, stream};
 use convstat_tensor::algebra::{entries, shaped};
 use convstat_tensor::linalg::echelon_root;
@@ -18,9 +19,6 @@ use crate::file::{Estimator, Setting, StudyFile, TruthDraw};
 use crate::selection::Candidates;
 use crate::{Result, StudyError};
 
-/// A truth farther than this (relative) from the fitted structure is not in it.
-const CONTAINED: f64 = 1e-5;
-
 /// Replicates over all cells beyond which a study does not fit into memory.
 const MOST_ROWS: u64 = 100_000_000;
 
@@ -29,9 +27,6 @@ const MOST_CELLS: usize = 1_000_000;
 
 /// Numbers drawn for one replicate beyond which it takes hours.
 const MOST_DRAWN: f64 = 1e12;
-
-/// Most random starts with which a truth of another structure is projected on the fitted one.
-const PROJECTION_STARTS: usize = 40;
 
 /// Setting × design × estimator × n.
 #[derive(Debug, Clone)]
@@ -313,30 +308,13 @@ impl SettingContext {
         }
         let same = self.truth_structure.network() == self.structure.network()
             && self.truth_structure.sizes() == self.structure.sizes();
-        let factors = if same { own } else { self.project(&w, normal)? };
+        let factors = if same { own } else { nearest(&self.structure, &w, normal)?.factors };
         let risk = TangentRisk::under(&self.structure, &factors, |w| self.image(w))?;
         let again = self.structure.coefficient_matrix(&factors)?;
         let squares = |a: &Array2<f64>| a.iter().map(|v| v * v).sum::<f64>();
         let is_contained = squares(&(&again - &w)) <= CONTAINED * CONTAINED * squares(&w);
         let is_regular = is_contained && risk.tangent_dimension == self.dimension;
         Ok(TrueCoefficient { w, factors, risk, is_contained, is_regular })
-    }
-
-    /// Factors of the fitted structure nearest to `w`: random starts until one gives `w` itself.
-    fn project(&self, w: &Array2<f64>, mut normal: impl FnMut() -> f64) -> Result<Factors> {
-        let sample = Sample { z: Array2::eye(w.nrows()), y: w.clone(), rss: 0.0, n: w.nrows() as f64 };
-        let options = |start| FitOptions { starts: vec![start], ..FitOptions::default() };
-        let mut best = fit(&self.structure, &sample, &options(Start::Spectral), None, &mut normal)?;
-        for _ in 0..PROJECTION_STARTS {
-            if best.best.objective <= CONTAINED * CONTAINED * sample.sum_of_squares() {
-                break;
-            }
-            let next = fit(&self.structure, &sample, &options(Start::Random), None, &mut normal)?;
-            if next.best.objective < best.best.objective {
-                best = next;
-            }
-        }
-        Ok(best.factors)
     }
 }
 

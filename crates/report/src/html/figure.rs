@@ -1,8 +1,9 @@
 //! A figure in the page: the same drawing as in files, with a mark over each point that says its values.
 
+use super::digits;
 use super::escape::{download, escape};
-use super::{csv, digits};
 use crate::canvas::UNITS;
+use crate::csv;
 use crate::drawing::{DrawnPanel, DrawnSeries, DrawnValue};
 use crate::palette::COLOURS;
 use crate::{Canvas, Result};

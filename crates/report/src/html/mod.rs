@@ -2,7 +2,6 @@
 //! provenance; a section is a function that returns HTML, and a line in [`page`].
 
 mod checks;
-mod csv;
 mod design;
 mod digits;
 mod escape;

@@ -3,12 +3,12 @@
 use convstat_runner::Column as Stored;
 use convstat_study::{CellSummary, Plan, Summary};
 
-use super::csv;
 use super::digits;
 use super::escape::download;
 use super::figure::figure;
 use super::notation::{N, RATE};
 use super::table::{Cell, Column, table};
+use crate::csv;
 use crate::{Result, figures};
 
 /// Figures, then the summary.

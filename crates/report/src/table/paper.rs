@@ -8,6 +8,7 @@ use convstat_study::{Plan, Summary};
 use super::columns::{HEADINGS, extended, find, standard_errors, usual};
 use super::digits::{Notation, Uncertainty, number, with_error};
 use crate::Result;
+use crate::csv::line;
 
 /// Formats of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,21 +184,13 @@ fn csv(table: &Table, names: &[String]) -> Result<String> {
     let all: Vec<String> = table.columns().iter().map(|(n, _)| n.clone()).collect();
     let names = if names.is_empty() { &all } else { names };
     let columns: Vec<&Column> = names.iter().map(|n| find(table, n)).collect::<Result<_>>()?;
-    let quoted = |s: &str| {
-        let plain = !s.contains([',', '"', '\n', '\r']);
-        if plain { s.to_owned() } else { format!("\"{}\"", s.replace('"', "\"\"")) }
-    };
-    let mut out = names.join(",") + "\n";
+    let mut out = line(names);
     for row in 0..table.rows() {
-        let cells: Vec<String> = columns
-            .iter()
-            .map(|column| match column {
-                Column::Text(v) => quoted(&v[row]),
-                Column::Int(v) => v[row].to_string(),
-                Column::Float(v) => format!("{:?}", v[row]),
-            })
-            .collect();
-        out += &(cells.join(",") + "\n");
+        out += &line(columns.iter().map(|column| match column {
+            Column::Text(v) => v[row].clone(),
+            Column::Int(v) => v[row].to_string(),
+            Column::Float(v) => format!("{:?}", v[row]),
+        }));
     }
     Ok(out)
 }
