@@ -1,3 +1,4 @@
+# make setup: installs OpenBLAS; setup-tests: also what tests start.
 # make figures: set-up, build, studies, an ablation on real images, figures. make test: set-up, format, lints, documentation, tests.
 # make soak: the long form of the tests that break things (half an hour).
 # make bench: micro benchmarks, and rivals on the same data (Python, downloads PyTorch). make gpu-check: the CUDA backend on a GPU.
@@ -11,12 +12,15 @@ RUNS ?= runs
 CONVSTAT := target/release/convstat
 TRAIN := target/release/convstat-train
 
-.PHONY: all figures ablation test setup build lint doc bench soak sanitize audit-check gpu-check reference book clean
+.PHONY: all figures ablation test setup setup-tests build lint doc bench soak sanitize audit-check gpu-check reference book clean
 
 all: figures
 
 setup:
 	@scripts/setup.sh
+
+setup-tests:
+	@scripts/setup.sh tests
 
 build: setup
 	@echo "== build"
@@ -56,7 +60,7 @@ doc: setup
 	@echo "== documentation"
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --locked
 
-test: setup lint doc
+test: setup-tests lint doc
 	@echo "== tests"
 	cargo test --release --workspace --locked --doc
 	cargo test --release --workspace --locked --lib --bins --tests
@@ -78,7 +82,7 @@ bench: build .bench/done
 		| .bench/bin/python -c "import json, sys; print([m['executable'] for m in map(json.loads, sys.stdin) if m.get('executable')][-1])"); \
 	.bench/bin/python benches/train_torch.py --against $$throughput --write docs/src/performance.md
 
-reference: setup
+reference: setup-tests
 	CONVSTAT_DOCS=write cargo test --release --locked -p convstat-cli --test reference --test docs --no-fail-fast
 	CONVSTAT_DOCS=write cargo test --release --locked -p convstat-train --test docs
 
@@ -95,13 +99,13 @@ book: $(MDBOOK)
 	@echo '<meta http-equiv="refresh" content="0; url=docs/book/index.html">' > target/site/index.html
 	@echo "== the book is target/site/index.html"
 
-soak: setup
+soak: setup-tests
 	@scripts/soak.sh
 
 audit-check: setup
 	@scripts/audit-check.sh
 
-sanitize: setup
+sanitize: setup-tests
 	@scripts/sanitize.sh
 
 gpu-check:

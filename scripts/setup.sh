@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is needed from the system: for the build OpenBLAS (pthread build) and pkg-config; to read data sets ffmpeg
-# (videos) and bsdtar (archives); for the tests of job arrays Slurm and munge, whose services need not run; for
-# those of reports Chromium, for those of notebooks Python with venv. Safe to repeat.
+# Installs what is needed from the system. setup.sh: for the build, OpenBLAS (pthread build) and pkg-config. setup.sh tests:
+# also what tests start: ffmpeg (videos) and bsdtar (archives), Slurm and munge, whose services need not run, Chromium for reports,
+# Python with venv for notebooks. Safe to repeat.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -17,30 +17,35 @@ else
     needed="libopenblas-pthread-dev pkg-config gcc libc6-dev"
 fi
 packages="$needed"
-command -v ffmpeg >/dev/null || packages="$packages ffmpeg"
-command -v bsdtar >/dev/null || packages="$packages libarchive-tools"
 has() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null; }
-{ has slurmctld && has slurmd && has sbatch; } || packages="$packages slurm-wlm"
-has munged || packages="$packages munge"
-browser=""
-for program in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
-    # Ubuntu has a stand-in of this name that only asks for another package.
-    if "$program" --version >/dev/null 2>&1; then browser="$program"; fi
-done
-[ -n "$browser" ] || packages="$packages chromium-headless-shell"
-python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
+if [ "${1:-}" = tests ]; then
+    has ffmpeg || packages="$packages ffmpeg"
+    has bsdtar || packages="$packages libarchive-tools"
+    { has slurmctld && has slurmd && has sbatch; } || packages="$packages slurm-wlm"
+    has munged || packages="$packages munge"
+    browser=""
+    for program in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
+        # Ubuntu has a stand-in of this name that only asks for another package.
+        if "$program" --version >/dev/null 2>&1; then browser="$program"; fi
+    done
+    [ -n "$browser" ] || packages="$packages chromium-headless-shell"
+    python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
+fi
 [ -n "$packages" ] || exit 0
-# Without the programs that read data sets, and Slurm, all else works.
+# The build needs OpenBLAS; without the rest only the tests that start it fail.
 stop() {
     if [ -z "$needed" ]; then
-        say "set-up: goes on without; data sets of videos or in archives cannot be read, and their tests and those of Slurm and reports fail"
+        say "set-up: goes on without; tests of what is missing fail"
         exit 0
     fi
     exit 2
 }
 if ! command -v apt-get >/dev/null; then
-    say "set-up: no apt-get here; install the pthread build of OpenBLAS with its headers, pkg-config, a C compiler, ffmpeg,"
-    say "bsdtar, and for the tests Slurm, munge and Chromium, then run this again. Without OpenBLAS: cargo build --no-default-features --features netlib-static"
+    say "set-up: no apt-get here. Install what stands for: $packages"
+    if [ -n "$needed" ]; then
+        say "(the pthread build of OpenBLAS with its headers), then run this again; or, without OpenBLAS, build with"
+        say "--no-default-features --features netlib-static"
+    fi
     stop
 fi
 sudo=""

@@ -217,6 +217,7 @@ fn a_new_study_is_written_once_and_runs() {
     assert!(said(&output).contains("mine.toml is there already") && said(&output).contains("--force"));
     assert_eq!(std::fs::read_to_string(place.path("mine.toml")).unwrap(), text);
     place.ok(&["study", "new", "mine", "--force"]);
+    assert!(place.ok(&["study", "new", "other.toml"]).starts_with("other.toml written"));
     assert_ne!(std::fs::read_to_string(place.path("mine.toml")).unwrap(), text);
     assert!(said(&place.run(&["study", "new", "--template", "rat"])).contains("did you mean \"rate\"?"));
     place.ok(&["study", "plan", "mine.toml", "--json"]);

@@ -235,7 +235,11 @@ fn false_alarm(z: f64, total: usize, kind: &str) -> String {
     }
     let one = statrs::function::erf::erfc(z / std::f64::consts::SQRT_2);
     let any = 1.0 - (1.0 - one).powi(total as i32);
-    format!(" (a true theory fails one of {total} with probability {any:.2} over seeds)")
+    let any = if any < 0.005 { "below 0.005".to_owned() } else { format!("{any:.2}") };
+    match total {
+        1 => format!(" (a true theory fails with probability {any} over seeds)"),
+        _ => format!(" (a true theory fails one of {total} with probability {any} over seeds)"),
+    }
 }
 
 /// Comparisons that fail because every replicate of a cell ended in an error.
@@ -263,6 +267,7 @@ fn outcome(
     let total = comparisons.len();
     let verdict = match (total, failed) {
         (0, _) => "failed: it selects no cell with two replicates, so nothing was tested".to_owned(),
+        (1, 0) => format!("passed: the comparison agrees{}", false_alarm(select.mcse, total, kind)),
         (_, 0) => format!("passed: all {total} comparisons agree{}", false_alarm(select.mcse, total, kind)),
         _ => format!("failed: {failed} of {total} comparisons disagree"),
     };

@@ -37,7 +37,7 @@ const PARTS: [(&str, &str); 9] = [
 /// `study new`.
 #[derive(Debug, Args)]
 pub struct New {
-    /// Name of the study, and of its file and run directory (default: the template's)
+    /// Name of the study, and of its file and run directory (default: the template's); or its file, FOLDER/NAME.toml
     name: Option<String>,
     /// Template to begin with; --list names them
     #[arg(long, value_name = "TEMPLATE", default_value = "rate")]
@@ -84,14 +84,18 @@ impl New {
                 self.template
             )));
         };
-        let name = self.name.as_deref().unwrap_or(kind);
+        let said = self.name.as_deref().unwrap_or(kind);
+        let (name, file) = match said.strip_suffix(".toml") {
+            Some(stem) => (stem.rsplit('/').next().unwrap_or(stem), PathBuf::from(said)),
+            None => (said, PathBuf::from(format!("{said}.toml"))),
+        };
         if name.contains(['"', '\\', '\n']) {
             return Err(Failure::new(format!("NAME {name:?}; give letters, digits, - _ . and spaces")));
         }
         let text = text_of(template, name);
         // A name that no study may have is refused before there is a file.
         StudyFile::parse(&text)?;
-        let out = self.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.toml")));
+        let out = self.out.clone().unwrap_or(file);
         if out.as_os_str() == "-" {
             print(&text)?;
             return Ok(Status::Done);
