@@ -53,7 +53,31 @@ impl Unfolding {
     }
 }
 
+/// Operands up to which all cuts of a network are looked at.
+const MOST_CUT: usize = 12;
+
 impl Structure {
+    /// Bound on the rank of W unfolded along the output labels `rows`: the least product of the sizes of the labels that a
+    /// cut of the network between these and the other output labels goes through. Networks of more than twelve operands
+    /// give the smaller side of the unfolding.
+    pub fn rank_bound(&self, rows: &[char]) -> usize {
+        let Einsum { inputs, output } = self.network();
+        let operands = if inputs.len() <= MOST_CUT { inputs.len() } else { 0 };
+        let cut = |sides: usize| -> usize {
+            let on = |side: usize, label: &char| {
+                let own = output.contains(label) && rows.contains(label) == (side == 1);
+                own || (0..operands).any(|i| (sides >> i) & 1 == side && inputs[i].contains(label))
+            };
+            self.sizes().iter().filter(|(c, _)| on(0, c) && on(1, c)).map(|(_, &size)| size).product()
+        };
+        let side = |of: bool| -> usize {
+            let labels: Vec<char> = output.iter().copied().filter(|c| rows.contains(c) == of).collect();
+            self.sizes_of(&labels).iter().product()
+        };
+        let all = if operands == 0 { 0..0 } else { 0..1 << operands };
+        all.map(cut).fold(side(true).min(side(false)), usize::min)
+    }
+
     /// The unfolding of W along the output labels of one operand whose set of matrices, with the rank that the unfolding
     /// has at a generic point, has the smallest dimension; the first in the network among equals. For a CNN it is
     /// positions (and responses) × taps. `None` where no operand has some of the output labels but not all.

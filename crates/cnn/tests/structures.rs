@@ -1,7 +1,8 @@
 //! Jacobian, dimension and counts of structures; errors of geometries and structures.
 
 use convstat_cnn::{CnnError, Geometry, GeometrySpec, LayerSpec, OutputModes, Structure, StructureSpec};
-use ndarray::ArrayD;
+use convstat_tensor::linalg::rank;
+use ndarray::{Array2, ArrayD};
 use proptest::prelude::*;
 
 fn build(text: &str, modes: &OutputModes) -> Structure {
@@ -223,6 +224,27 @@ proptest! {
             prop_assert_eq!(large.naive_parameters() - small.naive_parameters(), extra * (r + p));
             let excess = large.redundant_parameters(p).unwrap() - small.redundant_parameters(p).unwrap();
             prop_assert_eq!(excess, extra * (r + p));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// A generic member's unfoldings have the rank of the least cut of the network.
+    #[test]
+    fn unfoldings_have_the_rank_of_the_least_cut((text, modes) in closed_forms()) {
+        let s = build(&text, &modes);
+        let output = &s.network().output;
+        let w = ArrayD::from_shape_vec(s.sizes_of(output), s.contract(&s.generic_point()).unwrap().to_vec()).unwrap();
+        for labels in &s.network().inputs {
+            let (rows, cols): (Vec<char>, Vec<char>) = output.iter().copied().partition(|c| labels.contains(c));
+            let axes: Vec<usize> =
+                rows.iter().chain(&cols).map(|c| output.iter().position(|o| o == c).unwrap()).collect();
+            let size = s.sizes_of(&rows).iter().product::<usize>();
+            let unfolded = w.view().permuted_axes(axes);
+            let unfolded = Array2::from_shape_vec((size, w.len() / size), unfolded.iter().copied().collect()).unwrap();
+            prop_assert_eq!(s.rank_bound(&rows), rank(&unfolded.view(), 1e-10).unwrap(), "{} {:?} {:?}", text, modes, rows);
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use convstat_cnn::{Factors, Structure};
+use convstat_cnn::{Factors, Structure, generic_normal};
 use convstat_tensor::algebra::{entries, fold, mode_dot, shaped, unfold};
 use convstat_tensor::linalg::{
     cholesky, cholesky_in_place, eigh, gram, lstsq, rank, rank_tolerance, solve_upper,
     solve_upper_transposed, svd,
 };
 use convstat_tensor::memory;
-use ndarray::{Array1, Array2, ArrayD, ArrayView1, Axis, IxDyn, s};
+use ndarray::{Array1, Array2, ArrayD, ArrayView1, Axis, IxDyn, concatenate, s};
 use serde::{Deserialize, Serialize};
 
 use crate::least_squares::LeastSquares;
@@ -228,6 +228,9 @@ fn partial_trace(moment: &Array2<f64>, d: usize, stride: usize) -> Array2<f64> {
 /// Factors near `w` (flat, output order): a factor with output labels takes the leading left singular vectors of the
 /// unfolding of `w` along them, in the metric of the modes' second moments `RᵀR`; a core, which has none, and columns
 /// beyond the singular vectors come from the generic point.
+///
+/// Where the network gives the unfolding a rank below both (K > R), the vectors beyond it hold noise alone, which a generic
+/// core would mix with the others: those columns are generic combinations of the ones before.
 pub(crate) fn spectral_factors(
     structure: &Structure,
     w: &ArrayView1<f64>,
@@ -249,7 +252,16 @@ pub(crate) fn spectral_factors(
         }
         let columns: usize = structure.sizes_of(&bonds).iter().product();
         let basis = leading(&tensor, output, &own)?;
-        let basis = basis.slice(s![.., ..columns.min(basis.ncols())]);
+        let kept = columns.min(basis.ncols()).min(structure.rank_bound(&own));
+        let basis = if kept < columns.min(basis.ncols()) {
+            let kept = basis.slice(s![.., ..kept]);
+            let mix = (kept.ncols()..columns).flat_map(|c| (0..kept.ncols()).map(move |k| (c, k)));
+            let mix = mix.map(|(c, k)| generic_normal((c * columns + k) as u64)).collect();
+            let more = kept.dot(&shaped((columns - kept.ncols(), kept.ncols()), mix).t());
+            concatenate![Axis(1), kept, more]
+        } else {
+            basis.slice_move(s![.., ..kept])
+        };
         let mut shape = structure.sizes_of(&own);
         shape.push(basis.ncols());
         let mut basis = shaped(IxDyn(&shape), entries(&basis));

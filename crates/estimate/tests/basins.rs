@@ -1,7 +1,8 @@
 //! How often a fit with the default starts misses the best optimum known, where there are many.
 
-use convstat_cnn::{OutputModes, StructureSpec};
+use convstat_cnn::{Geometry, GeometrySpec, OutputModes, StructureSpec};
 use convstat_estimate::{FitOptions, Sample, SolverKind, Start, fit};
+use convstat_tensor::linalg::psd_root;
 use ndarray::Array2;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -60,4 +61,44 @@ fn default_starts_find_the_best_of_many_optima_long() {
     let (default, spectral) = misses(200, 60);
     // One start is not enough.
     assert!(default < 4 && spectral >= 4, "{default} {spectral}");
+}
+
+/// More output channels than their rank, features that overlap, and units: the spectral start alone finds the optimum.
+#[test]
+fn the_spectral_start_does_not_mind_redundant_channels_nor_units() {
+    convstat_tensor::blas::single_thread().unwrap();
+    let geometry = Geometry::new(&GeometrySpec {
+        input: vec![10, 10, 3],
+        kernel: vec![5, 5, 3],
+        pool: Some(vec![3, 3, 1]),
+        ..GeometrySpec::default()
+    })
+    .unwrap();
+    let root = psd_root(&geometry.second_moment().unwrap().view()).unwrap();
+    let structure = |kernels: usize| {
+        let text = format!("{{ kind = \"tucker\", ranks = [2, 2, 2], r = 2, kernels = {kernels} }}");
+        StructureSpec::parse(&text).unwrap().build(&geometry.output_modes(1)).unwrap()
+    };
+    let missed: usize = (0..20u64)
+        .into_par_iter()
+        .map(|seed| {
+            let mut normal = normals(seed);
+            let small = structure(2);
+            let w = small.coefficient_matrix(&small.random_point(&mut normal)).unwrap();
+            let z = Array2::from_shape_simple_fn((1000, root.nrows()), &mut normal).dot(&root);
+            let y = z.dot(&w) + Array2::from_shape_simple_fn((1000, 1), &mut normal);
+            let sets = [(4, 1e-6), (8, 1.0), (16, 1e9)];
+            let best = sets.map(|(kernels, unit)| {
+                let sample = Sample::new(z.clone(), &y * unit).unwrap().compressed().unwrap();
+                let options = FitOptions { starts: vec![Start::Spectral], ..FitOptions::default() };
+                fit(&structure(kernels), &sample, &options, None, normals(1)).unwrap().best.objective
+                    / (unit * unit)
+            });
+            let least = best.iter().fold(f64::INFINITY, |m, &o| m.min(o));
+            best.iter().filter(|o| **o - least > 1e-4 * least / 1000.0).count()
+        })
+        .sum();
+    // Of 60: at one in a hundred three or more have probability 0.02; noise in redundant channels misses a third.
+    println!("{missed} missed");
+    assert!(missed < 3, "{missed} missed");
 }

@@ -409,9 +409,8 @@ fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
                     }
                     let data_key = data_key(file, context, s, d, n);
                     // The version changes where the rows of a cell would.
-                    let version = if design.design().is_exact_law() { "v2" } else { "v1" };
                     let identity = format!(
-                        "{version}|{}|{}|{data_key}|{}|{}",
+                        "v3|{}|{}|{data_key}|{}|{}",
                         file.study.seed,
                         setting.name,
                         setting.structure,

@@ -112,6 +112,8 @@ pub(crate) fn align(problem: &mut LeastSquares, parameters: &mut [f64]) -> Resul
     let order = (0..factors).rev().filter(|&f| is_core(f)).chain((0..factors).rev().filter(|&f| !is_core(f)));
     let mut subproblems = Subproblems::new(problem);
     for f in order {
+        // From zero the step is the solution of least norm: what the data leave free gets no size of its own.
+        parameters[subproblems.0[f].0.clone()].fill(0.0);
         update(problem, &mut subproblems, parameters, f)?;
     }
     balance(problem.columns(), parameters);

@@ -55,6 +55,8 @@ pub(crate) fn solve(
         let gauge = (square(&at.gradient) / square(parameters)).sqrt();
         let least_damping = LEAST_DAMPING * largest;
         let mut rejected = false;
+        // The damping that a step without damping, which tests for convergence, stands in for.
+        let mut held = None;
         loop {
             damping = damping.max(least_damping);
             let Some((used, is_newton)) = damped.solve(&at, damping, gauge) else {
@@ -68,7 +70,7 @@ pub(crate) fn solve(
             let is_damped = damping > least_damping && !(is_newton && used > damping);
             if promised <= tolerated.max(NEAR * variance) && is_damped && !rejected {
                 // A damped step may promise little far from an optimum: only one without damping tells.
-                damping = 0.0;
+                held = Some(std::mem::replace(&mut damping, 0.0));
                 continue;
             }
             if promised <= rounding(sample, objective) && rejected {
@@ -109,7 +111,11 @@ pub(crate) fn solve(
                 break;
             }
             rejected = true;
-            damping *= growth;
+            if let Some(before) = held.take() {
+                damping = before;
+                continue;
+            }
+            damping = damping.max(used) * growth;
             growth *= 2.0;
             if !damping.is_finite() || growth > 1e12 {
                 break 'outer Termination::Stalled;
