@@ -83,6 +83,10 @@ fn fit_writes_what_it_reports() {
     let null = -2.0 * (ones * (ones / n).ln() + (n - ones) * (1.0 - ones / n).ln());
     assert!((null / of("null_deviance") - 1.0).abs() < 1e-12 && of("deviance") < null);
     assert!((of("aic") - of("deviance") - 2.0 * of("df")).abs() < 1e-9 && value.get("r_squared").is_none());
+    // Truth values are labels.
+    y.mapv(|v| v == 1.0).write_npy(std::fs::File::create(place.path("bool.npy")).unwrap()).unwrap();
+    let other = place.json("logistic", "bool.npy", RANK_1, &["--starts", "2"]);
+    assert_eq!(other["deviance"], value["deviance"]);
     // Two classes are multinomial, too, as numbers and as indicators.
     let columns = [y.mapv(|v| 1.0 - v), y];
     place.array(

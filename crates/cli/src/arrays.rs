@@ -1,4 +1,4 @@
-//! NumPy files: `.npy`, `.npz` and `.npz:name`, of any real number type.
+//! NumPy files: `.npy`, `.npz` and `.npz:name`, of any real number type or truth values (1 and 0).
 
 // What a file says decides no index.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
@@ -63,16 +63,17 @@ fn entry_of_npz(file: File, path: &str, wanted: Option<&str>, name: &str) -> Res
 fn decode(bytes: &[u8]) -> Result<ArrayD<f64>, String> {
     check_header(bytes)?;
     macro_rules! attempt {
-        ($($number:ty)*) => {
+        ($to:expr, $($number:ty)*) => {
             $(match ArrayD::<$number>::read_npy(Cursor::new(bytes)) {
-                Ok(array) => return Ok(array.mapv(|v| v as f64)),
+                Ok(array) => return Ok(array.mapv($to)),
                 Err(ReadNpyError::WrongDescriptor(_)) => {}
                 Err(e) => return Err(e.to_string()),
             })*
         };
     }
-    attempt!(f64 f32 i64 i32 i16 i8 u64 u32 u16 u8);
-    Err("its numbers are of a type that is not supported (bool, float16, complex, text or object)".to_owned())
+    attempt!(|v| v as f64, f64 f32 i64 i32 i16 i8 u64 u32 u16 u8);
+    attempt!(|v| f64::from(u8::from(v)), bool);
+    Err("its numbers are of a type that is not supported (float16, complex, text or object)".to_owned())
 }
 
 /// Most bytes of a header and deepest nesting in it that are believed, as NumPy itself has it; the parser recurses.

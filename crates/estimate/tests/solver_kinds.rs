@@ -37,6 +37,21 @@ fn draw(structure: &Structure, n: usize, sigma: f64, seed: u64) -> Sample {
 }
 
 #[test]
+fn without_responses_or_features_every_solver_is_at_an_optimum() {
+    let structure = build("{ einsum = \"ar,br->ab\", sizes = { r = 2 } }", &[4], &[4], 1, 1);
+    let sample = draw(&structure, 50, 1.0, 1);
+    let no_responses = Sample::new(sample.z.clone(), Array2::zeros(sample.y.dim())).unwrap();
+    let no_features = Sample::new(Array2::zeros(sample.z.dim()), sample.y).unwrap();
+    for solver in STRUCTURED {
+        for sample in [&no_responses, &no_features] {
+            let options = FitOptions { solver, ..FitOptions::default() };
+            let end = fit(&structure, sample, &options, None, normals(1)).unwrap().best;
+            assert!(end.termination.is_success(), "{solver:?} {end:?}");
+        }
+    }
+}
+
+#[test]
 fn all_solvers_reach_one_optimum() {
     convstat_tensor::blas::single_thread().unwrap();
     let cases = [

@@ -670,6 +670,19 @@ pub fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     toml::from_str(text).map_err(|e| toml_error(&e, text))
 }
 
+/// What a table says that stands in the files of the other program alone.
+fn file_of_another_program(table: &str, known: &[&str]) -> Option<&'static str> {
+    let is_study = known.contains(&"setting");
+    if is_study && table == "ablation" {
+        return Some(
+            "this is an ablation, of convstat-train; a finished one has its table in summary.md and its figures in figures/",
+        );
+    }
+    let of_studies = ["study", "setting", "design", "noise", "samples", "estimator", "theory", "check"];
+    (!is_study && known.contains(&"ablation") && of_studies.contains(&table))
+        .then_some("this is a study: convstat study run FILE")
+}
+
 /// An error of the TOML reader, with the nearest known key.
 fn toml_error(error: &toml::de::Error, text: &str) -> StudyError {
     let message = error.message().trim().to_owned();
@@ -678,6 +691,9 @@ fn toml_error(error: &toml::de::Error, text: &str) -> StudyError {
     let help = if message.contains("unknown field") || message.contains("unknown variant") {
         quoted.next().map(|word| {
             let known: Vec<&str> = quoted.collect();
+            if let Some(help) = file_of_another_program(word, &known) {
+                return help.to_owned();
+            }
             suggestion(word, known.into_iter()).trim_start_matches("; ").trim().to_owned()
         })
     } else {

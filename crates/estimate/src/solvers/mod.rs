@@ -159,7 +159,7 @@ pub(crate) fn run(
     limits: Limits,
     trace: &mut Trace,
 ) -> Result<End> {
-    let end = match solver {
+    let mut end = match solver {
         SolverKind::Als => als::solve(problem, parameters, limits, trace)?,
         SolverKind::ScaledGradient => scaled_gradient::solve(problem, parameters, limits, trace)?,
         SolverKind::ProjectedGradient => projected_gradient::solve(problem, parameters, limits, trace)?,
@@ -179,8 +179,17 @@ pub(crate) fn run(
             });
         }
     };
+    if end.termination == Termination::Stalled && is_optimum_at_zero(problem, end.objective) {
+        end.termination = Termination::Converged;
+    }
     trace.end(end.iterations, end.objective, end.termination);
     Ok(end)
+}
+
+/// Whether `W = 0` is an optimum (no responses, or no features) and its objective this one: no gradient shows the way there.
+fn is_optimum_at_zero(problem: &mut LeastSquares, objective: f64) -> bool {
+    let zero = vec![0.0; problem.structure().naive_parameters()];
+    problem.matched_filter().iter().all(|&v| v == 0.0) && objective <= problem.objective(&zero)
 }
 
 /// Least deviance an observation that decreases are measured by: where classes are separated it goes to 0.
