@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::audit::Trained;
 use crate::block::{Block, Form};
 use crate::figures::Figures;
 
@@ -30,10 +31,25 @@ pub enum Advice {
         /// Naive parameters less the redundant ones, before and after.
         identifiable: (usize, usize),
     },
+    /// The trained weights of the last layer hold fewer components above noise than it may have.
+    TrainedRank {
+        /// Components above noise (VBMF).
+        rank: usize,
+        /// Components that it may have.
+        of: usize,
+    },
 }
 
-/// Advice for a block with K > R; none for others. `None` in place of sizes that are not known.
-pub fn advise(block: &Block, figures: &Figures) -> Vec<Advice> {
+/// Advice for a block with K > R, or with trained weights of low rank; none for others, nor where sizes are not known.
+pub fn advise(block: &Block, figures: &Figures, trained: Option<&Trained>) -> Vec<Advice> {
+    let mut advice = fewer_or_equal(block, figures);
+    let (vbmf, of) = (trained.and_then(|t| t.output.vbmf), figures.k.min(figures.r));
+    // No component at all: weights that were not trained.
+    advice.extend(vbmf.filter(|&rank| 0 < rank && rank < of).map(|rank| Advice::TrainedRank { rank, of }));
+    advice
+}
+
+fn fewer_or_equal(block: &Block, figures: &Figures) -> Vec<Advice> {
     let (Some(p), Some(macs)) = (figures.positions, figures.macs) else { return Vec::new() };
     let (k, r) = (figures.k, figures.r);
     let last = &block.factors[block.factors.len() - 1];
@@ -89,9 +105,12 @@ impl std::fmt::Display for Advice {
             ),
             Self::EqualRanks { k, weights, macs, identifiable } => write!(
                 f,
-                "K = R = {k}: {} → {} weights, about {} → {} MACs, identifiable {} → {}",
+                "or the weights spent on rank, K = R = {k}: {} → {} weights, about {} → {} MACs, not redundant {} → {}",
                 weights.0, weights.1, macs.0, macs.1, identifiable.0, identifiable.1
             ),
+            Self::TrainedRank { rank, of } => {
+                write!(f, "trained: {rank} of {of} components of the last layer stand above noise (VBMF)")
+            }
         }
     }
 }

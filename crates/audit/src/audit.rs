@@ -93,6 +93,8 @@ pub struct Totals {
     pub naive: Option<usize>,
     /// Sample complexity of the blocks.
     pub d_m: Option<usize>,
+    /// Dimensions of the blocks' coefficients, or bounds on them.
+    pub identifiable: Option<usize>,
     /// Redundant parameters of the blocks.
     pub redundant: Option<usize>,
     /// Blocks with K > R.
@@ -156,7 +158,11 @@ impl Audit {
                     name: block.name.clone(),
                     form: block.form.name(),
                     layers: block.factors.iter().map(|f| graph.nodes[f.node].name.clone()).collect(),
-                    advice: advise(block, &figures),
+                    advice: advise(
+                        block,
+                        &figures,
+                        trained.get(&block.factors[block.factors.len() - 1].node),
+                    ),
                     trained: block.factors.iter().filter_map(|f| trained.get(&f.node).cloned()).collect(),
                     figures,
                     activations: block.activations.clone(),
@@ -180,6 +186,7 @@ impl Audit {
             block_parameters: audited.iter().map(|b| b.figures.parameters).sum(),
             naive: sum(&|f| f.naive),
             d_m: sum(&|f| f.d_m),
+            identifiable: sum(&|f| f.identifiable),
             redundant: sum(&|f| f.redundant),
             redundant_blocks: audited.iter().filter(|b| b.figures.k > b.figures.r).count(),
             largest_kr: audited.iter().map(|b| b.figures.kr).fold(0.0, f64::max),

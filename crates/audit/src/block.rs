@@ -288,7 +288,9 @@ fn parse(run: &[&Factor], end: Option<End>) -> std::result::Result<(Form, usize)
         [Pointwise, ..] => (Form::Pointwise, 1),
         [Spatial, ..] => (Form::Convolution, 1),
         [Depthwise, ..] => return Err("no layer behind it mixes its channels"),
-        [Grouped | GroupedPointwise, ..] => return Err("no layer beside it mixes its groups"),
+        [Grouped | GroupedPointwise, ..] => {
+            return Err("no layer of its block mixes its groups; one behind it may be a block of its own");
+        }
         [] => return Err("it has no layer"),
     })
 }

@@ -37,7 +37,7 @@ pub enum AuditError {
     UnknownName {
         /// The name.
         name: String,
-        /// The nearest one, and the list.
+        /// The nearest one.
         hint: String,
     },
     /// A value outside its range.

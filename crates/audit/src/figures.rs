@@ -28,10 +28,14 @@ pub struct Figures {
     pub weights: usize,
     /// Naive parameters: the weights, and the KP that read its output.
     pub naive: Option<usize>,
-    /// Sample complexity: d_M of its structure, or the naive parameters without the redundant ones if those are fewer.
+    /// Sample complexity: d_M of its structure; the entries of its coefficient, or the naive parameters without the redundant
+    /// ones, if those are fewer.
     pub d_m: Option<usize>,
     /// Dimension of its coefficient, where it has a closed form or is small.
     pub df: Option<usize>,
+    /// The dimension or a bound on it: d_M, or the dimension of the matrices (positions × window and channels) of the rank that
+    /// the layers leave, if that is less. Parameters beyond it no data can identify.
+    pub identifiable: Option<usize>,
     /// Redundant parameters (K − R)(R + P), where the last layer has groups (K − R)(R/groups + P): no data can identify them. The gauge (2R² of a bottleneck's two bonds, which any
     /// factorisation has) is not in it.
     pub redundant: Option<usize>,
@@ -73,15 +77,16 @@ impl Figures {
         // Where the last layer has groups, each of its kernels has R/groups weights.
         let redundant = p.map(|p| k.saturating_sub(r) * (r / last.groups + p));
         let built = p.and_then(|p| structure(block, p));
-        let (mut d_m, mut df, mut text) = (None, None, None);
-        if let (Some((spec, modes)), Some(naive), Some(redundant)) = (built, naive, redundant) {
+        // Order counts may pass the parameters themselves, and counts of grouped blocks keep some of K.
+        let rest = naive.zip(redundant).map(|(naive, redundant)| naive - redundant.min(naive));
+        let (mut d_m, mut df, mut identifiable, mut text) = (rest, None, rest, None);
+        if let (Some((spec, modes)), Some(rest)) = (built, rest) {
             let structure = StructureSpec::parse(&spec)?.build(&modes)?;
-            // Order counts may pass the parameters themselves, and counts of grouped blocks keep some of K.
-            d_m = Some(structure.d_m().min(naive - redundant.min(naive)));
+            let count = structure.d_m().min(rest).min(structure.coefficients());
+            d_m = Some(count);
             df = dimension(&structure);
+            identifiable = Some(df.unwrap_or_else(|| of_matrices(&structure).min(count)));
             text = Some(spec);
-        } else if let (Some(naive), Some(redundant)) = (naive, redundant) {
-            d_m = Some(naive - redundant.min(naive));
         }
         Ok(Self {
             k,
@@ -93,6 +98,7 @@ impl Figures {
             naive,
             d_m,
             df,
+            identifiable,
             redundant,
             macs,
             flops: macs.map(|m| 2 * m),
@@ -107,6 +113,14 @@ fn dimension(structure: &Structure) -> Option<usize> {
     let counts = structure.counts();
     let is_small = || structure.coefficients().saturating_mul(structure.naive_parameters()) <= MOST_JACOBIAN;
     counts.df_closed_form.or_else(|| is_small().then(|| structure.df().ok()).flatten())
+}
+
+/// Dimension `r(P + L − r)` of the matrices of positions × the rest whose rank r the network allows.
+fn of_matrices(structure: &Structure) -> usize {
+    let positions = &structure.network().output[..1];
+    let rows = structure.sizes_of(positions).iter().product::<usize>();
+    let rank = structure.rank_bound(positions);
+    rank * (rows + structure.coefficients() / rows - rank)
 }
 
 /// R: the channels that enter the last layer that makes output channels. Where that layer has a window, each of its entries
@@ -197,4 +211,35 @@ fn einsum(factors: &[Factor], taps: &[usize]) -> Option<String> {
         inputs.join(","),
         sizes.join(", ")
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bound against the rank of the Jacobian, with few and many positions.
+    #[test]
+    fn the_bound_is_no_less_than_the_dimension() {
+        let kinds = [
+            "{ kind = \"inverted-residual\", expanded = 6, kernels = 3 }",
+            "{ kind = \"inverted-residual\", expanded = 2, kernels = 5 }",
+            "{ kind = \"bottleneck\", r = 2, r_in = 2, kernels = 5 }",
+            "{ kind = \"depthwise-separable\", kernels = 5 }",
+            "{ kind = \"resnext\", cardinality = 2, width = 2, kernels = 5 }",
+        ];
+        let mut exact = 0;
+        for kind in kinds {
+            for positions in [1, 2, 4, 9, 40] {
+                let modes =
+                    OutputModes { positions: vec![positions], taps: vec![3, 2, 4], layers: 1, outputs: 1 };
+                let structure = StructureSpec::parse(kind).unwrap().build(&modes).unwrap();
+                let (bound, df) = (of_matrices(&structure).min(structure.d_m()), structure.df().unwrap());
+                assert!(bound >= df, "{kind} {positions}: {bound} < {df}");
+                assert!(bound <= structure.coefficients(), "{kind} {positions}");
+                exact += usize::from(bound == df);
+            }
+        }
+        // Where few positions leave W free.
+        assert!(exact >= 5, "{exact}");
+    }
 }

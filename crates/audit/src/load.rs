@@ -16,7 +16,8 @@ const NAMES_ONLY: &str = "the file holds names and shapes, not the network: orde
 pub struct LoadOptions {
     /// Shapes of inputs, channels first, and sizes of named modes (ONNX); the one without a name is the shape of the network's input.
     pub inputs: Vec<InputSize>,
-    /// Network of the catalogue whose layers a safetensors file fills (default: what a `config.json` beside it names).
+    /// Network whose layers a safetensors file fills, of the catalogue or an architecture file (default: what a `config.json`
+    /// beside the file names).
     pub architecture: Option<String>,
     /// Classes of a network of the catalogue.
     pub classes: Option<usize>,
@@ -100,10 +101,7 @@ pub fn load(model: &str, options: &LoadOptions) -> Result<Model> {
     options.check(extension)?;
     match extension {
         Some("onnx") => {
-            let mut read = onnx::open(path, &OnnxOptions { inputs: options.inputs.clone() })?;
-            if read.parameters != read.graph.parameters() {
-                read.notes.push(format!("layers share parameters: {} if each counts once", read.parameters));
-            }
+            let read = onnx::open(path, &OnnxOptions { inputs: options.inputs.clone() })?;
             Ok(Model { graph: read.graph, notes: read.notes })
         }
         Some("toml") => Ok(toml_file::read(path)?.into()),
@@ -115,7 +113,11 @@ pub fn load(model: &str, options: &LoadOptions) -> Result<Model> {
                 .or_else(|| safetensors_file::architecture_name(path).and_then(known));
             match name {
                 Some(name) => {
-                    let graph = safetensors_file::read_into(path, named(&name, options)?)?;
+                    let architecture = Path::new(&name);
+                    let is_file = architecture.extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"));
+                    let network =
+                        if is_file { toml_file::read(architecture)? } else { named(&name, options)? };
+                    let graph = safetensors_file::read_into(path, network)?;
                     let notes = without_weight(&graph).into_iter().collect();
                     Ok(Model { graph, notes })
                 }
@@ -129,7 +131,10 @@ pub fn load(model: &str, options: &LoadOptions) -> Result<Model> {
             path: path.to_owned(),
             reason: "what it is cannot be told from its name; give .onnx, .safetensors or .toml".to_owned(),
         }),
-        _ => Ok(named(model, options)?.into()),
+        Some(_) => {
+            Err(AuditError::BadModel { path: path.to_owned(), reason: "there is no such file".to_owned() })
+        }
+        None => Ok(named(model, options)?.into()),
     }
 }
 

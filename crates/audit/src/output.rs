@@ -20,7 +20,7 @@ fn count(n: Option<impl Into<u128>>) -> String {
 }
 
 /// A ratio without needless digits.
-fn ratio(v: f64) -> String {
+pub fn ratio(v: f64) -> String {
     let text = format!("{v:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -41,7 +41,10 @@ fn row(b: &BlockAudit, trained: bool) -> Vec<String> {
         size(Some(f.parameters)),
         size(f.naive),
         size(f.d_m),
-        size(f.df),
+        match f.df {
+            None => f.identifiable.map_or_else(|| "-".to_owned(), |bound| format!("≤ {}", size(Some(bound)))),
+            known => size(known),
+        },
         size(f.redundant),
         count(f.macs),
     ];
@@ -73,7 +76,7 @@ impl Audit {
         self.blocks.iter().any(|b| !b.trained.is_empty())
     }
 
-    /// The line of totals.
+    /// The lines of totals.
     pub fn summary(&self) -> String {
         let t = &self.totals;
         let cost = match t.macs {
@@ -83,22 +86,29 @@ impl Audit {
             }
             None => "MACs not known without the sizes of its layers".to_owned(),
         };
-        let counts = match (t.naive, t.d_m, t.redundant) {
-            (Some(naive), Some(d_m), Some(redundant)) => {
-                let share = 100.0 * redundant as f64 / naive.max(1) as f64;
-                format!("naive {naive}, d_M {d_m}, redundant {redundant} ({share:.1} % of the naive ones), ")
-            }
-            _ => String::new(),
-        };
-        format!(
-            "{}: {} parameters, {cost}; {} blocks with {} parameters, {counts}K > R in {} of them, largest K/R {}",
+        let mut text = format!(
+            "{}: {} parameters, {cost}\n{} block{}: {} parameters, K > R in {}, largest K/R {}",
             self.name,
             t.parameters,
             t.blocks,
+            if t.blocks == 1 { "" } else { "s" },
             t.block_parameters,
             t.redundant_blocks,
             ratio(t.largest_kr)
-        )
+        );
+        if let (Some(naive), Some(d_m), Some(identifiable), Some(redundant)) =
+            (t.naive, t.d_m, t.identifiable, t.redundant)
+        {
+            let share = |n: usize| 100.0 * n as f64 / naive.max(1) as f64;
+            let hidden = naive - identifiable;
+            text += &format!(
+                "\nnaive {naive} parameters, d_M {d_m}, df at most {identifiable}: no data identify {hidden} ({:.1} %), {redundant} of \
+                 them ({:.1} %) redundant by K > R",
+                share(hidden),
+                share(redundant)
+            );
+        }
+        text
     }
 
     /// The table in Markdown.
@@ -111,12 +121,11 @@ impl Audit {
         for (i, row) in rows.iter().enumerate() {
             text += &line(row);
             if i == 0 {
-                text += &line(
-                    &HEADS.map(|h| if h == "block" || h == "form" { "---" } else { "---:" }.to_owned()),
-                );
+                let rule = |h: &String| if h == "block" || h == "form" { "---" } else { "---:" }.to_owned();
+                text += &line(&row.iter().map(rule).collect::<Vec<_>>());
             }
         }
-        format!("{text}\n{}\n", self.summary())
+        format!("{text}\n{}\n", self.summary().replace('\n', "  \n"))
     }
 
     /// The table in LaTeX (booktabs).
@@ -128,48 +137,61 @@ impl Audit {
                     '\\' => "\\textbackslash{}".to_owned(),
                     '~' => "\\textasciitilde{}".to_owned(),
                     '^' => "\\textasciicircum{}".to_owned(),
+                    '≤' => "$\\le$".to_owned(),
                     c => c.to_string(),
                 })
                 .collect::<String>()
         };
-        let heads = HEADS.map(|h| match h {
+        let mut rows = self.rows();
+        let heads = rows.remove(0).into_iter().map(|h| match h.as_str() {
             "K" | "R" | "P" | "K/R" => format!("${h}$"),
             "d_M" => "$d_{\\mathcal{M}}$".to_owned(),
-            other => other.to_owned(),
+            other => escape(other),
         });
+        let heads: Vec<String> = heads.collect();
         let mut text = format!(
             "\\begin{{tabular}}{{ll{}}}\n\\toprule\n{} \\\\\n\\midrule\n",
-            "r".repeat(10),
+            "r".repeat(heads.len() - 2),
             heads.join(" & ")
         );
-        for row in self.blocks.iter().map(|b| row(b, false)) {
+        for row in rows {
             text += &format!("{} \\\\\n", row.iter().map(|c| escape(c)).collect::<Vec<_>>().join(" & "));
         }
         text += "\\bottomrule\n\\end{tabular}\n";
-        format!("% {}\n{text}", self.summary())
+        format!("% {}\n{text}", self.summary().replace('\n', "\n% "))
     }
 }
 
-/// Two networks beside each other: what differs, as rows with a head.
-pub fn compare(a: &Audit, b: &Audit) -> Vec<Vec<String>> {
+/// Networks beside each other: their totals, as rows with a head; of two also the ratio.
+pub fn compare(audits: &[Audit]) -> Vec<Vec<String>> {
     let of = |v: Option<usize>| v.map(|v| v as f64);
-    let lines: [(&str, &dyn Fn(&Totals) -> Option<f64>); 9] = [
+    let lines: [(&str, &dyn Fn(&Totals) -> Option<f64>); 10] = [
         ("parameters", &|t| Some(t.parameters as f64)),
         ("MACs", &|t| t.macs.map(|m| m as f64)),
         ("blocks", &|t| Some(t.blocks as f64)),
         ("parameters in blocks", &|t| Some(t.block_parameters as f64)),
         ("naive parameters", &|t| of(t.naive)),
         ("d_M", &|t| of(t.d_m)),
+        ("df at most", &|t| of(t.identifiable)),
         ("redundant parameters", &|t| of(t.redundant)),
         ("blocks with K > R", &|t| Some(t.redundant_blocks as f64)),
         ("largest K/R", &|t| Some(t.largest_kr)),
     ];
-    let mut rows = vec![vec![String::new(), a.name.clone(), b.name.clone(), "ratio".to_owned()]];
+    let text = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), ratio);
+    let mut head: Vec<String> =
+        std::iter::once(String::new()).chain(audits.iter().map(|a| a.name.clone())).collect();
+    if audits.len() == 2 {
+        head.push("ratio".to_owned());
+    }
+    let mut rows = vec![head];
     for (name, value) in lines {
-        let (x, y) = (value(&a.totals), value(&b.totals));
-        let text = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), ratio);
-        let quotient = x.zip(y).filter(|(x, _)| *x > 0.0).map(|(x, y)| y / x);
-        rows.push(vec![name.to_owned(), text(x), text(y), text(quotient)]);
+        let values: Vec<Option<f64>> = audits.iter().map(|a| value(&a.totals)).collect();
+        let mut row: Vec<String> =
+            std::iter::once(name.to_owned()).chain(values.iter().map(|v| text(*v))).collect();
+        if let [x, y] = values[..] {
+            row.push(text(x.zip(y).filter(|(x, _)| *x > 0.0).map(|(x, y)| y / x)));
+        }
+        rows.push(row);
     }
     rows
 }

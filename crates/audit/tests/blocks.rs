@@ -115,12 +115,9 @@ fn every_trained_layer_is_in_a_block_or_named_outside() {
                 n.name,
                 b.name
             );
-            assert!(
-                f.df.is_none_or(|df| df <= f.naive.unwrap() - f.redundant.unwrap()),
-                "{}: {}",
-                n.name,
-                b.name
-            );
+            let (df, d_m) = (f.identifiable.unwrap(), f.d_m.unwrap());
+            assert!(df <= d_m && d_m <= f.naive.unwrap() - f.redundant.unwrap(), "{}: {}", n.name, b.name);
+            assert!(f.df.is_none_or(|exact| exact == df), "{}: {}", n.name, b.name);
         }
     }
 }

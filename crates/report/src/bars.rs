@@ -1,4 +1,4 @@
-//! Horizontal bars of two parts, a row each: identifiable against redundant parameters of a network's blocks.
+//! Horizontal bars of three parts, a row each: the parameters of a network's blocks by what data say of them.
 
 use plotters::coord::ranged1d::{BoldPoints, Ranged};
 
@@ -13,10 +13,8 @@ use crate::palette::colour;
 pub struct Bar {
     /// What it is of.
     pub label: String,
-    /// Length of the first part.
-    pub first: f64,
-    /// Length of the second part, behind the first.
-    pub second: f64,
+    /// Lengths of the parts, one behind the other.
+    pub parts: [f64; 3],
     /// Written behind the bar.
     pub note: String,
 }
@@ -30,15 +28,18 @@ const WIDTH: f64 = 250.0;
 /// Width of a character of the labels, about.
 const LETTER: f64 = 4.6;
 
-/// Draws bars from top to bottom under a title and a legend of the two parts; `axis` says what their lengths are.
-pub fn draw_bars(name: &str, alt: &str, title: &str, parts: [&str; 2], axis: &str, bars: &[Bar]) -> Canvas {
+/// Places in the palette of the parts' colours.
+const COLOURS: [usize; 3] = [0, 4, 1];
+
+/// Draws bars from top to bottom under a title and a legend of the parts; `axis` says what their lengths are.
+pub fn draw_bars(name: &str, alt: &str, title: &str, parts: [&str; 3], axis: &str, bars: &[Bar]) -> Canvas {
     register_fonts();
     let widest = |f: &dyn Fn(&Bar) -> &String| bars.iter().map(|b| f(b).chars().count()).max().unwrap_or(0);
     let left = 8.0 + LETTER * widest(&|b| &b.label) as f64;
     let right = 8.0 + LETTER * widest(&|b| &b.note) as f64;
     let (top, height) = (34.0, ROW * bars.len() as f64);
     let size = ((left + WIDTH + right + 6.0).max(320.0), top + height + 34.0);
-    let lengths: Vec<f64> = bars.iter().map(|b| b.first + b.second).chain([0.0]).collect();
+    let lengths: Vec<f64> = bars.iter().map(|b| b.parts.iter().sum()).chain([0.0]).collect();
     let scale = Axis::new(&lengths, false, true, &[]);
     let longest = scale.range().end;
     let x = |v: f64| left + WIDTH * v / longest;
@@ -66,9 +67,9 @@ pub fn draw_bars(name: &str, alt: &str, title: &str, parts: [&str; 2], axis: &st
         )
     };
     body += &text(size.0 / 2.0, 11.0, "middle", 9.0, title);
-    let mut at = left;
+    let mut at = 8.0;
     for (i, part) in parts.iter().enumerate() {
-        body += &rectangle(at, 18.0, 8.0, 8.0, i);
+        body += &rectangle(at, 18.0, 8.0, 8.0, COLOURS[i]);
         body += &text(at + 11.0, 25.0, "start", FONT, part);
         at += 24.0 + LETTER * part.chars().count() as f64;
     }
@@ -84,11 +85,13 @@ pub fn draw_bars(name: &str, alt: &str, title: &str, parts: [&str; 2], axis: &st
     }
     for (i, bar) in bars.iter().enumerate() {
         let y = top + ROW * i as f64;
-        let middle = x(bar.first);
         body += &text(left - 4.0, y + 8.0, "end", FONT, &bar.label);
-        body += &rectangle(x(0.0), y + 1.5, middle - x(0.0), ROW - 3.0, 0);
-        let end = x(bar.first + bar.second);
-        body += &rectangle(middle, y + 1.5, end - middle, ROW - 3.0, 1);
+        let mut end = 0.0;
+        for (part, length) in bar.parts.iter().enumerate() {
+            body += &rectangle(x(end), y + 1.5, x(end + length) - x(end), ROW - 3.0, COLOURS[part]);
+            end += length;
+        }
+        let end = x(end);
         body += &text(end + 4.0, y + 8.0, "start", FONT, &bar.note);
     }
     body += &text(left + WIDTH / 2.0, top + height + 24.0, "middle", FONT, axis);

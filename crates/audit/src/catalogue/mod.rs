@@ -115,13 +115,15 @@ pub fn names() -> Vec<&'static str> {
 /// `resnet50`.
 ///
 /// # Errors
-/// [`AuditError::UnknownName`], with the nearest name and the list.
+/// [`AuditError::UnknownName`], with the nearest name.
 pub fn find(name: &str) -> Result<&'static Network> {
     let wanted = plain(name);
     let hit = networks().find(|n| n.aliases.iter().chain([&n.name]).any(|known| plain(known) == wanted));
-    hit.ok_or_else(|| AuditError::UnknownName {
-        name: name.to_owned(),
-        hint: suggestion(&name.to_lowercase(), networks().map(|n| n.name)),
+    hit.ok_or_else(|| {
+        // All names are too many for a message.
+        let hint = suggestion(&name.to_lowercase(), networks().map(|n| n.name));
+        let nearest = hint.split(" (known").next().unwrap_or_default();
+        AuditError::UnknownName { name: name.to_owned(), hint: format!("{nearest} (audit --list names all)") }
     })
 }
 

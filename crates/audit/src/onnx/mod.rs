@@ -110,7 +110,9 @@ pub fn open(path: &Path, options: &OnnxOptions) -> Result<OnnxModel> {
     let graph = tidy::tidy(name, reader.nodes, reader.facts, outputs);
     let parameters = graph.parameters().saturating_sub(shared);
     if shared > 0 {
-        notes.push(format!("layers share {shared} parameters, which count at each of them"));
+        notes.push(format!(
+            "layers share {shared} parameters, which count at each of them; {parameters} if each counts once"
+        ));
     }
     let producer = format!("{} {}", model.producer, model.producer_version).trim().to_owned();
     Ok(OnnxModel { graph, opset, ir_version: model.ir_version, producer, parameters, notes })

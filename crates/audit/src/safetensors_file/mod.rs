@@ -50,7 +50,12 @@ pub fn read(path: &Path, input: Option<&[usize]>) -> Result<Graph> {
             });
         }
     }
-    let modules = modules::modules(tensors::open(path)?);
+    let tensors = tensors::open(path)?;
+    if tensors.iter().any(|t| t.name.starts_with("moment0:")) {
+        let reason = "it is a checkpoint of convstat-train, with moments of the optimiser; audit the weights beside it";
+        return Err(bad(path, reason.to_owned()));
+    }
+    let modules = modules::modules(tensors);
     let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     chain::graph(name, modules, input).map_err(|reason| bad(path, reason))
 }

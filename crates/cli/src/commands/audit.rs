@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use convstat::audit::{Audit, AuditError, LoadOptions, catalogue, load, output::compare};
+use convstat::audit::output::{compare, ratio};
+use convstat::audit::{Audit, AuditError, BlockAudit, LoadOptions, catalogue, load};
 use convstat::report::{Bar, Canvas, Format as Picture, draw_bars, table::align};
 
 use crate::failure::Failure;
@@ -44,8 +45,9 @@ pub struct AuditCommand {
     /// times (default: what the model says, or its usual one)
     #[arg(long, value_name = "SIZES")]
     input: Vec<String>,
-    /// Network known by name that a safetensors file holds the weights of (default: what a config.json beside it says)
-    #[arg(long, value_name = "NAME")]
+    /// Network that a safetensors file holds the weights of, by name or as an architecture file (default: what a config.json
+    /// beside it says)
+    #[arg(long, value_name = "NAME|FILE.toml")]
     architecture: Option<String>,
     /// Classes of a network known by name (default: as published)
     #[arg(long, value_name = "N")]
@@ -56,13 +58,13 @@ pub struct AuditCommand {
     /// Order of the blocks
     #[arg(long, value_enum, default_value_t = Order::Network)]
     sort: Order,
-    /// What to change in each block with K > R
+    /// What to change in each block: K > R, and trained weights of low rank
     #[arg(long)]
     advice: bool,
     /// List the layers outside the theory, and why they are
     #[arg(long)]
     why: bool,
-    /// Draw a bar a block, identifiable against redundant parameters, to this file (.svg, .png or .pdf)
+    /// Draw a bar a block, identifiable and other parameters, to this file (.svg, .png or .pdf)
     #[arg(long, value_name = "FILE")]
     figure: Option<PathBuf>,
     /// List the networks known by name
@@ -137,8 +139,8 @@ impl AuditCommand {
             }
             print(&format!("{}\n", audit.summary()))?;
         }
-        if let [a, b] = audits {
-            print(&format!("\n{}", align(&compare(a, b))))?;
+        if audits.len() > 1 {
+            print(&format!("\n{}", align(&compare(audits))))?;
         }
         Ok(())
     }
@@ -159,39 +161,40 @@ impl AuditCommand {
         };
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        picture(audit, &name).save(folder, &format)?;
+        picture(audit, &name)?.save(folder, &format)?;
         eprintln!("{}", path.display());
         Ok(())
     }
 }
 
 /// The picture of an audit.
-fn picture(audit: &Audit, name: &str) -> Canvas {
-    let bars: Vec<Bar> = audit
-        .blocks
-        .iter()
-        .map(|b| {
-            let (naive, redundant) =
-                (b.figures.naive.unwrap_or(b.figures.weights), b.figures.redundant.unwrap_or(0));
-            Bar {
-                label: b.name.clone(),
-                first: naive.saturating_sub(redundant) as f64,
-                second: redundant as f64,
-                note: format!("K/R {:.3}", b.figures.kr)
-                    .trim_end_matches('0')
-                    .trim_end_matches('.')
-                    .to_owned(),
-            }
+fn picture(audit: &Audit, name: &str) -> Result<Canvas, Failure> {
+    let bar = |b: &BlockAudit| {
+        let f = &b.figures;
+        let (naive, identifiable, redundant) = (f.naive?, f.identifiable?, f.redundant?);
+        Some(Bar {
+            label: b.name.clone(),
+            parts: [identifiable, naive - identifiable - redundant, redundant].map(|n| n as f64),
+            note: if f.kr > 1.0 { format!("K/R {}", ratio(f.kr)) } else { String::new() },
         })
-        .collect();
-    let alt = format!("Naive parameters of each block of {}, identifiable and redundant", audit.name);
-    let parts = ["identifiable, and gauge", "redundant, (K − R)(R + P)"];
-    draw_bars(
+    };
+    let bars: Option<Vec<Bar>> = audit.blocks.iter().map(bar).collect();
+    let Some(bars) = bars else {
+        return Err(Failure::new(format!("the positions P of the blocks of {} are not known", audit.name))
+            .help("give --input, --architecture or --positions"));
+    };
+    if bars.is_empty() {
+        return Err(Failure::new(format!("{} has no block to draw", audit.name))
+            .help("--why says what its layers are"));
+    }
+    let alt = format!("Naive parameters of each block of {}: identifiable, gauge, redundant", audit.name);
+    let parts = ["identifiable (df)", "gauge, rank beyond P", "redundant, K > R"];
+    Ok(draw_bars(
         name,
         &alt,
         &audit.name,
         parts,
-        "naive parameters of a block: its weights and the KP that read it",
+        "naive parameters: the block's weights and the KP that read it",
         &bars,
-    )
+    ))
 }
