@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use convstat::estimate::{Diagnostic, diagnose};
 use convstat::prelude::*;
 use ndarray::{Array2, ArrayD};
 
@@ -66,6 +67,16 @@ impl Data {
     /// A structure for these data.
     pub fn build(&self, spec: &StructureSpec) -> Result<Structure, Failure> {
         build(spec, self.geometry.as_ref(), &self.x, self.sample.outputs())
+    }
+
+    /// What is wrong with a fit of `sample`, these data as they were fitted.
+    pub fn diagnose(
+        &self,
+        structure: &Structure,
+        sample: &Sample,
+        fit: &Fit,
+    ) -> Result<Vec<Diagnostic>, Failure> {
+        Ok(diagnose(structure, sample, fit, &self.options, self.geometry.as_ref())?)
     }
 
     /// Pooled positions; of plain data the size of the first axis of an observation.
@@ -148,4 +159,13 @@ pub fn features(geometry: Option<&Geometry>, x: &ArrayD<f64>) -> Result<Array2<f
             convstat::tensor::algebra::entries(x),
         ),
     })
+}
+
+/// A diagnostic as `{ kind, message, numbers }`.
+pub fn as_json(diagnostic: &Diagnostic) -> serde_json::Value {
+    let mut numbers = serde_json::to_value(diagnostic).unwrap_or_default();
+    if let Some(fields) = numbers.as_object_mut() {
+        fields.remove("kind");
+    }
+    serde_json::json!({ "kind": diagnostic.kind(), "message": diagnostic.to_string(), "numbers": numbers })
 }

@@ -13,7 +13,7 @@ use ndarray::{Array2, ArrayD, Axis, concatenate};
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::data::{MOST_STARTS, build, features, responses};
+use super::data::{MOST_STARTS, as_json, build, features, responses};
 use super::{read_geometry, trace_table};
 use crate::arrays::{check_distinct, check_kept, check_writable, read, reshape, write};
 use crate::failure::Failure;
@@ -384,15 +384,6 @@ struct Found<'a> {
     total_variation: (f64, f64),
     diagnostics: Vec<Diagnostic>,
     steps: Vec<TracePoint>,
-}
-
-/// A diagnostic as `{ kind, message, numbers }`.
-fn as_json(diagnostic: &Diagnostic) -> serde_json::Value {
-    let mut numbers = serde_json::to_value(diagnostic).unwrap_or_default();
-    if let Some(fields) = numbers.as_object_mut() {
-        fields.remove("kind");
-    }
-    serde_json::json!({ "kind": diagnostic.kind(), "message": diagnostic.to_string(), "numbers": numbers })
 }
 
 /// A dimension as JSON: a whole number unless it is ridge's effective one.

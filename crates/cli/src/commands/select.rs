@@ -2,15 +2,15 @@
 
 use clap::Args;
 use convstat::cnn::{Over, parse_over};
-use convstat::estimate::Criterion;
 use convstat::estimate::select::{Evidence, Fitted, Verdict, cross_validate, folds_of};
+use convstat::estimate::{Criterion, Diagnostic};
 use convstat::prelude::*;
 use convstat::report::table::align;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::data::{Data, DataArgs, display_name};
+use super::data::{Data, DataArgs, as_json, display_name};
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
@@ -94,7 +94,12 @@ impl SelectCommand {
             .iter()
             .map(|&c| Ok((c, in_units(c, c.judge(&evidence)?, &data))))
             .collect::<Result<Vec<_>, Failure>>()?;
-        self.report(&data, &candidates, &fitted, &verdicts)
+        let mut chosen: Vec<usize> = verdicts.iter().map(|(_, v)| v.chosen).collect();
+        chosen.sort_unstable();
+        chosen.dedup();
+        let diagnose = |i: usize| Ok((i, data.diagnose(&structures[i], &compressed, &fitted[i].fit)?));
+        let diagnostics = chosen.into_iter().map(diagnose).collect::<Result<Vec<_>, Failure>>()?;
+        self.report(&data, &candidates, &fitted, &verdicts, &diagnostics)
     }
 
     fn criteria(&self) -> Result<Vec<Criterion>, Failure> {
@@ -146,6 +151,7 @@ impl SelectCommand {
         candidates: &Candidates,
         fitted: &[Fitted],
         verdicts: &[(Criterion, Verdict)],
+        diagnostics: &[(usize, Vec<Diagnostic>)],
     ) -> Result<Status, Failure> {
         let is_done = fitted.iter().all(|f| f.fit.best.termination.is_success());
         let rss = |f: &Fitted| data.scale.square(f.fit.best.objective);
@@ -161,7 +167,9 @@ impl SelectCommand {
                             (c.name().to_owned(), value)
                         })
                         .collect();
+                    let named = diagnostics.iter().filter(|(of, _)| *of == i).flat_map(|(_, named)| named);
                     serde_json::json!({
+                        "diagnostics": named.map(as_json).collect::<Vec<_>>(),
                         "structure": display_name(&candidates.specs[i], &candidates.structures[i]),
                         "spec": candidates.specs[i].to_string(),
                         "naive_parameters": candidates.structures[i].naive_parameters(),
@@ -197,6 +205,10 @@ impl SelectCommand {
             }
             print(&align(&table))?;
             print("\n* chosen\n")?;
+        }
+        for (i, named) in diagnostics.iter().filter(|_| !self.json) {
+            let name = display_name(&candidates.specs[*i], &candidates.structures[*i]);
+            named.iter().for_each(|d| eprintln!("warning: {name}: {d}"));
         }
         if !is_done {
             eprintln!("warning: not every fit shows an optimum; give more --starts");

@@ -351,7 +351,7 @@ impl PlanCommand {
                 setting.name.clone(),
                 setting.structure.name().to_owned(),
                 setting.structure.d_m().to_string(),
-                setting.structure.df()?.to_string(),
+                setting.dimension.to_string(),
                 setting.structure.naive_parameters().to_string(),
                 setting.structure.features().to_string(),
                 format!("{low}..{high}"),

@@ -4,7 +4,7 @@ use clap::Args;
 use convstat::estimate::likelihood_ratio;
 use convstat::prelude::*;
 
-use super::data::{DataArgs, display_name};
+use super::data::{DataArgs, as_json, display_name};
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
@@ -47,6 +47,8 @@ impl TestCommand {
         let sample = data.sample.compressed()?;
         let test =
             likelihood_ratio(&null, &alternative, &sample, &data.options, self.bootstrap, self.data.seed)?;
+        // The alternative is too large for its data wherever the null holds: only the null is looked at.
+        let diagnostics = data.diagnose(&null, &sample, &test.null)?;
         let rss = [&test.null, &test.alternative].map(|f| data.scale.square(f.best.objective));
         let sigma = data.scale.response(test.variance.sqrt());
         let mut sorted = test.bootstrap.clone();
@@ -59,6 +61,7 @@ impl TestCommand {
                 "null": (names[0]), "alternative": names[1], "n": data.sample.n as u64,
                 "df": [test.df.0, test.df.1], "objective": rss, "sigma": sigma, "statistic": test.statistic,
                 "p_value": test.p_value, "bootstrap": test.bootstrap, "critical_5_percent": critical,
+                "diagnostics": diagnostics.iter().map(as_json).collect::<Vec<_>>(),
             }))?;
         } else {
             print(&format!(
@@ -76,6 +79,9 @@ impl TestCommand {
                 test.p_value,
                 test.bootstrap.len(),
             ))?;
+            for diagnostic in &diagnostics {
+                eprintln!("warning: {}: {diagnostic}", names[0]);
+            }
         }
         Ok(Status::Done)
     }
