@@ -214,10 +214,8 @@ impl Network {
     /// The name that torchvision's ResNet would give a tensor named `name` here: `conv1` and `bn1` are the stem, `fc` the head,
     /// `blocks.0.conv1` the first layer of the first block. Factors of composed weights keep their names.
     pub fn torch_name(name: &str) -> String {
-        let (layer, what) = match name.split_once(".conv.").or_else(|| name.split_once(".norm.")) {
-            Some(parts) => parts,
-            None => return name.replacen("head.", "fc.", 1),
-        };
+        let parts = name.split_once(".conv.").or_else(|| name.split_once(".norm."));
+        let Some((layer, what)) = parts else { return name.replacen("head.", "fc.", 1) };
         let is_norm = name.contains(".norm.");
         let kind = if is_norm { "bn" } else { "conv" };
         let what = match what {

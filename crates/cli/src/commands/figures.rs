@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use convstat::prelude::*;
 use convstat::report::{Format, draw};
 use convstat::runner::RunDir;
+use convstat::study::designs::DesignSpec;
 use convstat::study::figure::{Figure, FigureKind, FigureWidth};
 use convstat::study::run::summarise;
 
@@ -102,7 +103,7 @@ impl Options {
             if own.is_empty() { other } else { Some(names(own, &known)) }
         };
         let settings = file.setting.iter().map(|s| s.name.clone()).collect();
-        let designs = file.design.iter().map(|d| d.label()).collect();
+        let designs = file.design.iter().map(DesignSpec::label).collect();
         let estimators = file.estimator.iter().map(|e| e.label().to_owned()).collect();
         Figure {
             width: self.width.or(figure.width),

@@ -311,10 +311,10 @@ fn print_summary(
         }))?;
     } else {
         print(&summary_table(summary, width()))?;
-        print(&wrap_lines(&format!(
+        print(&wrap_lines(
             "\npred: root mean squared prediction error; frob: the same of the estimation error; MCSE: Monte Carlo standard error of the column before it; \
              risk: exact (first-order for labels and trained networks); fail: errors + not converged + missed optima\n\n",
-        )))?;
+        ))?;
         print(&verdicts(&wrap_lines(&check_lines(checks, false))))?;
         eprintln!("one page of it all: convstat report {}", quoted(&run.to_string_lossy()));
     }
