@@ -735,7 +735,7 @@ fn select_finds_the_number_of_kernels() {
 
     place.refuses(&select, &["one candidate", "--over kernels=1..6"]);
     let refuses = |more: &[&str], expected: &[&str]| place.refuses(&[&select[..], more].concat(), expected);
-    refuses(&["--over", "kernels=1..3", "--criterion", "bicc"], &["bicc", "did you mean \"bic\""]);
+    refuses(&["--over", "kernels=1..3", "--criterion", "bicc"], &["bicc", "a similar value exists: 'bic'"]);
     refuses(&["--over", "kernel=1..3"], &["did you mean \"kernels\""]);
     refuses(&["--over", "kernels=0..3"], &["kernels is 0"]);
     refuses(

@@ -82,8 +82,8 @@ fn commands(place: &Place) -> Vec<Vec<String>> {
     all
 }
 
-/// Commands whose output is a script or a document.
-const NO_DATA: [&str; 3] = ["completions", "table", "notebook"];
+/// Commands whose output is a script.
+const NO_DATA: [&str; 1] = ["completions"];
 
 /// The example lines of a help, continued lines joined.
 fn examples(help: &str) -> Vec<String> {
@@ -158,6 +158,15 @@ fn the_overview_groups_all_commands() {
     }
     assert!(overview.is_ascii(), "{overview}");
     assert!(said(&place.run(&["stdy"])).contains("similar subcommand exists: 'study'"));
+    assert!(said(&place.run(&["run", "x.toml"])).contains("similar subcommand exists: 'study run'"));
+    for words in [&["study", "plan"][..], &["audit"]] {
+        let help = place.ok(&[words, &["--help"]].concat());
+        let (own, global) = help.split_once("Global options:").unwrap();
+        assert!(
+            global.contains("--memory") && global.contains("--color") && !own.contains("--memory"),
+            "{help}"
+        );
+    }
 }
 
 #[test]
@@ -190,7 +199,16 @@ fn completions_and_man_pages_name_every_command() {
     }
     assert!(words(&offers("convstat study")).contains(&"status".to_owned()));
     assert!(words(&offers("convstat study status")).contains(&"--watch".to_owned()));
-    assert!(words(&offers("convstat audit --format")).contains(&"latex".to_owned()));
+    for (line, value) in [
+        ("convstat audit --format", "latex"),
+        ("convstat study new --template", "kr-ratio"),
+        ("convstat figures --kind", "nested-loop"),
+        ("convstat table --format", "markdown"),
+        ("convstat notebook --format", "quarto"),
+        ("convstat select --criterion", "cv-one-se"),
+    ] {
+        assert!(words(&offers(line)).contains(&value.to_owned()), "{line}");
+    }
 
     let listed: Vec<PathBuf> = serde_json::from_str(&place.ok(&["man", "--out", "pages", "--json"])).unwrap();
     for words in commands(&place) {
@@ -219,7 +237,9 @@ fn a_new_study_is_written_once_and_runs() {
     place.ok(&["study", "new", "mine", "--force"]);
     assert!(place.ok(&["study", "new", "other.toml"]).starts_with("other.toml written"));
     assert_ne!(std::fs::read_to_string(place.path("mine.toml")).unwrap(), text);
-    assert!(said(&place.run(&["study", "new", "--template", "rat"])).contains("did you mean \"rate\"?"));
+    assert!(
+        said(&place.run(&["study", "new", "--template", "rat"])).contains("a similar value exists: 'rate'")
+    );
     place.ok(&["study", "plan", "mine.toml", "--json"]);
     assert_eq!(place.ok(&["study", "new", "--template", "kr-ratio", "mine", "--out", "-"]), text);
     assert_eq!(place.run(&["study", "new", ".bad"]).status.code(), Some(2));
@@ -397,6 +417,19 @@ fn options_and_paths_are_named_in_errors() {
     assert!(said_by(&["study", "plan", "rate.toml"]).contains("did you mean experiments/rate.toml?"));
     std::fs::create_dir_all(place.path("runs/tiny")).unwrap();
     assert!(said_by(&["study", "status", "runs/tny"]).contains("did you mean runs/tiny?"));
+    assert!(said_by(&["study", "run", "study"]).contains("did you mean study.toml?"));
+    let file = said_by(&["study", "status", "study.toml"]);
+    assert!(
+        file.contains("study.toml is a file; a run directory is wanted") && file.contains("runs/NAME"),
+        "{file}"
+    );
+    place.text("tiny.toml", STUDY);
+    assert!(said_by(&["study", "status", "tiny.toml"]).contains("study run makes it: runs/tiny"));
+    place.text("g.toml", "input = [6, 6]\nkernel = [3, 3]\n");
+    assert!(
+        said_by(&["bound", "--geometry", "g.toml", "--structure", "cnn", "--n", "5"])
+            .contains("write --structure '{ kind = \"cnn\", kernels = 3 }'")
+    );
     assert!(
         said_by(&["bound", "--geometry", "stdy.toml", "--structure", "{}", "--n", "5"])
             .contains("did you mean study.toml?")
@@ -469,6 +502,85 @@ fn tables_fit_eighty_columns() {
         assert!(widest.chars().count() <= 80, "{arguments:?}: {widest}");
         assert!(text.lines().count() > 2, "{text}");
     }
+    // Without a terminal the width is what COLUMNS says.
+    let output = place.command(&["study", "merge", "run"]).env("COLUMNS", "200").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.lines().next().unwrap().ends_with("fail"), "{text}");
+    assert!(text.contains("MCSE: Monte Carlo standard error"), "{text}");
+}
+
+#[test]
+fn verdicts_have_colours() {
+    let place = Place::new();
+    place.text("tiny.toml", &quick(20));
+    place.run(&["study", "run", "tiny.toml", "--out", "run"]);
+    let text = |colour: &str| {
+        let output = place.run(&["--color", colour, "study", "check", "run"]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let coloured = text("always");
+    assert!(coloured.contains("\u{1b}[3"), "{coloured}");
+    let plain = text("never");
+    assert!(!plain.contains('\u{1b}') && (plain.contains("passed:") || plain.contains("failed:")), "{plain}");
+}
+
+#[test]
+fn cells_have_numbers_that_rerun_takes() {
+    let place = Place::new();
+    place.text("tiny.toml", &quick(4));
+    let listed: Value =
+        serde_json::from_str(&place.ok(&["study", "plan", "tiny.toml", "--cells", "--json"])).unwrap();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[3]["number"]), (4, &Value::from(3)));
+    let text = place.ok(&["study", "plan", "tiny.toml", "--cells"]);
+    let last = text.lines().last().unwrap();
+    assert!(
+        last.trim_start().starts_with('3') && last.contains(listed[3]["cell"].as_str().unwrap()),
+        "{text}"
+    );
+    let plan: Value = serde_json::from_str(&place.ok(&["study", "plan", "tiny.toml", "--json"])).unwrap();
+    assert_eq!(
+        (&plan["settings"][0]["first_cell"], &plan["settings"][0]["last_cell"]),
+        (&0.into(), &3.into())
+    );
+    assert!(place.ok(&["study", "plan", "tiny.toml"]).contains("0..3"));
+    place.run(&["study", "run", "tiny.toml", "--out", "run"]);
+    let output = place.run(&["study", "rerun", "run", "--cell", "3", "--replicate", "4", "--json"]);
+    let row: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(row["cell"], listed[3]["cell"]);
+    assert!(said(&output).contains("4 replicates a cell, from 0; this is none of them"), "{}", said(&output));
+}
+
+#[test]
+fn names_with_commas_are_chosen() {
+    let place = Place::new();
+    let study = STUDY.replace("name = \"A\"", "name = \"linear, K = 1\"");
+    place.text("tiny.toml", &study.replace("range = [0.1, 0.2]", "settings = [\"linear, K = 1\"]"));
+    place.run(&["study", "run", "tiny.toml", "--out", "run"]);
+    let draw = |settings: &[&'static str]| {
+        let given: Vec<&str> = settings.iter().flat_map(|s| ["--settings", s]).collect();
+        place.run(&[&["figures", "run", "--format", "svg"], &given[..]].concat())
+    };
+    for settings in [&["linear, K = 1"][..], &["linear, K = 1", "B"], &["B"]] {
+        assert_eq!(draw(settings).status.code(), Some(0), "{settings:?}: {}", said(&draw(settings)));
+    }
+    assert_eq!(draw(&["B,C"]).status.code(), Some(2));
+    let output = place.run(&["study", "check", "run"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("settings \"linear, K = 1\""), "{text}");
+}
+
+#[test]
+fn tables_and_notebooks_say_what_they_wrote() {
+    let place = Place::new();
+    place.text("tiny.toml", &quick(4));
+    place.run(&["study", "run", "tiny.toml", "--out", "run"]);
+    let json = |arguments: &[&str]| -> Value { serde_json::from_str(&place.ok(arguments)).unwrap() };
+    let table = json(&["table", "run", "--out", "t.md", "--json"]);
+    assert_eq!((&table["table"], &table["format"]), (&"t.md".into(), &"markdown".into()));
+    assert!(json(&["table", "run", "--json"])["text"].as_str().unwrap().contains("toprule"));
+    assert_eq!(place.ok(&["table", "run", "--out", "t.csv"]), "t.csv\n");
+    let notebook = json(&["notebook", "run", "--out", "n.qmd", "--json"]);
+    assert_eq!((&notebook["notebook"], &notebook["format"]), (&"n.qmd".into(), &"quarto".into()));
 }
 
 /// Ends a child that a failed test would leave.

@@ -1,7 +1,10 @@
-//! The reference says what the program says: help texts, keys of study files with their defaults, columns of tables.
+//! The reference says what the program says: help texts, keys of study files with their defaults, of architecture files, columns
+//! of tables.
 
 #[path = "support/help.rs"]
 mod help;
+#[path = "support/keys.rs"]
+mod keys;
 #[path = "support/pages.rs"]
 mod pages;
 
@@ -12,6 +15,7 @@ use convstat::cnn::families::FAMILIES;
 use convstat::prelude::*;
 use convstat::runner::Table;
 use convstat::study::{RunOptions, row::tabulate, run};
+use keys::{in_backticks, known, rows, unquoted, with_line};
 use pages::root;
 
 fn page(name: &str) -> String {
@@ -21,25 +25,6 @@ fn page(name: &str) -> String {
 #[test]
 fn the_command_line_reference_is_the_programs_help() {
     help::check(Path::new(env!("CARGO_BIN_EXE_convstat")), "convstat", "cli.md");
-}
-
-/// Rows of the tables below a heading, down to the next heading; cells without their backticks.
-fn rows(page: &str, heading: &str) -> Vec<Vec<String>> {
-    let mut lines =
-        page.lines().skip_while(|l| l.trim_start_matches('#').trim() != heading || !l.starts_with('#'));
-    assert!(lines.next().is_some(), "no heading {heading}");
-    let table = lines.take_while(|l| !l.starts_with('#')).filter(|l| l.starts_with('|'));
-    let cells = |l: &str| l.trim_matches('|').split(" | ").map(|c| c.trim().to_owned()).collect::<Vec<_>>();
-    table.map(cells).filter(|c| c[0].starts_with('`')).collect()
-}
-
-fn unquoted(cell: &str) -> String {
-    cell.trim_matches('`').to_owned()
-}
-
-/// Names in backticks of an error's message, the first (what was found) left out.
-fn known(message: &str) -> BTreeSet<String> {
-    message.split('`').skip(3).step_by(2).map(str::to_owned).collect()
 }
 
 const BASE: &str = r#"
@@ -58,11 +43,7 @@ n = [50]
 
 /// The message for [`BASE`] with `line` added to a table that `header` opens.
 fn refused(header: &str, line: &str) -> String {
-    let text = if BASE.contains(&format!("\n{header}\n")) {
-        BASE.replace(&format!("\n{header}\n"), &format!("\n{header}\n{line}\n"))
-    } else {
-        format!("{BASE}{header}\n{line}\n")
-    };
+    let text = with_line(BASE, header, "", line);
     match StudyFile::parse(&text) {
         Ok(_) => panic!("{header} takes {line}"),
         Err(e) => e.to_string(),
@@ -136,7 +117,7 @@ fn keys_of_structures_are_those_that_the_reader_knows() {
     assert_eq!(listed, FAMILIES.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
     for row in &table {
         let kind = unquoted(&row[0]);
-        let keys: BTreeSet<String> = row[1].split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let keys: BTreeSet<String> = in_backticks(&row[1]);
         let text = match kind.as_str() {
             "einsum" => "{ einsum = \"ab->ab\", zzz = 1 }".to_owned(),
             kind => format!("{{ kind = \"{kind}\", zzz = 1 }}"),
@@ -168,8 +149,7 @@ fn values_are_those_that_the_reader_knows() {
             expected.remove("gaussian");
         }
         let row = rows(&page, heading).into_iter().find(|r| unquoted(&r[0]) == key).unwrap();
-        let named: BTreeSet<String> =
-            row.last().unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let named = in_backticks(row.last().unwrap());
         assert!(expected.is_subset(&named), "{heading} {key}: {named:?} lacks some of {expected:?}");
     }
 }
@@ -200,13 +180,7 @@ fn defaults_are_those_of_the_reader() {
                 required += 1;
             }
             let Some(literal) = default.strip_prefix('`').and_then(|d| d.strip_suffix('`')) else { continue };
-            let table = |line: &str| {
-                if BASE.contains(&format!("\n{header}\n")) {
-                    BASE.replace(&format!("\n{header}\n"), &format!("\n{header}\n{line}\n"))
-                } else {
-                    format!("{BASE}{header}\n{needed}\n{line}\n")
-                }
-            };
+            let table = |line: &str| with_line(BASE, header, needed, line);
             assert_eq!(
                 stored(&table(&format!("{key} = {literal}"))),
                 stored(&table("")),
@@ -239,4 +213,59 @@ fn columns_are_those_of_the_tables() {
         serde_json::from_str(&std::fs::read_to_string(out.join("manifest.json")).unwrap()).unwrap();
     let keys: BTreeSet<String> = manifest.as_object().unwrap().keys().cloned().collect();
     assert_eq!(listed("manifest.json").into_iter().collect::<BTreeSet<_>>(), keys);
+}
+
+/// Names that the reader of architecture files knows, as the error of this text lists them.
+fn architecture_names(text: &str) -> BTreeSet<String> {
+    let message = match convstat::audit::toml_file::parse(text) {
+        Ok(_) => panic!("it is taken: {text}"),
+        Err(e) => e.to_string(),
+    };
+    let listed = message.split_once("(known: ").unwrap_or_else(|| panic!("{message}")).1;
+    listed.trim_end_matches(')').split(", ").map(str::to_owned).collect()
+}
+
+/// A file of one layer.
+fn of_layer(layer: &str) -> String {
+    format!("name = \"n\"\ninput = [4, 8, 8]\n[[layer]]\n{layer}\n")
+}
+
+#[test]
+fn keys_of_architecture_files_are_those_that_the_reader_knows() {
+    let page = page("architecture-file.md");
+    let names = |heading: &str| rows(&page, heading).iter().map(|r| unquoted(&r[0])).collect::<BTreeSet<_>>();
+    assert_eq!(names("Top level"), architecture_names("zzz = 1\nname = \"n\"\ninput = [4]\n"));
+    let in_layers: BTreeSet<String> = names("`[[layer]]`").union(&names("Kinds")).cloned().collect();
+    assert_eq!(in_layers, architecture_names(&of_layer("zzz = 1")));
+    let explained = names("Keys of kinds");
+    let mut used = BTreeSet::new();
+    for row in rows(&page, "Kinds").iter().filter(|r| r[1] != "none") {
+        let kind = unquoted(&row[0]);
+        let keys = in_backticks(&row[1]);
+        assert_eq!(keys, architecture_names(&of_layer(&format!("{kind} = {{ zzz = 1 }}"))), "{kind}");
+        used.extend(keys);
+    }
+    assert_eq!(explained, used);
+    // Values, and which keys have none of their own.
+    let row = |key: &str| rows(&page, "Keys of kinds").into_iter().find(|r| unquoted(&r[0]) == key).unwrap();
+    for key in ["norm", "activation"] {
+        assert_eq!(
+            in_backticks(&row(key)[3]),
+            architecture_names(&of_layer(&format!("{key} = \"zzz\""))),
+            "{key}"
+        );
+    }
+    for (layer, key) in [
+        ("conv = { kernel = 3 }", "out"),
+        ("conv = { out = 8 }", "kernel"),
+        ("bottleneck = { out = 8 }", "r"),
+        ("inverted_residual = { out = 8 }", "expand"),
+        ("tucker = { out = 8 }", "ranks"),
+        ("shuffle = {}", "groups"),
+        ("pool = {}", "kind"),
+    ] {
+        let message = convstat::audit::toml_file::parse(&of_layer(layer)).unwrap_err().to_string();
+        assert!(message.contains(&format!("missing field `{key}`")), "{layer}: {message}");
+        assert!(row(key)[2].contains("required"), "{key}");
+    }
 }

@@ -116,6 +116,7 @@ fn a_job_array_with_killed_tasks_gives_the_local_result() {
     let output = convstat(&cluster, folder, &with(&["--shards", "4", "--partition", "none"]));
     assert_eq!(output.status.code(), Some(2));
     assert!(message(&output).contains("sbatch failed: sbatch: error: invalid partition specified"));
+    assert!(!run.join("slurm.json").exists(), "no submission, no record");
 
     let submitted = json(&convstat(&cluster, folder, &with(&["--shards", "4", "--partition", "main"])));
     assert_eq!(submitted["submitted"], serde_json::json!([1, 2, 3, 4]));
@@ -215,6 +216,10 @@ fn a_job_array_with_killed_tasks_gives_the_local_result() {
     let output = convstat(&cluster, folder, &with(&["--shards", "3"]));
     assert_eq!((output.status.code(), &json(&output)["missing_replicates"]), (Some(0), &Value::from(0)));
 
+    let output = convstat(&cluster, folder, &[&submit[..7], &["--shards", "4", "--dry-run"]].concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("no replicate is missing") && !text.contains("--array="), "{text}");
+
     // A controller that hangs: the status says so, soon.
     cluster.freeze_controller();
     let started = std::time::Instant::now();
@@ -292,6 +297,22 @@ fn without_slurm_the_submission_says_so_and_the_dry_run_works() {
     assert_eq!(output.status.code(), Some(0), "{}", message(&output));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("--shard \"$SLURM_ARRAY_TASK_ID/2\"") && text.contains("--array=1-2"), "{text}");
+    // Programs that are there and do not work: nothing is written.
+    let programs = place.path().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    for name in ["sbatch", "squeue"] {
+        let path = programs.join(name);
+        std::fs::write(&path, "#!/bin/sh\necho 'error: no controller' >&2\nexit 1\n").unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_convstat"));
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    command.current_dir(place.path()).env("PATH", path).env("NO_COLOR", "1");
+    let submit = ["study", "submit", "study.toml", "--shards", "2", "--out", "run", "--engine", "slurm"];
+    let output = command.args(submit).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(message(&output).contains("squeue failed: error: no controller"), "{}", message(&output));
+    assert!(!place.path().join("run").exists());
     let output = convstat(&["--engine", "pbs"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(message(&output).contains("possible values: slurm"), "{}", message(&output));

@@ -71,7 +71,8 @@ fn decode(bytes: &[u8]) -> Result<ArrayD<f64>, String> {
             })*
         };
     }
-    attempt!(|v| v as f64, f64 f32 i64 i32 i16 i8 u64 u32 u16 u8);
+    attempt!(|v| v, f64);
+    attempt!(|v| v as f64, f32 i64 i32 i16 i8 u64 u32 u16 u8);
     attempt!(|v| f64::from(u8::from(v)), bool);
     Err("its numbers are of a type that is not supported (float16, complex, text or object)".to_owned())
 }

@@ -47,6 +47,18 @@ impl Failure {
         Self::new(error.to_string())
     }
 
+    /// From a structure that cannot be read, the value of `option`; a bare word is quoted as it should have been written.
+    pub fn in_structure(option: &str, text: &str, error: convstat::cnn::CnnError) -> Self {
+        let is_word = text.chars().all(|c| c.is_alphanumeric() || "-_ ".contains(c));
+        let failure = Self::from_error(error);
+        if is_word {
+            failure
+                .help(format!("write {option} '{{ kind = \"cnn\", kernels = 3 }}', with its kind and keys"))
+        } else {
+            failure
+        }
+    }
+
     /// From an error in a TOML text read from `path`.
     pub fn in_file(error: StudyError, path: &Path, text: &str) -> Self {
         match error {
@@ -106,6 +118,12 @@ impl From<RunnerError> for Failure {
         match &error {
             RunnerError::NotARun { path, .. } if !path.exists() => {
                 Self::cannot_read(path, &"it is not a run directory: there is no such folder")
+            }
+            RunnerError::NotARun { path, .. } if path.is_file() => {
+                let run = Path::new("runs").join(path.file_stem().unwrap_or_default());
+                let run = if run.is_dir() { run } else { "runs/NAME".into() };
+                Self::new(format!("{} is a file; a run directory is wanted", path.display()))
+                    .help(format!("study run makes it: {}", run.display()))
             }
             _ => Self::from_error(error),
         }

@@ -21,9 +21,13 @@ mod overview;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser};
 
 use commands::Command;
+
+/// Heading of the options that every command has.
+const GLOBAL: &str = "Global options";
 
 /// How many samples a convolutional network needs: theory, simulation and estimation.
 #[derive(Debug, Parser)]
@@ -42,13 +46,26 @@ Exit codes: 0 done, 1 a check failed, 2 bad input, 3 partly done (the same comma
 )]
 struct Cli {
     /// Largest size of one array in GiB; larger ones are refused before they are made
-    #[arg(long, global = true, value_name = "GIB", default_value_t = 8.0)]
+    #[arg(long, global = true, value_name = "GIB", default_value_t = 8.0, help_heading = GLOBAL)]
     memory: f64,
     /// Colours (auto: on a terminal, unless NO_COLOR is set)
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto, help_heading = GLOBAL)]
     color: ColorChoice,
     #[command(subcommand)]
     command: Option<Command>,
+}
+
+/// The error of a command that stands below `study` with the whole command.
+fn with_path(mut error: clap::Error, parser: &clap::Command) -> clap::Error {
+    let word = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) => word.clone(),
+        _ => return error,
+    };
+    if parser.find_subcommand("study").is_some_and(|study| study.find_subcommand(&word).is_some()) {
+        let full = vec![format!("study {word}")];
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(full));
+    }
+    error
 }
 
 fn main() -> ExitCode {
@@ -57,8 +74,9 @@ fn main() -> ExitCode {
     let cli =
         match parser.try_get_matches_from_mut(std::env::args_os()).and_then(|m| Cli::from_arg_matches(&m)) {
             Ok(cli) => cli,
-            Err(e) => e.exit(),
+            Err(e) => with_path(e, &parser).exit(),
         };
+    colour::output(cli.color);
     // Without it diagnostics choose for themselves.
     let _ = colour::diagnostics(cli.color);
     let bytes = cli.memory * f64::from(1u32 << 30);

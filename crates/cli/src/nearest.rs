@@ -18,6 +18,11 @@ pub fn path(path: &Path) -> Option<String> {
     if let Some(folder) = folder.filter(|f| !f.is_dir()) {
         return Some(format!("there is no folder {}", folder.display()));
     }
+    // A study's name in place of its file.
+    let file = path.with_file_name(format!("{name}.toml"));
+    if file.is_file() {
+        return Some(format!("did you mean {}?", file.display()));
+    }
     let usual = USUAL.iter().map(|u| Path::new(u).join(&name)).find(|p| folder.is_none() && p.exists());
     let near = usual.or_else(|| in_folder(folder.unwrap_or(Path::new(".")), &name))?;
     let near = near.strip_prefix(".").unwrap_or(&near);

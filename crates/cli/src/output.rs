@@ -47,9 +47,11 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     print(&(text + "\n"))
 }
 
-/// Columns of the terminal; 80 where there is none.
+/// Columns: those that `COLUMNS` asks for, else the terminal's; 80 where there is none.
 pub fn width() -> usize {
-    terminal_size::terminal_size().map_or(80, |(w, _)| usize::from(w.0).clamp(40, 200))
+    let asked = std::env::var("COLUMNS").ok().and_then(|c| c.trim().parse().ok());
+    let terminal = || terminal_size::terminal_size().map(|(w, _)| usize::from(w.0));
+    asked.or_else(terminal).map_or(80, |w| w.clamp(40, 500))
 }
 
 /// Words after a beginning, wrapped to the terminal; further lines are indented as wide as the beginning.

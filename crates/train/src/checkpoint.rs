@@ -1,4 +1,5 @@
-//! Checkpoints: one safetensors file with all tensors, and the state in its metadata; written aside, synced and renamed.
+//! Checkpoints: one safetensors file with all tensors, and the state in its metadata; and weights alone, for other programs.
+//! Files are written aside, synced and renamed.
 
 // What a file says decides no index.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
@@ -30,6 +31,18 @@ fn bytes_of(t: &Tensor) -> Result<(Dtype, Vec<u8>)> {
 /// # Errors
 /// A file that cannot be written; the one before then stays as it was.
 pub fn write(path: &Path, tensors: &[(String, Tensor)], state: &str) -> Result<()> {
+    write_with(path, tensors, STATE, state)
+}
+
+/// Writes named tensors as PyTorch's users do, without a state.
+///
+/// # Errors
+/// See [`write`](fn@write).
+pub fn write_weights(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
+    write_with(path, tensors, "format", "pt")
+}
+
+fn write_with(path: &Path, tensors: &[(String, Tensor)], key: &str, value: &str) -> Result<()> {
     let mut bytes = Vec::with_capacity(tensors.len());
     for (_, t) in tensors {
         bytes.push(bytes_of(t)?);
@@ -39,7 +52,7 @@ pub fn write(path: &Path, tensors: &[(String, Tensor)], state: &str) -> Result<(
     for ((name, t), (dtype, bytes)) in tensors.iter().zip(&bytes) {
         views.push((name.as_str(), TensorView::new(*dtype, t.dims().to_vec(), bytes).map_err(format)?));
     }
-    let metadata = HashMap::from([(STATE.to_owned(), state.to_owned())]);
+    let metadata = HashMap::from([(key.to_owned(), value.to_owned())]);
     let all = serialize(views, Some(metadata)).map_err(format)?;
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(TrainError::io("create", folder))?;

@@ -11,7 +11,9 @@ use candle_core::DType;
 use clap::{Args, Subcommand};
 use convstat_report::Format;
 use convstat_runner::{RunnerError, Shard};
-use convstat_train::ablation::{AblationFile, MOST_SEEDS, MetricsFolder, Plan, RunOptions, draw, run};
+use convstat_train::ablation::{
+    AblationFile, MOST_SEEDS, MetricsFolder, Plan, RunOptions, draw, run, seed_of,
+};
 use convstat_train::engine::DeviceSpec;
 use convstat_train::network::Network;
 use convstat_train::score::Score;
@@ -23,12 +25,24 @@ use miette::{Diagnostic, NamedSource, SourceSpan};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Downloads a data set, checks and unpacks it; goes on where it was interrupted
+    #[command(after_help = "Examples:
+  convstat-train fetch cifar10 --data D
+  convstat-train fetch svhn --data D --from https://mirror.example/svhn")]
     Fetch(fetch::Fetch),
     /// Runs what is missing of an ablation, prints its table and draws its figure
+    #[command(after_help = "Examples:
+  convstat-train ablate experiments/ablation-digits.toml
+  convstat-train ablate experiments/ablation-digits.toml --seeds 10   only what is missing
+  convstat-train ablate experiments/ablation-cifar10.toml --data D --shard 3/8")]
     Ablate(Ablate),
-    /// Trains one network of an ablation file
+    /// Trains one network of an ablation file; writes checkpoint, weights and curves
+    #[command(after_help = "Examples:
+  convstat-train train experiments/ablation-digits.toml --kr 4 --out runs/one
+  convstat audit runs/one/weights.safetensors")]
     Train(One),
     /// Evaluates a checkpoint on the test images
+    #[command(after_help = "Example:
+  convstat-train eval experiments/ablation-digits.toml --kr 4 --out runs/one")]
     Eval(Eval),
 }
 
@@ -68,10 +82,10 @@ pub struct One {
     /// K/R ratio, at the file's R
     #[arg(long)]
     kr: f64,
-    /// Number of the seed, from 0
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Folder for checkpoint and curves
+    /// Number of the seed, from 0 [default: 0; of eval: the checkpoint's]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Folder for checkpoint, weights and curves
     #[arg(long, default_value = "runs/one")]
     out: PathBuf,
     /// Folder with data sets
@@ -119,6 +133,9 @@ pub enum Failure {
     InFile {
         /// What is wrong.
         message: String,
+        /// What was meant.
+        #[help]
+        help: Option<String>,
         /// The file.
         #[source_code]
         file: NamedSource<String>,
@@ -126,12 +143,18 @@ pub enum Failure {
         #[label("here")]
         place: SourceSpan,
     },
-    /// Another one.
-    #[error(transparent)]
-    Train(#[from] TrainError),
+    /// Another one. Not a source: its message says all that its sources say.
+    #[error("{0}")]
+    Train(TrainError),
 }
 
 type Result<T> = std::result::Result<T, Failure>;
+
+impl From<TrainError> for Failure {
+    fn from(e: TrainError) -> Self {
+        Self::Train(e)
+    }
+}
 
 impl From<convstat_report::ReportError> for Failure {
     fn from(e: convstat_report::ReportError) -> Self {
@@ -155,8 +178,9 @@ impl Command {
 fn load(path: &Path, data: Option<&Path>, seeds: Option<u64>) -> Result<(AblationFile, String, Dataset)> {
     let text = convstat_runner::read_text(path).map_err(TrainError::io("read", path))?;
     let mut file = AblationFile::parse(&text).map_err(|e| match e {
-        TrainError::Toml { message, span: Some(span) } => Failure::InFile {
+        TrainError::Toml { message, help, span: Some(span) } => Failure::InFile {
             message,
+            help,
             file: NamedSource::new(path.display().to_string(), text.clone()),
             place: span.into(),
         },
@@ -202,6 +226,14 @@ fn ablate(args: &Ablate) -> Result<ExitCode> {
     if let Some(reason) = &report.diverged {
         eprintln!("warning: networks failed, the first one thus: {reason}");
     }
+    if report.left_out > 0 {
+        eprintln!(
+            "note: {} networks in {} are none of this file's (another text, or another --precision): they stay there, and table \
+             and figure leave them out",
+            report.left_out,
+            out.display()
+        );
+    }
     if let Some(shard) = args.shard {
         if report.execution.interrupted {
             eprintln!("partly done: the same command goes on from here");
@@ -216,14 +248,19 @@ fn ablate(args: &Ablate) -> Result<ExitCode> {
     let markdown = report.summary.markdown();
     let path = out.join("summary.md");
     fs::write(&path, &markdown).map_err(TrainError::io("write", &path))?;
-    print(&if args.json { json(&report.summary) } else { markdown })?;
+    if args.json {
+        print(&json(&report.summary))?;
+    } else if report.summary.cells.iter().any(|c| c.seeds + c.failures > 0) {
+        print(&markdown)?;
+    }
     if let Some(canvas) = draw(&report.summary)? {
         for path in canvas.save(&out.join("figures"), &[Format::Svg, Format::Png, Format::Pdf])? {
             eprintln!("{}", path.display());
         }
     }
     if report.execution.interrupted {
-        eprintln!("partly done: the same command goes on from here");
+        let missing = report.summary.missing();
+        eprintln!("partly done, {missing} networks are missing: the same command goes on from here");
         return Ok(ExitCode::from(3));
     }
     // A cell without a single accuracy leaves a hole in the table.
@@ -247,16 +284,16 @@ fn json(summary: &convstat_train::ablation::Summary) -> String {
     serde_json::json!({ "name": summary.name, "cells": cells }).to_string()
 }
 
-/// The network of `--kr`, and the seed of its run.
-fn network(args: &One, file: &AblationFile, data: &Dataset) -> Result<(Network, u64)> {
-    let network = Network::new(&file.network, &data.train.shape, data.classes.len(), args.kr)?;
-    Ok((network, convstat_train::ablation::seed_of(file.ablation.seed, args.seed)))
+/// The network of `--kr`.
+fn network(args: &One, file: &AblationFile, data: &Dataset) -> Result<Network> {
+    Ok(Network::new(&file.network, &data.train.shape, data.classes.len(), args.kr)?)
 }
 
 fn train_one(args: &One) -> Result<ExitCode> {
     let backend = args.device.spec()?.open()?;
     let (file, _, data) = load(&args.file, args.data.as_deref(), None)?;
-    let (network, seed) = network(args, &file, &data)?;
+    let network = network(args, &file, &data)?;
+    let seed = seed_of(file.ablation.seed, args.seed.unwrap_or(0));
     let mut trainer = Trainer::new(&network, &*backend, &file.training, seed, DType::F32)?;
     let checkpoint = args.out.join("checkpoint.safetensors");
     let mut metrics = MetricsFolder::create(&args.out)?;
@@ -269,6 +306,7 @@ fn train_one(args: &One) -> Result<ExitCode> {
         );
         bar
     });
+    let mut is_new = false;
     let watch = Watch {
         checkpoint: Some(&checkpoint),
         on_step: &mut |step, steps, loss, rate| {
@@ -279,6 +317,7 @@ fn train_one(args: &One) -> Result<ExitCode> {
             }
         },
         on_epoch: &mut |e: &EpochMetrics| {
+            is_new = true;
             if bar.is_none() {
                 eprintln!(
                     "epoch {}: loss {:.4}, rate {:.5}, {:.0} images/s",
@@ -295,9 +334,14 @@ fn train_one(args: &One) -> Result<ExitCode> {
     }
     metrics.finish(&trained.progress.epochs)?;
     trainer.save(&checkpoint, &trained.progress)?;
+    let weights = args.out.join("weights.safetensors");
+    trainer.save_weights(&weights)?;
+    if !is_new {
+        eprintln!("already trained; the accuracy is the checkpoint's");
+    }
     let Trained { accuracy, clip_accuracy, loss, .. } = trained;
     report(args.json, &network, Score { clip_accuracy, accuracy, loss }, &data)?;
-    eprintln!("{}", checkpoint.display());
+    eprintln!("{}\n{}", checkpoint.display(), weights.display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -334,8 +378,10 @@ fn print(text: &str) -> Result<()> {
 fn evaluate(Eval { one: args, checkpoint }: &Eval) -> Result<ExitCode> {
     let backend = args.device.spec()?.open()?;
     let (file, _, data) = load(&args.file, args.data.as_deref(), None)?;
-    let (network, seed) = network(args, &file, &data)?;
-    let mut trainer = Trainer::new(&network, &*backend, &file.training, seed, DType::F32)?;
+    let network = network(args, &file, &data)?;
+    let seed = |number| seed_of(file.ablation.seed, number);
+    let drawn = seed(args.seed.unwrap_or(0));
+    let mut trainer = Trainer::new(&network, &*backend, &file.training, drawn, DType::F32)?;
     let path = checkpoint.clone().unwrap_or_else(|| args.out.join("checkpoint.safetensors"));
     let progress = trainer.restore(&path)?;
     // Of another split, the test images may be among those it was trained on.
@@ -343,8 +389,14 @@ fn evaluate(Eval { one: args, checkpoint }: &Eval) -> Result<ExitCode> {
         let reason = "was trained on other data, or on another split (the seed of the ablation file)";
         return Err(TrainError::data(&path, reason).into());
     }
+    if let (Some(number), Some(found)) = (args.seed, progress.seed)
+        && found != seed(number)
+    {
+        let mend = format!("{} is of seed {}; leave --seed out", path.display(), found.wrapping_sub(seed(0)));
+        return Err(TrainError::bad("--seed", number, mend).into());
+    }
     eprintln!("{}: after {} of {} epochs", path.display(), progress.epochs.len(), file.training.epochs);
-    let score = convstat_train::train::test(&mut trainer, &data, seed)?;
+    let score = convstat_train::train::test(&mut trainer, &data, progress.seed.unwrap_or(drawn))?;
     report(args.json, &network, score, &data)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -31,6 +31,8 @@ pub enum TrainError {
     Toml {
         /// What the parser says.
         message: String,
+        /// What was meant.
+        help: Option<String>,
         /// Where, in bytes of the text.
         span: Option<std::ops::Range<usize>>,
     },

@@ -22,14 +22,18 @@ use clap::Parser;
     name = "convstat-train",
     version,
     after_help = "Examples:
-  convstat-train ablate experiments/ablation-digits.toml             run or resume an ablation: table and figure
-  convstat-train fetch cifar10 --data D                              download CIFAR-10 into folder D
-  convstat-train ablate experiments/ablation-cifar10.toml --data D --device cuda --precision bf16
+  convstat-train ablate experiments/ablation-digits.toml    table and figure
+  convstat-train fetch cifar10 --data D                     CIFAR-10 into folder D
+  convstat-train ablate experiments/ablation-cifar10.toml --data D --device cuda
   convstat-train train experiments/ablation-digits.toml --kr 4 --out runs/one
-  convstat-train eval experiments/ablation-digits.toml --kr 4 --checkpoint runs/one/checkpoint.safetensors
+  convstat-train eval experiments/ablation-digits.toml --kr 4 --out runs/one
 
-Exit codes: 0 done, 1 a cell has no network that ended well, 2 bad input or a file that cannot be fetched, 3 partly done (the same
-command resumes), 130 at a second Ctrl-C."
+Exit codes:
+  0    done
+  1    a cell has no network that ended well
+  2    bad input, or a file that cannot be fetched
+  3    partly done: the same command resumes
+  130  a second Ctrl-C"
 )]
 struct Cli {
     #[command(subcommand)]

@@ -211,6 +211,30 @@ impl Network {
         self.parameters.size(self.head.bias)
     }
 
+    /// The name that torchvision's ResNet would give a tensor named `name` here: `conv1` and `bn1` are the stem, `fc` the head,
+    /// `blocks.0.conv1` the first layer of the first block. Factors of composed weights keep their names.
+    pub fn torch_name(name: &str) -> String {
+        let parts = name.split_once(".conv.").or_else(|| name.split_once(".norm."));
+        let Some((layer, what)) = parts else { return name.replacen("head.", "fc.", 1) };
+        let is_norm = name.contains(".norm.");
+        let kind = if is_norm { "bn" } else { "conv" };
+        let what = match what {
+            "gamma" => "weight",
+            "beta" => "bias",
+            "mean" => "running_mean",
+            "variance" => "running_var",
+            other => other,
+        };
+        match layer.rsplit_once('.') {
+            None => format!("{kind}1.{what}"),
+            Some((block, "shortcut")) => format!("{block}.downsample.{}.{what}", u8::from(is_norm)),
+            Some((block, number)) => {
+                let number = number.parse::<usize>().unwrap_or(0) + 1;
+                format!("{block}.{kind}{number}.{what}")
+            }
+        }
+    }
+
     /// Whether weight decay applies: to weights, not to biases and normalisation.
     pub fn decays(&self, number: usize) -> bool {
         self.parameters.shape(number).len() > 1

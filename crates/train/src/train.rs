@@ -357,6 +357,26 @@ impl<'a> Trainer<'a> {
         checkpoint::write(path, &self.named(), &state)
     }
 
+    /// Writes the parameters that are evaluated, and the running statistics, for other programs: names of
+    /// [`Network::torch_name`], convolutions as PyTorch has them (`O, C / groups, taps…`).
+    pub fn save_weights(&self, path: &Path) -> Result<()> {
+        let (parameters, running) = (&self.network.parameters, &self.network.running);
+        let mut all = Vec::new();
+        for (i, tensor) in self.evaluated().iter().enumerate() {
+            let name = parameters.name(i);
+            let axes = tensor.dims().len();
+            let is_kernel = name.ends_with(".conv.weight") && axes > 2;
+            // The channels behind the first mode.
+            let order: Vec<usize> = [0, axes - 1].into_iter().chain(1..axes - 1).collect();
+            let tensor = if is_kernel { tensor.permute(order)?.contiguous()? } else { tensor.clone() };
+            all.push((Network::torch_name(name), tensor));
+        }
+        for (i, tensor) in self.running.iter().enumerate() {
+            all.push((Network::torch_name(running.name(i)), tensor.clone()));
+        }
+        checkpoint::write_weights(path, &all)
+    }
+
     /// Goes on from a checkpoint of the same network and optimiser.
     ///
     /// # Errors
@@ -431,6 +451,9 @@ pub struct Progress {
     /// Digest of the data, see [`Dataset::digest`].
     #[serde(default)]
     pub data: String,
+    /// Seed of its random numbers.
+    #[serde(default)]
+    pub seed: Option<u64>,
     /// Steps done.
     pub steps: u64,
     /// Sum of losses of the epoch under way.
@@ -535,7 +558,7 @@ pub fn train(
     let key = key(trainer, &digest, augment, seed)?;
     let mut progress = match watch.checkpoint.filter(|p| p.exists()) {
         Some(path) => trainer.restore(path)?,
-        None => Progress { key: key.clone(), data: digest, ..Progress::default() },
+        None => Progress { key: key.clone(), data: digest, seed: Some(seed), ..Progress::default() },
     };
     if let Some(path) = watch.checkpoint.filter(|_| progress.key != key) {
         let reason = "is of a run with another seed, other data or settings; remove it to start afresh, or write elsewhere";

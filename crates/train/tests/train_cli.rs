@@ -212,6 +212,8 @@ fn ablation_killed_and_resumed() {
         let ready = || parts(cut).len() >= stored && lines(cut) >= 10;
         assert_eq!(killed(cut, "-INT", ready), Some(3), "partly done");
         assert!(rows(cut).len() < 8);
+        let so_far = fs::read_to_string(cut.join("out/summary.md")).unwrap();
+        assert!(!so_far.contains('—'), "rows without results: {so_far}");
         // Later on the signal may come between two networks.
         assert!(stored > 0 || files(&cut.join("out/checkpoints")).len() == 1, "the network in flight");
         // Resumed and killed again, the hard way.
@@ -338,7 +340,7 @@ fn svhn_and_parquet_from_their_files() {
 fn cifar10_files_that_are_bad() {
     let folder = folder(&cifar_text());
     let folder = folder.path();
-    let mend = "cifar-10-binary.tar.gz";
+    let mend = "convstat-train fetch cifar10 --data FOLDER";
     fails(folder, &["ablate", "ablation.toml"], &["--data = (none)", mend]);
     let args = ["ablate", "ablation.toml", "--data", "data"];
     fails(folder, &args, &["data: no such folder", mend]);
@@ -372,14 +374,14 @@ fn bad_files_are_named_with_what_mends_them() {
         (
             "epochs = 2",
             "epochs = 2\nepoch = 3",
-            &["unknown field `epoch`", "`epochs`", "bad.toml:17:1", "here"],
+            &["unknown field `epoch`", "`epochs`", "bad.toml:17:1", "here", "did you mean \"epochs\"?"],
         ),
         ("seeds = 2", "seed = 2", &["duplicate key", "bad.toml:5:1"]),
         ("seeds = 2", "seeds = -2", &["-2", "bad.toml:5:9"]),
         ("epochs = 2", "epochs =", &["bad.toml:16:"]),
         ("[training]", "[training", &["bad.toml:15:"]),
         ("batch = 20", "", &["missing field `batch`"]),
-        ("kind = \"sgd\"", "kind = \"sdg\"", &["unknown variant `sdg`", "`adamw`", "bad.toml:18:"]),
+        ("kind = \"sgd\"", "kind = \"sdg\"", &["did you mean \"sgd\"?", "`adamw`", "bad.toml:18:"]),
         ("fixed = [\"r\"", "fixed = [\"q\"", &["unknown variant `q`", "`macs`", "bad.toml:14:"]),
         ("[grid]", "block = 3\n[grid]", &["expected the name of a block, or a table", "bad.toml:12:9"]),
         (
@@ -431,6 +433,11 @@ fn bad_files_are_named_with_what_mends_them() {
     fails(folder, &["ablate", "ablation.toml", "--seeds", "0"], &["--seeds = 0: give 1 to 100000"]);
     fails(folder, &["ablate", "ablation.toml", "--out", "ablation.toml"], &["cannot create ablation.toml"]);
     fails(folder, &["train", "ablation.toml", "--kr", "1.3"], &["r = 4 at K/R = 1.3"]);
+    // What went wrong is said once.
+    let output = run(folder, &["ablate", "ablation.toml", "--out", "ablation.toml/x"]);
+    assert_eq!(text(&output.stderr).matches("Not a directory").count(), 1, "{}", text(&output.stderr));
+    fs::write(folder.join("study.toml"), "[study]\nname = \"s\"\n").unwrap();
+    fails(folder, &["ablate", "study.toml"], &["this is a study: convstat study run FILE"]);
     // A file that was mended goes on in the folder where it failed.
     fs::write(folder.join("bad.toml"), DIGITS).unwrap();
     ends(folder, 0, &["ablate", "bad.toml", "--out", "out"]);
@@ -454,7 +461,13 @@ fn train_then_eval() {
         assert!(trained["accuracy"].as_f64().unwrap() > 0.0);
         assert_eq!(one("eval"), trained);
         let curve = fs::read_to_string(folder.join("one/metrics.csv")).unwrap();
-        assert_eq!(one("train"), trained, "a finished run only reports");
+        let again = run(folder, &["train", "ablation.toml", "--kr", "2", "--out", "one", "--json"]);
+        assert_eq!(
+            serde_json::from_slice::<Value>(&again.stdout).unwrap(),
+            trained,
+            "a finished run only reports"
+        );
+        assert!(self::text(&again.stderr).contains("already trained"), "{}", self::text(&again.stderr));
         assert_eq!(fs::read_to_string(folder.join("one/metrics.csv")).unwrap(), curve);
         assert_eq!(one("eval"), trained);
         let line = ends(folder, 0, &["eval", "ablation.toml", "--kr", "2", "--out", "one"]);
@@ -464,6 +477,75 @@ fn train_then_eval() {
         let moved = ["eval", "ablation.toml", "--kr", "2", "--checkpoint", "other.safetensors", "--json"];
         assert_eq!(serde_json::from_str::<Value>(&ends(folder, 0, &moved)).unwrap(), trained);
     }
+}
+
+/// The audit of the weights counts every parameter and finds the blocks.
+#[test]
+fn weights_are_those_of_the_checkpoint_under_names_that_the_audit_reads() {
+    for (block, found) in [
+        ("bottleneck", "bottleneck"),
+        ("inverted-residual", "inverted residual"),
+        ("depthwise-separable", "depthwise separable"),
+        ("basic", "convolution"),
+        ("tucker", "pointwise"),
+    ] {
+        let stages = "stages = [{ r = 4 }, { r = 6 }]";
+        let text = DIGITS.replace("stages = [{ r = 4 }]", &format!("block = \"{block}\"\n{stages}"));
+        let folder = folder(&text.replace("epochs = 2", "epochs = 1\nema = 0.5"));
+        let folder = folder.path();
+        let out = ends(folder, 0, &["train", "ablation.toml", "--kr", "2", "--out", "one", "--json"]);
+        let trained: Value = serde_json::from_str(&out).unwrap();
+        let path = folder.join("one/weights.safetensors");
+        let graph = convstat_audit::load(path.to_str().unwrap(), &convstat_audit::LoadOptions::default())
+            .unwrap()
+            .graph;
+        let audit = convstat_audit::Audit::new(&graph, None).unwrap();
+        assert_eq!(Value::from(audit.totals.parameters), trained["parameters"], "{block}");
+        let kinds: Vec<String> = audit.blocks.iter().map(|b| b.form.to_owned()).collect();
+        assert!(kinds.iter().any(|k| k == found), "{block}: {kinds:?}");
+        // What is evaluated, with the channels behind the first mode.
+        let read = |name: &str| fs::read(folder.join("one").join(name)).unwrap();
+        let (weights, checkpoint) = (read("weights.safetensors"), read("checkpoint.safetensors"));
+        let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
+        let checkpoint = safetensors::SafeTensors::deserialize(&checkpoint).unwrap();
+        assert!(weights.names().iter().all(|n| !n.contains(':')), "{:?}", weights.names());
+        if block == "bottleneck" {
+            let entries = |t: safetensors::tensor::TensorView| {
+                t.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect::<Vec<_>>()
+            };
+            let new = weights.tensor("blocks.1.conv2.weight").unwrap();
+            let old = checkpoint.tensor("average:blocks.1.1.conv.weight").unwrap();
+            assert_eq!((new.shape(), old.shape()), (&[6, 6, 3, 3][..], &[6, 3, 3, 6][..]));
+            let (new, old) = (entries(new), entries(old));
+            for (i, value) in new.iter().enumerate() {
+                let (o, c, tap) = (i / 54, i / 9 % 6, i % 9);
+                assert_eq!(*value, old[o * 54 + tap * 6 + c]);
+            }
+        }
+    }
+}
+
+#[test]
+fn eval_of_another_seed() {
+    let folder = folder(DIGITS);
+    let folder = folder.path();
+    let args = |command: &'static str| [command, "ablation.toml", "--kr", "2", "--out", "one", "--json"];
+    let trained = ends(folder, 0, &[&args("train")[..], &["--seed", "3"]].concat());
+    assert_eq!(ends(folder, 0, &args("eval")), trained);
+    assert_eq!(ends(folder, 0, &[&args("eval")[..], &["--seed", "3"]].concat()), trained);
+    fails(folder, &[&args("eval")[..], &["--seed", "7"]].concat(), &["--seed = 7", "of seed 3"]);
+}
+
+#[test]
+fn an_edited_file_says_what_it_leaves_out() {
+    let folder = folder(DIGITS);
+    let folder = folder.path();
+    ablate(folder, &["--seeds", "1"]);
+    fs::write(folder.join("ablation.toml"), DIGITS.replace("kr = [1, 2]", "kr = [2, 4]")).unwrap();
+    let output = run(folder, &["ablate", "ablation.toml", "--out", "out", "--seeds", "1"]);
+    assert_eq!(output.status.code(), Some(0));
+    let errors = text(&output.stderr);
+    assert!(errors.contains("networks in out are none of this file's"), "{errors}");
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use convstat::prelude::*;
 use convstat::report::{Format, draw};
 use convstat::runner::RunDir;
+use convstat::study::designs::DesignSpec;
 use convstat::study::figure::{Figure, FigureKind, FigureWidth};
 use convstat::study::run::summarise;
 
@@ -16,11 +18,13 @@ use crate::output::{Status, print, print_json};
 /// `figures`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Options stand for those of every [[figure]] of the study file; lists are separated by commas.
+    after_help = "Options stand for those of every [[figure]] of the study file; lists are separated by commas, or the
+option is given several times.
 
 Examples:
   convstat figures runs/cnn-rate --out paper-figures --format svg,png,pdf
   convstat figures runs/cnn-rate --width column --font-size 7 --settings S1,S2
+  convstat figures runs/relu-kr --settings 'linear, K/R = 1' --settings 'linear, K/R = 2'
   convstat figures runs/cnn-rate --kind nested-loop,forest --width page
   convstat figures runs/cnn-rate --file experiments/cnn-rate.toml     with the [[figure]] tables as they are now"
 )]
@@ -40,12 +44,16 @@ pub struct Figures {
     /// Take the figures from this study file instead of the run's own
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Draw these kinds instead of the study's: rate, bounds, kernels, collapse, coverage, estimators, confidence,
-    /// selection, nested-loop, forest
-    #[arg(long, value_delimiter = ',', value_name = "KINDS", conflicts_with = "file")]
+    /// Draw these kinds instead of the study's
+    #[arg(long, value_delimiter = ',', value_name = "KINDS", conflicts_with = "file", value_parser = kinds())]
     kind: Vec<FigureKind>,
     #[command(flatten)]
     options: Options,
+}
+
+fn kinds() -> impl TypedValueParser<Value = FigureKind> {
+    PossibleValuesParser::new(FigureKind::ALL.map(FigureKind::name))
+        .try_map(|text| text.parse::<FigureKind>())
 }
 
 /// Options of all figures that are drawn.
@@ -63,32 +71,48 @@ struct Options {
     /// Whether the ordinate is logarithmic
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     log_y: Option<bool>,
-    /// Settings that are drawn
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    /// Settings that are drawn; for names with commas give the option once a name
+    #[arg(long, value_name = "NAMES")]
     settings: Vec<String>,
-    /// Designs that are drawn
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    /// Designs that are drawn; likewise
+    #[arg(long, value_name = "NAMES")]
     designs: Vec<String>,
-    /// Estimators that are drawn
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    /// Estimators that are drawn; likewise
+    #[arg(long, value_name = "NAMES")]
     estimators: Vec<String>,
     /// Text over the figure
     #[arg(long)]
     title: Option<String>,
 }
 
+/// Names given one a value, or several separated by commas where no name that is known is the whole.
+fn names(given: &[String], known: &[String]) -> Vec<String> {
+    let parts = |text: &String| -> Vec<String> {
+        if known.contains(text) {
+            return vec![text.clone()];
+        }
+        text.split(',').map(|name| name.trim().to_owned()).collect()
+    };
+    given.iter().flat_map(parts).collect()
+}
+
 impl Options {
     /// A figure with these options where they are given.
-    fn apply(&self, figure: Figure) -> Figure {
-        let list = |own: &[String], other| if own.is_empty() { other } else { Some(own.to_vec()) };
+    fn apply(&self, figure: Figure, file: &StudyFile) -> Figure {
+        let list = |own: &[String], known: Vec<String>, other| {
+            if own.is_empty() { other } else { Some(names(own, &known)) }
+        };
+        let settings = file.setting.iter().map(|s| s.name.clone()).collect();
+        let designs = file.design.iter().map(DesignSpec::label).collect();
+        let estimators = file.estimator.iter().map(|e| e.label().to_owned()).collect();
         Figure {
             width: self.width.or(figure.width),
             font_size: self.font_size.or(figure.font_size),
             log_x: self.log_x.or(figure.log_x),
             log_y: self.log_y.or(figure.log_y),
-            settings: list(&self.settings, figure.settings),
-            designs: list(&self.designs, figure.designs),
-            estimators: list(&self.estimators, figure.estimators),
+            settings: list(&self.settings, settings, figure.settings),
+            designs: list(&self.designs, designs, figure.designs),
+            estimators: list(&self.estimators, estimators, figure.estimators),
             title: self.title.clone().or(figure.title),
             ..figure
         }
@@ -116,7 +140,7 @@ impl Figures {
         } else {
             self.kind.iter().map(chosen).collect()
         };
-        Ok(figures.into_iter().map(|figure| self.options.apply(figure)).collect())
+        Ok(figures.into_iter().map(|figure| self.options.apply(figure, file)).collect())
     }
 
     /// Where the figures of a run go.

@@ -14,7 +14,7 @@ use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::data::{MOST_STARTS, as_json, build, features, responses};
-use super::{read_geometry, trace_table};
+use super::{parse_structure, read_geometry, trace_table};
 use crate::arrays::{check_distinct, check_kept, check_writable, read, reshape, write};
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
@@ -145,7 +145,7 @@ impl FitCommand {
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
         self.check_options()?;
-        let spec = StructureSpec::parse(&self.structure)?;
+        let spec = parse_structure("--structure", &self.structure)?;
         let geometry = self.geometry.as_deref().map(read_geometry).transpose()?;
         let x = read(&self.x, "x")?;
         let y = read(&self.y, "y")?;

@@ -107,6 +107,11 @@ fn read_text(path: &Path) -> Result<String, Failure> {
     convstat::runner::read_text(path).map_err(|e| Failure::cannot_read(path, &e))
 }
 
+/// The structure that an option gives.
+fn parse_structure(option: &str, text: &str) -> Result<StructureSpec, Failure> {
+    StructureSpec::parse(text).map_err(|e| Failure::in_structure(option, text, e))
+}
+
 /// A geometry file.
 fn read_geometry(path: &Path) -> Result<Geometry, Failure> {
     build_geometry(&read_geometry_spec(path)?, path)

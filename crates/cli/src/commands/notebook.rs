@@ -3,13 +3,14 @@
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use convstat::prelude::*;
 use convstat::report::{NotebookFormat, notebook};
 use convstat::runner::RunDir;
 use convstat::study::run::summarise;
 
 use crate::failure::Failure;
-use crate::output::{Status, print, write_text};
+use crate::output::{Status, print, print_json, write_text};
 
 /// `notebook`.
 #[derive(Debug, Args)]
@@ -27,9 +28,16 @@ pub struct NotebookCommand {
     /// The notebook (default RUN/NAME.ipynb or RUN/NAME.qmd)
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// jupyter (Python) or quarto (R); default: by the ending of --out, else jupyter
-    #[arg(long)]
+    /// Jupyter has Python, Quarto R (default: by the ending of --out, else jupyter)
+    #[arg(long, value_parser = formats())]
     format: Option<NotebookFormat>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn formats() -> impl TypedValueParser<Value = NotebookFormat> {
+    PossibleValuesParser::new(["jupyter", "quarto"]).try_map(|text| text.parse::<NotebookFormat>())
 }
 
 impl NotebookCommand {
@@ -53,7 +61,17 @@ impl NotebookCommand {
         let own = || self.run.join(format!("{}.{}", file.study.name, format.extension()));
         let out = self.out.clone().unwrap_or_else(own);
         write_text(&out, &notebook(file, &seen_from(&out, &self.run)?, format)?)?;
-        print(&format!("{}\n", out.display()))?;
+        if self.json {
+            let name = match format {
+                NotebookFormat::Jupyter => "jupyter",
+                NotebookFormat::Quarto => "quarto",
+            };
+            print_json(&serde_json::json!({
+                "notebook": out, "format": name, "missing_replicates": summary.missing_replicates,
+            }))?;
+        } else {
+            print(&format!("{}\n", out.display()))?;
+        }
         if summary.missing_replicates > 0 {
             eprintln!("{}: {} replicates are missing", self.run.display(), summary.missing_replicates);
             return Ok(Status::Partly);

@@ -1,6 +1,7 @@
 //! `convstat select`: a structure chosen among candidates.
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use convstat::cnn::{Over, parse_over};
 use convstat::estimate::select::{Evidence, Fitted, Verdict, cross_validate, folds_of};
 use convstat::estimate::{Criterion, Diagnostic};
@@ -11,6 +12,7 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::data::{Data, DataArgs, as_json, display_name};
+use super::parse_structure;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
@@ -42,7 +44,7 @@ pub struct SelectCommand {
     #[arg(long, value_name = "KEY=VALUES")]
     over: Vec<String>,
     /// Criterion, or all
-    #[arg(long, value_name = "NAME", default_values_t = ["bic".to_owned()])]
+    #[arg(long, value_name = "NAME", default_values_t = ["bic".to_owned()], value_parser = criteria())]
     criterion: Vec<String>,
     /// Folds of cross-validation
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -50,6 +52,11 @@ pub struct SelectCommand {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Names of criteria.
+fn criteria() -> PossibleValuesParser {
+    PossibleValuesParser::new(Criterion::ALL.map(Criterion::name).into_iter().chain(["all"]))
 }
 
 /// Candidates, and how they were written.
@@ -61,7 +68,7 @@ struct Candidates {
 impl SelectCommand {
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
-        let criteria = self.criteria()?;
+        let criteria = self.criteria();
         let specs = self.specs()?;
         let data = self.data.read()?;
         let structures = specs.iter().map(|s| data.build(s)).collect::<Result<Vec<_>, _>>()?;
@@ -102,26 +109,16 @@ impl SelectCommand {
         self.report(&data, &candidates, &fitted, &verdicts, &diagnostics)
     }
 
-    fn criteria(&self) -> Result<Vec<Criterion>, Failure> {
+    fn criteria(&self) -> Vec<Criterion> {
         let mut found: Vec<Criterion> = Vec::new();
         for name in &self.criterion {
-            let named = Criterion::ALL.into_iter().filter(|c| name == "all" || c.name() == name);
-            let before = found.len();
-            found.extend(named);
-            if found.len() == before {
-                let known = Criterion::ALL.map(Criterion::name).into_iter().chain(["all"]);
-                let hint = convstat::cnn::spec::suggestion(name, known);
-                return Err(Failure::new(format!("--criterion {name}{hint}")));
+            for c in Criterion::ALL.into_iter().filter(|c| name == "all" || c.name() == name) {
+                if !found.contains(&c) {
+                    found.push(c);
+                }
             }
         }
-        let mut seen = Vec::new();
-        found.retain(|c| {
-            !seen.contains(c) && {
-                seen.push(*c);
-                true
-            }
-        });
-        Ok(found)
+        found
     }
 
     fn specs(&self) -> Result<Vec<StructureSpec>, Failure> {
@@ -136,7 +133,7 @@ impl SelectCommand {
         }
         let mut specs: Vec<StructureSpec> = Vec::new();
         for text in &self.structure {
-            specs.extend(StructureSpec::parse(text)?.grid(&over)?);
+            specs.extend(parse_structure("--structure", text)?.grid(&over)?);
         }
         if specs.len() < 2 {
             return Err(Failure::new("there is one candidate")

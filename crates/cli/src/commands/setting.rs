@@ -12,7 +12,7 @@ use convstat::theory::{
     CONSTANT_CONDITION, CONSTANT_PROBABILITY, Circumstances, DesignLaw, Identification, StatisticalDimension,
 };
 
-use super::{build_geometry, read_geometry_spec};
+use super::{build_geometry, parse_structure, read_geometry_spec};
 use crate::failure::Failure;
 use crate::output::print;
 
@@ -85,7 +85,7 @@ impl SettingArgs {
         let geometry = read_geometry_spec(&self.geometry)?;
         // Its errors name the file.
         build_geometry(&geometry, &self.geometry)?;
-        let structure = StructureSpec::parse(&self.structure)?;
+        let structure = parse_structure("--structure", &self.structure)?;
         let OfDesign { design } = parse_toml(&format!("design = {}", self.design))
             .map_err(|e| Failure::new(format!("--design {}: {e}", self.design)))?;
         let file = StudyFile {

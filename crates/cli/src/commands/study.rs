@@ -22,6 +22,7 @@ use convstat::study::{
 };
 
 use super::{read_text, trace_table};
+use crate::colour::verdicts;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json, width, wrap_lines};
 
@@ -43,9 +44,14 @@ pub enum StudyCommand {
   convstat study run runs/cnn-rate                                  goes on with a run")]
     Run(Run),
     /// Cells, fits, estimated time, memory and disk, expected MCSE
-    #[command(after_help = "Examples:
+    #[command(
+        after_help = "Cells are numbered from 0, as study rerun takes them: setting by setting, in it by design, estimator and n.
+
+Examples:
   convstat study plan experiments/cnn-rate.toml
-  convstat study plan experiments/cnn-rate.toml --replicates 1000 --threads 8 --json")]
+  convstat study plan experiments/cnn-rate.toml --cells             every cell with its number
+  convstat study plan experiments/cnn-rate.toml --replicates 1000 --threads 8 --json"
+    )]
     Plan(PlanCommand),
     /// Run a study on a cluster: a job array of shards, and a job that merges them
     #[command(after_help = "\
@@ -151,6 +157,9 @@ pub struct PlanCommand {
     /// Threads to plan for (default: one a processor)
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
+    /// List the cells with their numbers and identities, and estimate nothing
+    #[arg(long)]
+    cells: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -174,7 +183,7 @@ pub struct Check {
 pub struct Rerun {
     /// Run directory
     run: PathBuf,
-    /// Cell: its number in the plan, or the beginning of its identity
+    /// Cell: its number, from 0 (study plan --cells lists them), or the beginning of its identity
     #[arg(long)]
     cell: String,
     /// Replicate, from 0
@@ -302,11 +311,11 @@ fn print_summary(
         }))?;
     } else {
         print(&summary_table(summary, width()))?;
-        print(&wrap_lines(&format!(
-            "\npred: root mean squared prediction error; frob: the same of the estimation error; risk: exact (first-order for labels and trained networks); \
-             fail: errors + not converged + missed optima\n\n{}",
-            check_lines(checks, false)
-        )))?;
+        print(&wrap_lines(
+            "\npred: root mean squared prediction error; frob: the same of the estimation error; MCSE: Monte Carlo standard error of the column before it; \
+             risk: exact (first-order for labels and trained networks); fail: errors + not converged + missed optima\n\n",
+        ))?;
+        print(&verdicts(&wrap_lines(&check_lines(checks, false))))?;
         eprintln!("one page of it all: convstat report {}", quoted(&run.to_string_lossy()));
     }
     if summary.missing_replicates > 0 {
@@ -333,20 +342,69 @@ fn rows(summary: &Summary, study: &Study) -> serde_json::Value {
     (0..table.rows()).map(row).collect()
 }
 
+/// Smallest and largest of some numbers.
+fn range<T: Ord + Copy + Default>(numbers: impl Iterator<Item = T> + Clone) -> (T, T) {
+    (numbers.clone().min().unwrap_or_default(), numbers.max().unwrap_or_default())
+}
+
 impl PlanCommand {
-    fn run(&self) -> Result<Status, Failure> {
-        let study = self.file.study()?;
-        let cost = estimate_cost(&study.plan)?;
+    /// The cells with their numbers.
+    fn list(&self, plan: &study::Plan) -> Result<Status, Failure> {
+        let file = &plan.file;
+        let cells = plan.cells.iter().enumerate().map(|(number, c)| {
+            let (design, estimator) = (file.design[c.design].label(), file.estimator[c.estimator].label());
+            (number, &c.id, &plan.settings[c.setting].name, design, estimator, c.n)
+        });
         if self.json {
-            print_json(&cost)?;
+            let json = |(number, id, setting, design, estimator, n)| {
+                serde_json::json!({
+                    "number": number, "cell": id, "setting": setting, "design": design, "solver": estimator, "n": n,
+                })
+            };
+            print_json(&cells.map(json).collect::<Vec<_>>())?;
             return Ok(Status::Done);
         }
-        let mut table =
-            vec![["setting", "structure", "d_M", "df", "naive", "features", "n"].map(str::to_owned).to_vec()];
+        let head = ["number", "cell", "setting", "design", "solver", "n"].map(str::to_owned).to_vec();
+        let row =
+            |(number, id, setting, design, estimator, n): (usize, &String, &String, String, &str, u64)| {
+                vec![
+                    number.to_string(),
+                    id.clone(),
+                    setting.clone(),
+                    design,
+                    estimator.to_owned(),
+                    n.to_string(),
+                ]
+            };
+        print(&align(&std::iter::once(head).chain(cells.map(row)).collect::<Vec<_>>()))?;
+        Ok(Status::Done)
+    }
+
+    fn run(&self) -> Result<Status, Failure> {
+        let study = self.file.study()?;
+        if self.cells {
+            return self.list(&study.plan);
+        }
+        let numbers = |s: usize| {
+            let cells = study.plan.cells.iter().enumerate();
+            cells.filter(move |(_, c)| c.setting == s)
+        };
+        let cost = estimate_cost(&study.plan)?;
+        if self.json {
+            let mut json = serde_json::to_value(cost).map_err(Failure::from_error)?;
+            let settings = study.plan.settings.iter().enumerate().map(|(s, setting)| {
+                let (first, last) = range(numbers(s).map(|(i, _)| i));
+                serde_json::json!({ "setting": setting.name, "first_cell": first, "last_cell": last })
+            });
+            json["settings"] = settings.collect();
+            print_json(&json)?;
+            return Ok(Status::Done);
+        }
+        let head = ["setting", "structure", "d_M", "df", "naive", "features", "n", "cells"];
+        let mut table = vec![head.map(str::to_owned).to_vec()];
         for (s, setting) in study.plan.settings.iter().enumerate() {
-            let sizes: Vec<u64> = study.plan.cells.iter().filter(|c| c.setting == s).map(|c| c.n).collect();
-            let (low, high) =
-                (sizes.iter().min().copied().unwrap_or(0), sizes.iter().max().copied().unwrap_or(0));
+            let (low, high) = range(numbers(s).map(|(_, c)| c.n));
+            let (first, last) = range(numbers(s).map(|(i, _)| i));
             table.push(vec![
                 setting.name.clone(),
                 setting.structure.name().to_owned(),
@@ -355,6 +413,7 @@ impl PlanCommand {
                 setting.structure.naive_parameters().to_string(),
                 setting.structure.features().to_string(),
                 format!("{low}..{high}"),
+                format!("{first}..{last}"),
             ]);
         }
         let t = threads(self.threads);
@@ -390,7 +449,7 @@ impl Check {
         if self.json {
             print_json(&checks)?;
         } else {
-            print(&wrap_lines(&check_lines(&checks, true)))?;
+            print(&verdicts(&wrap_lines(&check_lines(&checks, true))))?;
             if checks.is_empty() {
                 print("the study has no [[check]]\n")?;
             }
@@ -414,6 +473,12 @@ impl Rerun {
         let run = RunDir::open(&self.run)?;
         let study = Study::of_run(&run)?;
         let (row, steps) = study::rerun(&study, &self.cell, self.replicate)?;
+        if self.replicate >= study.plan.replicates() {
+            eprintln!(
+                "note: the study has {0} replicates a cell, from 0; this is none of them",
+                study.plan.replicates()
+            );
+        }
         let found = tabulate(&study.plan.file, std::slice::from_ref(&row));
         let mut verdict = "not stored yet".to_owned();
         run.walk(&tabulate(&study.plan.file, &[]), |rows, _| {

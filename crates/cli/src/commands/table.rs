@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use convstat::prelude::*;
 use convstat::report::{TableFormat, TableOptions, Uncertainty, paper_table};
 use convstat::runner::RunDir;
 use convstat::study::run::summarise;
 
 use crate::failure::Failure;
-use crate::output::{Status, print, write_text};
+use crate::output::{Status, print, print_json, write_text};
 
 /// `table`.
 #[derive(Debug, Args)]
@@ -25,14 +26,14 @@ Examples:
 pub struct TableCommand {
     /// Run directory
     run: PathBuf,
-    /// latex, markdown or csv (default: by the ending of --out, else latex)
-    #[arg(long)]
+    /// Format (default: by the ending of --out, else latex)
+    #[arg(long, value_parser = formats())]
     format: Option<TableFormat>,
     /// Columns, separated by commas (default: the usual ones; in CSV all)
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     columns: Vec<String>,
-    /// How Monte Carlo standard errors are written: parentheses, plus-minus or none
-    #[arg(long, default_value = "parentheses", value_name = "HOW")]
+    /// How Monte Carlo standard errors are written
+    #[arg(long, default_value = "parentheses", value_name = "HOW", value_parser = uncertainties())]
     mcse: Uncertainty,
     /// Caption, as LaTeX (default: the study's aim)
     #[arg(long)]
@@ -43,6 +44,23 @@ pub struct TableCommand {
     /// Where the table goes (default: standard output)
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Print JSON: the file, or without one the text of the table
+    #[arg(long)]
+    json: bool,
+}
+
+fn formats() -> impl TypedValueParser<Value = TableFormat> {
+    let values = [
+        PossibleValue::new("latex").alias("tex"),
+        PossibleValue::new("markdown").alias("md"),
+        PossibleValue::new("csv"),
+    ];
+    PossibleValuesParser::new(values).try_map(|text| text.parse::<TableFormat>())
+}
+
+fn uncertainties() -> impl TypedValueParser<Value = Uncertainty> {
+    PossibleValuesParser::new(["parentheses", "plus-minus", "none"])
+        .try_map(|text| text.parse::<Uncertainty>())
 }
 
 impl TableCommand {
@@ -67,9 +85,22 @@ impl TableCommand {
             label: self.label.clone(),
         };
         let text = paper_table(&study.plan, &summary, format, &options)?;
-        match &self.out {
-            Some(path) => write_text(path, &text)?,
-            None => print(&text)?,
+        if let Some(path) = &self.out {
+            write_text(path, &text)?;
+        }
+        let written = self.out.as_ref().map(|path| format!("{}\n", path.display()));
+        if self.json {
+            let format = match format {
+                TableFormat::Latex => "latex",
+                TableFormat::Markdown => "markdown",
+                TableFormat::Csv => "csv",
+            };
+            print_json(&serde_json::json!({
+                "table": self.out, "format": format, "text": self.out.is_none().then_some(text),
+                "missing_replicates": summary.missing_replicates,
+            }))?;
+        } else {
+            print(&written.unwrap_or(text))?;
         }
         if summary.missing_replicates > 0 {
             eprintln!("{}: {} replicates are missing", self.run.display(), summary.missing_replicates);

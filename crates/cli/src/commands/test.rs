@@ -2,9 +2,9 @@
 
 use clap::Args;
 use convstat::estimate::likelihood_ratio;
-use convstat::prelude::*;
 
 use super::data::{DataArgs, as_json, display_name};
+use super::parse_structure;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
@@ -40,7 +40,8 @@ pub struct TestCommand {
 impl TestCommand {
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
-        let specs = [StructureSpec::parse(&self.null)?, StructureSpec::parse(&self.alternative)?];
+        let specs =
+            [parse_structure("--null", &self.null)?, parse_structure("--alternative", &self.alternative)?];
         let data = self.data.read()?;
         let (null, alternative) = (data.build(&specs[0])?, data.build(&specs[1])?);
         let names = [display_name(&specs[0], &null), display_name(&specs[1], &alternative)];

@@ -75,10 +75,19 @@ impl Record {
         serde_json::from_value(value).map_err(bad).map(Some)
     }
 
-    /// Writes the record.
+    /// Writes the record; of no submission there is none.
     pub fn write(&self, run: &RunDir) -> Result<()> {
+        let path = run.path().join(RECORD);
+        if self.submissions.is_empty() {
+            return match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    Err(RunnerError::io("remove", &path)(e))
+                }
+                _ => Ok(()),
+            };
+        }
         let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other);
-        let text = text.map_err(RunnerError::io("write", &run.path().join(RECORD)))?;
+        let text = text.map_err(RunnerError::io("write", &path))?;
         run.write_file(RECORD, (text + "\n").as_bytes())
     }
 

@@ -201,7 +201,16 @@ pub fn submit(
     });
     // Before Slurm is asked: whatever ends this process, the next one finds the array by its name.
     record.write(run)?;
-    let array = sbatch(&layout.array_command(&name, indices, &running, resources))?;
+    let array = match sbatch(&layout.array_command(&name, indices, &running, resources)) {
+        Ok(array) => array,
+        Err(refused) => {
+            // Slurm may have taken it and failed to say so; only if it answers that it has none is the record as before.
+            if record.complete().is_ok() {
+                record.write(run)?;
+            }
+            return Err(refused);
+        }
+    };
     if let Some(submission) = record.submissions.last_mut() {
         submission.array_job = Some(array);
     }

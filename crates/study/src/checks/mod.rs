@@ -145,7 +145,9 @@ impl Select {
 
     fn describe(&self) -> String {
         let list = |what: &str, l: &Option<Vec<String>>| {
-            l.as_ref().map_or(String::new(), |l| format!(", {what} {}", l.join(", ")))
+            let quoted =
+                |l: &Vec<String>| l.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ");
+            l.as_ref().map_or(String::new(), |l| format!(", {what} {}", quoted(l)))
         };
         let range = self.range.map_or(String::new(), |[a, b]| format!(" for sqrt(d_M/n) in [{a}, {b}]"));
         let lists = [

@@ -1,6 +1,7 @@
 //! The ablation file and the cells it asks for.
 
 use convstat_runner::Digest;
+use convstat_study::StudyError;
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::BlockSpec;
@@ -146,8 +147,10 @@ impl AblationFile {
     /// # Errors
     /// TOML that does not parse, unknown keys, values that make no sense.
     pub fn parse(text: &str) -> Result<Self> {
-        let file: Self = toml::from_str(text)
-            .map_err(|e| TrainError::Toml { message: e.message().to_owned(), span: e.span() })?;
+        let file: Self = convstat_study::file::parse_toml(text).map_err(|e| match e {
+            StudyError::File { message, help, span } => TrainError::Toml { message, help, span },
+            other => TrainError::Toml { message: other.to_string(), help: None, span: None },
+        })?;
         file.training.check()?;
         if !(1..=MOST_SEEDS).contains(&file.ablation.seeds) {
             let mend = format!("give 1 to {MOST_SEEDS}");

@@ -74,6 +74,8 @@ pub struct RunReport {
     pub damaged: Vec<String>,
     /// Why the first of the networks that diverged did.
     pub diverged: Option<String>,
+    /// Networks stored there that the file does not ask for: of an earlier text, or in another precision.
+    pub left_out: usize,
     /// Summary of what there is.
     pub summary: Summary,
 }
@@ -180,10 +182,12 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, options: RunOpti
         run.compact(&stored, &like)?;
     }
     let summary = Summary::new(plan, &rows)?;
+    let cells = if rows.rows() == 0 { &[][..] } else { rows.texts("cell")? };
+    let left_out = cells.iter().filter(|id| plan.cells.iter().all(|c| c.id != **id)).count();
     let failed = if rows.rows() == 0 { &[][..] } else { rows.texts("termination")? };
     let diverged = failed.iter().find_map(|t| t.strip_prefix(ERROR)).map(ToOwned::to_owned);
     let damaged = walked.damaged.iter().map(ToString::to_string).collect();
-    Ok(RunReport { execution, present, damaged, diverged, summary })
+    Ok(RunReport { execution, present, damaged, diverged, left_out, summary })
 }
 
 /// How the row of a network that diverged begins to say why.

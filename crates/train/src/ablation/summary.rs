@@ -129,7 +129,12 @@ impl Summary {
         ])
     }
 
-    /// A Markdown table, accuracy in per cent; of videos also that by clip.
+    /// Networks that are missing.
+    pub fn missing(&self) -> usize {
+        self.cells.iter().map(|c| self.wanted.saturating_sub(c.seeds + c.failures)).sum()
+    }
+
+    /// A Markdown table of the cells with results, accuracy in per cent; of videos also that by clip.
     pub fn markdown(&self) -> String {
         let with_clips = self.clips;
         let (head, rule) = if with_clips { (" by clip % ± SE |", "---|") } else { ("", "") };
@@ -137,7 +142,7 @@ impl Summary {
             "| block | fixed | K/R | R | parameters | MACs | d_M | seeds | accuracy % ± SE |{head}\n\
              |---|---|---|---|---|---|---|---|---|{rule}\n"
         );
-        for c in &self.cells {
+        for c in self.cells.iter().filter(|c| c.seeds + c.failures > 0) {
             let failed = if c.failures > 0 { format!(" ({} failed)", c.failures) } else { String::new() };
             let clips =
                 if with_clips { format!(" {} |", percent(c.seeds, c.clip_accuracy)) } else { String::new() };

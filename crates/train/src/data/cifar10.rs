@@ -10,8 +10,8 @@ const PIXELS: usize = 32 * 32;
 const RECORD: usize = 1 + 3 * PIXELS;
 const CLASSES: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
-const MEND: &str =
-    "download cifar-10-binary.tar.gz from www.cs.toronto.edu/~kriz and unpack it in the --data folder";
+const MEND: &str = "convstat-train fetch cifar10 --data FOLDER downloads it (by hand: cifar-10-binary.tar.gz from \
+                    www.cs.toronto.edu/~kriz, unpacked in the --data folder)";
 
 /// Pixels, channels last, and labels.
 type Parts = (Vec<u8>, Vec<u32>);
@@ -187,6 +187,7 @@ mod tests {
         for path in [None, Some(folder.path().join("none")), Some(file)] {
             let error = read(path.as_deref(), 0).unwrap_err().to_string();
             assert!(error.contains("folder") && error.contains("cifar-10-binary.tar.gz"), "{error}");
+            assert!(error.contains("convstat-train fetch cifar10 --data"), "{error}");
         }
     }
 }

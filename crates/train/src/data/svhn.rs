@@ -61,7 +61,9 @@ impl Part {
     /// Adds the images and labels of a file.
     fn append(&mut self, folder: &Path, name: &str) -> Result<()> {
         let path = folder.join(name);
-        let mend = format!("download {SITE}/{name} into the --data folder");
+        let set = if name.starts_with("extra") { "svhn-extra" } else { "svhn" };
+        let fetch = format!("convstat-train fetch {set} --data FOLDER");
+        let mend = format!("download {SITE}/{name} into the --data folder: {fetch}");
         let (mut images, mut labels) = (None, None);
         mat::read(&path, &mend, &mut |array| {
             let (count, n) = match array.name.as_str() {
@@ -91,11 +93,12 @@ impl Part {
 
 /// The data set; the split is the official one. With `extra` the additional training images come after the others.
 pub(super) fn read_parts(folder: Option<&Path>, extra: bool) -> Result<Dataset> {
-    let mend = format!("download train_32x32.mat and test_32x32.mat from {SITE} into it");
+    let set = if extra { "svhn-extra" } else { "svhn" };
+    let mend = format!("convstat-train fetch {set} --data FOLDER downloads it from {SITE}");
     let folder =
         folder.ok_or_else(|| TrainError::bad("--data", "(none)", format!("svhn needs a folder: {mend}")))?;
     if !folder.is_dir() {
-        return Err(TrainError::data(folder, format!("no such folder; make it and {mend}")));
+        return Err(TrainError::data(folder, format!("no such folder; {mend}")));
     }
     let inner = folder.join("svhn");
     let folder = if inner.is_dir() { inner.as_path() } else { folder };
@@ -261,7 +264,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for path in [None, Some(folder.path().join("none"))] {
             let error = read_parts(path.as_deref(), false).unwrap_err().to_string();
-            assert!(error.contains("folder") && error.contains("housenumbers"), "{error}");
+            assert!(error.contains("folder") && error.contains("fetch svhn --data FOLDER"), "{error}");
         }
     }
 }

@@ -9,8 +9,9 @@ use super::video::Cache;
 use super::{Clip, ClipSpec, DataSpec, Dataset, Images, Record};
 use crate::{Result, TrainError};
 
-const MEND: &str = "download UCF101.rar and UCF101TrainTestSplits-RecognitionTask.zip from \
-                    www.crcv.ucf.edu/data/UCF101.php and unpack both in the --data folder";
+const MEND: &str = "convstat-train fetch ucf101 --data FOLDER downloads it (by hand: UCF101.rar and \
+                    UCF101TrainTestSplits-RecognitionTask.zip from www.crcv.ucf.edu/data/UCF101.php, unpacked in the --data \
+                    folder)";
 /// Longest side of a stored frame.
 const MOST_SIDE: usize = 1024;
 /// Videos that are named where some could not be read.
@@ -451,7 +452,7 @@ mod tests {
         let empty = tempfile::tempdir().unwrap();
         for path in [None, Some(empty.path())] {
             let error = spec("").load(path, 0).unwrap_err().to_string();
-            assert!(error.contains("folder") && error.contains("UCF101.rar"), "{error}");
+            assert!(error.contains("folder") && error.contains("fetch ucf101 --data FOLDER"), "{error}");
         }
     }
 }

@@ -40,6 +40,7 @@ pub fn findings() -> Vec<Finding> {
                 ("chromium", &["--version"]),
                 ("chromium-browser", &["--version"]),
                 ("google-chrome", &["--version"]),
+                ("chromium-headless-shell", &["--version"]),
                 ("firefox", &["--version"]),
             ],
             "apt install chromium (any browser on another machine reads the pages too)",

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use convstat::cnn::spec::suggestion;
+use clap::builder::PossibleValuesParser;
 use convstat::report::table::align;
 use convstat::runner::slurm::quoted;
 use convstat::study::StudyFile;
@@ -40,7 +40,7 @@ pub struct New {
     /// Name of the study, and of its file and run directory (default: the template's); or its file, FOLDER/NAME.toml
     name: Option<String>,
     /// Template to begin with; --list names them
-    #[arg(long, value_name = "TEMPLATE", default_value = "rate")]
+    #[arg(long, value_name = "TEMPLATE", default_value = "rate", value_parser = PossibleValuesParser::new(TEMPLATES.map(|t| t.0)))]
     template: String,
     /// Study file to write (default NAME.toml; - is standard output)
     #[arg(long, value_name = "FILE")]
@@ -78,11 +78,7 @@ impl New {
             return Ok(Status::Done);
         }
         let Some((kind, template)) = TEMPLATES.iter().find(|(name, _)| *name == self.template) else {
-            let hint = suggestion(&self.template, TEMPLATES.iter().map(|(name, _)| *name));
-            return Err(Failure::new(format!(
-                "--template {}: there is none of this name{hint}",
-                self.template
-            )));
+            return Err(Failure::new(format!("--template {}: there is none of this name", self.template)));
         };
         let said = self.name.as_deref().unwrap_or(kind);
         let (name, file) = match said.strip_suffix(".toml") {

@@ -10,6 +10,7 @@ use convstat::runner::{RunDir, Walked, slurm::quoted, time_left};
 use convstat::study::{run::look, running::Sofar};
 
 use super::slurm_status::SlurmStatus;
+use crate::colour::verdicts;
 use crate::failure::Failure;
 use crate::output::{Status as End, print, print_json, wrap_lines};
 
@@ -107,7 +108,7 @@ impl Status {
             print(&format!("warning: {e}; its replicates will run again\n"))?;
         }
         if let Some(slurm) = &slurm {
-            print(&slurm.text())?;
+            print(&verdicts(&slurm.text()))?;
         }
         match next {
             Some(command) => print(&format!("next: {command}\n"))?,

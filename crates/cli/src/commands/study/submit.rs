@@ -97,6 +97,12 @@ impl Submit {
         let layout = Layout::new(&out)?;
         if !self.dry_run {
             client::find("sbatch")?;
+            // A Slurm that does not work is found out before there is a folder.
+            slurm::state::arrays_named(&study.plan.file.study.name).map_err(|e| {
+                Failure::from(e).help(
+                    "nothing is submitted or written: submit where Slurm answers; --dry-run prints the scripts without it",
+                )
+            })?;
         }
         let cost = estimate_cost(&study.plan)?;
         let resources = self.resources(&cost)?;
@@ -117,7 +123,7 @@ impl Submit {
             }
         }
         let shards = self.shards(&study, &out, &layout, record.as_ref(), &queue)?;
-        if self.dry_run {
+        if self.dry_run && !shards.submit.is_empty() {
             return self.show(&shards, &DryRun::new(&layout, &job, &shards.submit, &resources));
         }
         if shards.submit.is_empty() {

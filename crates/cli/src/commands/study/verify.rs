@@ -8,6 +8,7 @@ use convstat::prelude::Study;
 use convstat::runner::RunDir;
 use convstat::study::{self, VerifyOptions, verify::ROUNDING};
 
+use crate::colour::verdicts;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
@@ -58,9 +59,9 @@ impl Verify {
                 found.different.len()
             ))?;
             for part in &found.damaged {
-                print(&format!(
+                print(&verdicts(&format!(
                     "DAMAGED: {part}; the command that ran the study runs its replicates again\n"
-                ))?;
+                )))?;
             }
             for d in found.different.iter().take(SHOWN) {
                 print(&format!(
