@@ -93,9 +93,12 @@ $(MDBOOK):
 
 # The site has the folders of the repository, so that links from pages to figures and files lead to them.
 book: $(MDBOOK)
+	@echo "== typesetting of formulas"
+	cargo build --release --locked --package mdbook-math
+	@echo "== book"
 	rm -rf target/site
 	$(MDBOOK) build docs
-	cp --parents $$(git ls-files paper-figures experiments examples 'crates/*.rs') target/site/
+	cp --parents $$(git ls-files paper-figures experiments examples notebooks-export 'crates/*.rs') target/site/
 	@echo '<meta http-equiv="refresh" content="0; url=docs/book/index.html">' > target/site/index.html
 	@echo "== the book is target/site/index.html"
 
