@@ -166,12 +166,12 @@ pub fn check_kept(inputs: &[&str], outputs: &[(&str, Option<&Path>)]) -> Result<
     Ok(())
 }
 
-/// Fails now, not after the work, if a file cannot be written.
+/// Fails now, not after the work, if a file cannot be written; leaves none behind.
 pub fn check_writable(path: &Path) -> Result<(), Failure> {
-    match File::options().create(true).append(true).open(path) {
-        Ok(_) => Ok(()),
-        Err(e) => Err(Failure::new(format!("cannot write {}: {e}", path.display()))),
-    }
+    let failed = |e: std::io::Error| Failure::new(format!("cannot write {}: {e}", path.display()));
+    let is_there = path.exists();
+    File::options().create(true).append(true).open(path).map_err(failed)?;
+    if is_there { Ok(()) } else { std::fs::remove_file(path).map_err(failed) }
 }
 
 /// An array in another shape of the same size.

@@ -92,7 +92,7 @@ impl Progress {
                     let said = if said.is_empty() { said } else { format!(", {said}") };
                     let left = time_left(self.times().1);
                     bar.set_position(self.done);
-                    bar.set_message(format!("{said}, {} failures, {left} left", self.failures));
+                    bar.set_message(format!("{said}, {} errors, {left} left", self.failures));
                 }
                 None => self.line(),
             }
@@ -102,7 +102,7 @@ impl Progress {
     fn line(&self) {
         let (elapsed, left) = self.times();
         eprintln!(
-            "{}: {} of {} done, {} failures, {elapsed:.0} s elapsed, about {left:.0} s left",
+            "{}: {} of {} done, {} errors, {elapsed:.0} s elapsed, about {left:.0} s left",
             self.what, self.done, self.total, self.failures
         );
     }

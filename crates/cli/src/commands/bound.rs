@@ -22,11 +22,21 @@ pub struct Bound {
     #[command(flatten)]
     setting: SettingArgs,
     /// Sample sizes
-    #[arg(long, value_delimiter = ',', required = true, value_name = "N,…")]
+    #[arg(long, value_delimiter = ',', required = true, value_name = "N,…", value_parser = whole_number)]
     n: Vec<u64>,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// A whole number, also as 1e12.
+fn whole_number(text: &str) -> Result<u64, String> {
+    let number = text.parse::<u64>().ok().or_else(|| {
+        let v: f64 = text.parse().ok()?;
+        // Above, not every whole number is one of f64.
+        (v.fract() == 0.0 && (0.0..=9e15).contains(&v)).then_some(v as u64)
+    });
+    number.ok_or_else(|| "give a whole number, for instance 2000 or 1e12".to_owned())
 }
 
 /// Everything at one n.

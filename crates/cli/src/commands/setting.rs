@@ -1,5 +1,6 @@
 //! What `bound` and `plan-n` ask for, and everything that theory says about it.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -109,6 +110,9 @@ impl SettingArgs {
         let identification =
             Identification::new(&risk, setting.structure.features(), setting.geometry.feature_rank()?);
         let spectrum = setting.geometry.factor_spectrum()?;
+        if std::io::stderr().is_terminal() {
+            eprintln!("statistical dimension: {} draws (--draws)", self.draws);
+        }
         let dimension =
             statistical_dimension(&setting.structure, setting.root()?, self.draws, self.starts, self.seed)?;
         let law: DesignLaw = file.design[0].design().law();
@@ -175,7 +179,7 @@ impl Evaluated {
             (&self.setting().structure, &self.setting().geometry, &self.dimension);
         print(&format!(
             "structure              {} ({})\npooled positions       {} {:?}\nkernel taps            {} {:?}\n\
-             design                 {}\nd_M, df, naive         {}, {}, {}\nkappa_L, kappa_U       {:.3e}, {:.3e}\n\
+             design                 {}\nd_M, df, naive         {}, {}, {}\nkappa_L, kappa_U       {:.3e}, {:.3e} (extreme eigenvalues of the features' second moment)\n\
              statistical dimension  {:.2} ± {:.2} (standard error) of the doubled structure (df {}), at most {}\n",
             structure.name(),
             structure.network(),

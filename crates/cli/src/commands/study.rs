@@ -313,7 +313,7 @@ fn print_summary(
         print(&summary_table(summary, width()))?;
         print(&wrap_lines(
             "\npred: root mean squared prediction error; frob: the same of the estimation error; MCSE: Monte Carlo standard error of the column before it; \
-             risk: exact (first-order for labels and trained networks); fail: errors + not converged + missed optima\n\n",
+             risk: exact to first order, in full for linear regression; fail: errors + not converged + missed optima (another start, the truth among them, ended lower)\n\n",
         ))?;
         print(&verdicts(&wrap_lines(&check_lines(checks, false))))?;
         eprintln!("one page of it all: convstat report {}", quoted(&run.to_string_lossy()));

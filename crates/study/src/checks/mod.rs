@@ -11,6 +11,7 @@ use coverage::Coverage;
 use rate::Rate;
 use risk::Risk;
 use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::file::StudyFile;
 use crate::summary::{CellSummary, Summary};
@@ -230,12 +231,14 @@ struct Comparison {
     line: String,
 }
 
-/// The chance that a true theory fails one of `total` comparisons at `z` standard errors.
-fn false_alarm(z: f64, total: usize, kind: &str) -> String {
-    if kind == "bound" {
-        return String::new();
-    }
-    let one = statrs::function::erf::erfc(z / std::f64::consts::SQRT_2);
+/// The chance that a true theory fails one of `total` comparisons at `z` standard errors, of Student's t with the degrees
+/// of freedom of the fewest replicates among the cells.
+fn false_alarm(select: &Select, total: usize, kind: &str, summary: &Summary) -> String {
+    let replicates = summary.cells.iter().filter(|c| select.selects(c)).map(CellSummary::replicates);
+    let fewest = replicates.filter(|&r| r > 1).min();
+    let law = fewest.and_then(|r| StudentsT::new(0.0, 1.0, r as f64 - 1.0).ok());
+    let Some(law) = law.filter(|_| kind != "bound") else { return String::new() };
+    let one = 2.0 * law.sf(select.mcse);
     let any = 1.0 - (1.0 - one).powi(total as i32);
     let any = if any < 0.005 { "below 0.005".to_owned() } else { format!("{any:.2}") };
     match total {
@@ -269,8 +272,10 @@ fn outcome(
     let total = comparisons.len();
     let verdict = match (total, failed) {
         (0, _) => "failed: it selects no cell with two replicates, so nothing was tested".to_owned(),
-        (1, 0) => format!("passed: the comparison agrees{}", false_alarm(select.mcse, total, kind)),
-        (_, 0) => format!("passed: all {total} comparisons agree{}", false_alarm(select.mcse, total, kind)),
+        (1, 0) => format!("passed: the comparison agrees{}", false_alarm(select, total, kind, summary)),
+        (_, 0) => {
+            format!("passed: all {total} comparisons agree{}", false_alarm(select, total, kind, summary))
+        }
         _ => format!("failed: {failed} of {total} comparisons disagree"),
     };
     let mut details: Vec<(bool, String)> = comparisons.into_iter().map(|c| (c.passed, c.line)).collect();

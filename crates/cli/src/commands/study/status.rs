@@ -86,7 +86,7 @@ impl Status {
             return Ok(end(&look.so_far));
         }
         print(&wrap_lines(&format!(
-            "study {}: {done} of {planned} replicates done\n{}, {failures} failures\nstarted {} by convstat {} (commit {}), {}, \
+            "study {}: {done} of {planned} replicates done\n{}, {failures} errors\nstarted {} by convstat {} (commit {}), {}, \
              {}\n",
             manifest.name,
             look.so_far.text(),
@@ -182,7 +182,7 @@ fn line(look: &Look, left: Option<f64>) -> String {
         Some(left) if left.is_finite() => format!(", {} left", time_left(left)),
         _ => String::new(),
     };
-    format!("{}/{} ({share:.1} %), {}, {} failures{left}", s.done, s.planned, s.text(), s.failures)
+    format!("{}/{} ({share:.1} %), {}, {} errors{left}", s.done, s.planned, s.text(), s.failures)
 }
 
 fn end(so_far: &Sofar) -> End {
