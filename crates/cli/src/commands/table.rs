@@ -17,7 +17,7 @@ use crate::output::{Status, print, write_text};
     after_help = "Columns are those of summary.parquet, and failures, ratio_pred and ratio_frob (error over risk).
 
 Examples:
-  convstat table runs/cnn-rate > table.tex                     LaTeX, needs booktabs
+  convstat table runs/cnn-rate > table.tex                     LaTeX, needs booktabs; longtable where it is long
   convstat table runs/cnn-rate --format markdown --mcse plus-minus
   convstat table runs/cnn-rate --columns design,n,err_pred,ratio_pred --caption 'Errors.'
   convstat table runs/cnn-rate --out cnn-rate.csv              all columns, all digits"
@@ -66,10 +66,13 @@ impl TableCommand {
             caption: self.caption.clone(),
             label: self.label.clone(),
         };
-        let text = paper_table(&study.plan, &summary, format, &options)?;
+        let table = paper_table(&study.plan, &summary, format, &options)?;
         match &self.out {
-            Some(path) => write_text(path, &text)?,
-            None => print(&text)?,
+            Some(path) => write_text(path, &table.text)?,
+            None => print(&table.text)?,
+        }
+        if let Some(warning) = &table.warning {
+            eprintln!("{warning}");
         }
         if summary.missing_replicates > 0 {
             eprintln!("{}: {} replicates are missing", self.run.display(), summary.missing_replicates);
