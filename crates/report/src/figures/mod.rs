@@ -122,7 +122,7 @@ pub(crate) fn design_name(label: &str) -> String {
 }
 
 /// A design as a title: `var1(rho=0.5)` becomes `VAR(1) inputs, ρ = 0.5`.
-fn design_title(label: &str) -> String {
+pub(crate) fn design_title(label: &str) -> String {
     let name = design_name(label);
     let (kind, keys) = name.split_at(name.find(',').unwrap_or(name.len()));
     crate::math::escape(&format!("{kind} inputs{keys}"))
