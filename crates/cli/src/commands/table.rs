@@ -17,7 +17,7 @@ use crate::output::{Status, print, write_text};
     after_help = "Columns are those of summary.parquet, and failures, ratio_pred and ratio_frob (error over risk).
 
 Examples:
-  convstat table runs/cnn-rate > table.tex                     LaTeX, needs booktabs; longtable where it is long
+  convstat table runs/cnn-rate > table.tex                     LaTeX, by booktabs and longtable
   convstat table runs/cnn-rate --format markdown --mcse plus-minus
   convstat table runs/cnn-rate --columns design,n,err_pred,ratio_pred --caption 'Errors.'
   convstat table runs/cnn-rate --out cnn-rate.csv              all columns, all digits"
