@@ -110,7 +110,7 @@ fn notes(summary: &Summary) -> String {
     );
     if any(&|c| shares(c).iter().any(|((share, error), _)| is_unanimous(*share, *error))) {
         text += " (&lt; <i>x</i>): all replicates agree; <i>x</i>, three over their number, is the 95 % bound on the share of \
-                 others.";
+                 others. A mean without a standard error is of replicates that all agree.";
     }
     text.trim_start().to_owned()
 }

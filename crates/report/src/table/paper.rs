@@ -248,7 +248,8 @@ fn notes(table: &Table, names: &[String], notation: Notation) -> Result<String> 
         _ => false,
     };
     if names.iter().any(|n| SHARES.contains(&n.as_str()) && unanimous(n)) {
-        text += " ($<$ $x$): all replicates agree; $x$, three over their number, is the 95\\,\\% bound on the share of others.";
+        text += " ($<$ $x$): all replicates agree; $x$, three over their number, is the 95\\,\\% bound on the share of others. A mean without a \
+                 standard error is of replicates that all agree.";
     }
     Ok(text)
 }
