@@ -68,10 +68,11 @@ fn latex_is_escaped_and_has_its_columns() {
         "\\midrule",
         "\\bottomrule",
         "\\label{tab:tab}",
-        "\\caption{50 \\% of d\\_M \\& more",
+        "\\caption{50 \\% of $d_{\\mathcal M}$ \\& more",
+        "estimator: levenberg-marquardt",
         "A\\_1: cnn(K=1)",
         "B\\textbar{}\\#: dense",
-        "var1(rho=0.5)",
+        "VAR(1), $\\rho = 0.5$",
     ] {
         assert!(text.contains(part), "no {part} in {text}");
     }
@@ -83,7 +84,7 @@ fn latex_is_escaped_and_has_its_columns() {
         let bare = line.replace("\\&", "");
         assert_eq!(bare.matches('&').count() + 1, spec.len(), "{line}");
     }
-    assert_eq!(text.matches(&format!("\\multicolumn{{{}}}", spec.len())).count(), 2);
+    assert_eq!(text.matches(&format!("\\multicolumn{{{}}}", spec.len())).count(), 4);
     assert_eq!(text.matches('{').count(), text.matches('}').count());
     assert_eq!(text.replace("\\$", "").matches('$').count() % 2, 0);
 
@@ -105,6 +106,29 @@ fn latex_is_escaped_and_has_its_columns() {
         "{text}"
     );
     assert!(!text.contains("multicolumn"));
+}
+
+#[test]
+fn long_tables_have_pages_and_wide_ones_a_warning() {
+    let sizes: Vec<String> = (0..12).map(|i| (90 + 10 * i).to_string()).collect();
+    let place = run_of(&STUDY.replace("n = [90, 200]", &format!("n = [{}]", sizes.join(", "))));
+    let table = |more: &[&str]| {
+        let output = convstat(place.path(), &[&["table", "r"], more].concat());
+        assert_eq!(output.status.code(), Some(0));
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (text, said) = table(&[]);
+    for part in ["\\begin{longtable}", "\\endfirsthead", "\\endhead", "\\end{longtable}"] {
+        assert_eq!(text.matches(part).count(), 1, "{part}: {text}");
+    }
+    assert_eq!(text.matches("$n$ & ").count(), 2, "a head for the first page and one for the others: {text}");
+    assert_eq!(said, "");
+    let (text, said) = table(&["--columns", "n,err_pred"]);
+    assert!(text.contains("\\small") && said.is_empty(), "{said}: {text}");
+    let wide = "setting,design,structure,solver,n,err_pred,risk_pred,err_frob,risk_frob";
+    let (text, said) = table(&["--columns", wide]);
+    assert!(text.contains("\\footnotesize"), "{text}");
+    assert!(said.contains("--columns") && said.contains(wide), "{said}");
 }
 
 #[test]

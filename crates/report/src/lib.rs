@@ -21,11 +21,13 @@ mod axis;
 pub mod bars;
 pub mod canvas;
 mod csv;
+mod digits;
 pub mod drawing;
 pub mod error;
 pub mod figures;
 pub mod html;
 pub mod math;
+mod missing;
 pub mod notebook;
 pub mod palette;
 pub mod panel;
@@ -37,7 +39,9 @@ pub use canvas::{Canvas, Format};
 pub use error::ReportError;
 pub use figures::{FIGURES, draw, draw_one};
 pub use notebook::{NotebookFormat, notebook};
-pub use table::{TableFormat, TableOptions, Uncertainty, check_lines, paper_table, summary_table};
+pub use table::{
+    PaperTable, TableFormat, TableOptions, Uncertainty, check_lines, paper_table, summary_table,
+};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, ReportError>;

@@ -1,11 +1,13 @@
 //! Tables: aligned text for the terminal, and those of papers.
 
 mod columns;
-mod digits;
+mod latex;
 mod paper;
 
-pub use digits::Uncertainty;
-pub use paper::{TableFormat, TableOptions, escape_latex, paper_table};
+pub use latex::escape_latex;
+pub use paper::{PaperTable, TableFormat, TableOptions, paper_table};
+
+pub use crate::digits::Uncertainty;
 
 use convstat_study::{CheckOutcome, Summary};
 

@@ -18,7 +18,7 @@ use crate::output::{Status, print, print_json, write_text};
     after_help = "Columns are those of summary.parquet, and failures, ratio_pred and ratio_frob (error over risk).
 
 Examples:
-  convstat table runs/cnn-rate > table.tex                     LaTeX, needs booktabs
+  convstat table runs/cnn-rate > table.tex                     LaTeX, by booktabs and longtable
   convstat table runs/cnn-rate --format markdown --mcse plus-minus
   convstat table runs/cnn-rate --columns design,n,err_pred,ratio_pred --caption 'Errors.'
   convstat table runs/cnn-rate --out cnn-rate.csv              all columns, all digits"
@@ -84,9 +84,9 @@ impl TableCommand {
             caption: self.caption.clone(),
             label: self.label.clone(),
         };
-        let text = paper_table(&study.plan, &summary, format, &options)?;
+        let table = paper_table(&study.plan, &summary, format, &options)?;
         if let Some(path) = &self.out {
-            write_text(path, &text)?;
+            write_text(path, &table.text)?;
         }
         let written = self.out.as_ref().map(|path| format!("{}\n", path.display()));
         if self.json {
@@ -96,11 +96,14 @@ impl TableCommand {
                 TableFormat::Csv => "csv",
             };
             print_json(&serde_json::json!({
-                "table": self.out, "format": format, "text": self.out.is_none().then_some(text),
+                "table": self.out, "format": format, "text": self.out.is_none().then_some(table.text),
                 "missing_replicates": summary.missing_replicates,
             }))?;
         } else {
-            print(&written.unwrap_or(text))?;
+            print(&written.unwrap_or(table.text))?;
+        }
+        if let Some(warning) = &table.warning {
+            eprintln!("{warning}");
         }
         if summary.missing_replicates > 0 {
             eprintln!("{}: {} replicates are missing", self.run.display(), summary.missing_replicates);

@@ -107,20 +107,23 @@ fn is_wide(values: impl Iterator<Item = f64>) -> bool {
     high > LINEAR_SPAN * low
 }
 
-/// A design's name as a title: `var1(rho=0.5)` becomes `VAR(1) inputs, ρ = 0.5`.
-fn design_title(label: &str) -> String {
+/// A design in the field's words: `var1(rho=0.5)` becomes `VAR(1), ρ = 0.5`.
+pub(crate) fn design_name(label: &str) -> String {
     let (kind, keys) = label.split_once('(').unwrap_or((label, ""));
-    let kind = match kind {
-        "var1" => "VAR(1)",
-        "student-t" => "Student t",
-        "rademacher" => "Rademacher",
-        other => other,
-    };
     let keys = keys.trim_end_matches(')').replace("rho=", "ρ = ").replace("nu=", "ν = ");
     let (kind, keys) = match kind {
+        "var1" => ("VAR(1)", keys),
+        "student-t" => ("Student t", keys),
+        "rademacher" => ("Rademacher", keys),
         "normal-exact" => ("normal", "exact law".to_owned()),
-        kind => (kind, keys),
+        other => (other, keys),
     };
-    let keys = if keys.is_empty() { keys } else { format!(", {keys}") };
+    if keys.is_empty() { kind.to_owned() } else { format!("{kind}, {keys}") }
+}
+
+/// A design as a title: `var1(rho=0.5)` becomes `VAR(1) inputs, ρ = 0.5`.
+pub(crate) fn design_title(label: &str) -> String {
+    let name = design_name(label);
+    let (kind, keys) = name.split_at(name.find(',').unwrap_or(name.len()));
     crate::math::escape(&format!("{kind} inputs{keys}"))
 }

@@ -3,6 +3,7 @@
 use convstat_study::CheckOutcome;
 
 use super::escape::escape;
+use super::notation::typeset;
 
 /// Every check with its claim, verdict and comparisons; those of a failed one are open.
 pub fn checks(checks: &[CheckOutcome], is_finished: bool) -> String {
@@ -15,14 +16,14 @@ pub fn checks(checks: &[CheckOutcome], is_finished: bool) -> String {
     }
     for check in checks {
         let (class, word) = verdict(check.passed);
-        let lines: String = check.details.iter().map(|l| format!("{}\n", escape(l))).collect();
+        let lines: String = check.details.iter().map(|l| format!("{}\n", typeset(l))).collect();
         let open = if check.passed { "" } else { " open" };
         out += &format!(
             "<article class=\"check {class}\">\n<h3><span class=\"badge {class}\">{word}</span> {}</h3>\n<p>{}</p>\n\
              <p><b>{}</b></p>\n<details{open}><summary>{} comparisons</summary>\n<pre tabindex=\"0\">{lines}</pre></details>\n</article>\n",
             escape(&check.kind),
-            escape(&check.claim),
-            escape(&check.verdict),
+            typeset(&check.claim),
+            typeset(&check.verdict),
             check.details.len()
         );
     }

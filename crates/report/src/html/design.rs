@@ -6,14 +6,15 @@ use std::fmt::Display;
 use convstat_study::file::{Estimator, Setting, StudyFile, TruthDraw};
 use convstat_study::{Activation, Plan};
 
-use super::digits;
 use super::escape::escape;
 use super::notation::{D_M, ESTIMATION, K_OVER_R, N, PREDICTION, RATE, TRUTH};
 use super::table::{Cell, Column, table, terms};
+use crate::digits;
+use crate::figures::design_name;
 
 /// Sizes as `10 × 10 × 3`.
 fn sizes(sizes: &[usize]) -> String {
-    sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
+    sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\u{a0}×\u{a0}")
 }
 
 /// Values with commas.
@@ -34,12 +35,19 @@ pub fn aim(file: &StudyFile) -> String {
 pub fn mechanisms(plan: &Plan) -> String {
     let file = &plan.file;
     let mut out = settings(plan);
-    let rows: Vec<Vec<Cell>> =
-        file.design.iter().map(|d| vec![Cell::text(&d.label()), Cell::long(&d.design().words())]).collect();
+    let rows: Vec<Vec<Cell>> = file
+        .design
+        .iter()
+        .map(|d| {
+            let label = d.label();
+            let code = Cell::html(format!("<code>{}</code>", escape(&label)));
+            vec![Cell::text(&design_name(&label)), Cell::long(&d.design().words()), code]
+        })
+        .collect();
     out += &table(
         "designs",
         "Designs: laws of the inputs.",
-        &[Column::text("Design"), Column::text("Inputs")],
+        &[Column::text("Design"), Column::text("Inputs"), Column::text("Name in files")],
         &rows,
     );
     let responses = match &file.response {
@@ -227,24 +235,31 @@ pub fn methods(plan: &Plan) -> String {
          the rank on them."
     );
     let mut out = table("structures", &caption, &columns, &rows);
+    // A solver is named where an estimator has another name.
+    let renamed = plan.file.estimator.iter().any(|e| e.label() != e.solver.name());
     let rows: Vec<Vec<Cell>> = plan
         .file
         .estimator
         .iter()
         .map(|e| {
-            vec![
-                Cell::text(e.label()),
-                Cell::text(e.solver.name()),
+            let mut row = vec![Cell::text(e.label())];
+            if renamed {
+                row.push(Cell::text(e.solver.name()));
+            }
+            row.extend([
                 Cell::text(&if e.solver.is_structured() {
                     list(e.starts.iter().map(|s| s.name()))
                 } else {
                     "–".to_owned()
                 }),
                 Cell::long(&options(e)),
-            ]
+            ]);
+            row
         })
         .collect();
-    let columns = ["Estimator", "Solver", "Starts", "Options"].map(Column::text);
+    let heads =
+        ["Estimator", "Solver", "Starts", "Options"].into_iter().filter(|h| renamed || *h != "Solver");
+    let columns: Vec<Column> = heads.map(Column::text).collect();
     out += &table("estimators", "Estimators; of several starts the best is the fit.", &columns, &rows);
     out
 }

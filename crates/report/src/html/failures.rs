@@ -1,4 +1,4 @@
-//! Failures by cell, each with the command that repeats one, and what an unfinished run lacks.
+//! Failures by cell, with the command that repeats one, and what an unfinished run lacks.
 
 use convstat_study::plan::Cell as PlanCell;
 use convstat_study::record::FailureKind;
@@ -6,7 +6,8 @@ use convstat_study::{Plan, Record};
 
 use super::escape::escape;
 use super::notation::N;
-use super::table::{Cell, Column, table};
+use super::table::{Cell, Column, table, without_constants};
+use crate::figures::design_name;
 
 /// The first columns of a table of cells.
 fn cell_columns() -> Vec<Column> {
@@ -23,7 +24,7 @@ fn name(plan: &Plan, number: usize, cell: &PlanCell) -> Vec<Cell> {
     vec![
         Cell::count(number),
         Cell::text(&plan.setting(cell).name),
-        Cell::text(&plan.file.design[cell.design].label()),
+        Cell::text(&design_name(&plan.file.design[cell.design].label())),
         Cell::text(plan.estimator(cell).label()),
         Cell::count(cell.n as usize),
     ]
@@ -58,29 +59,25 @@ pub fn failures(plan: &Plan, record: &Record, run: &str) -> String {
     columns.extend([
         Column::text("Failure"),
         Column::number("Count"),
-        Column::text("First of them"),
-        Column::text("To repeat it"),
+        Column::number("First replicate"),
+        Column::text("Its end"),
     ]);
-    let rows: Vec<Vec<Cell>> = record
+    let mut rows: Vec<Vec<Cell>> = record
         .failures
         .iter()
         .filter_map(|f| {
             let mut row = name(plan, f.cell, plan.cells.get(f.cell)?);
-            let first = match f.kind {
-                FailureKind::MissedOptimum => Cell::text(&format!("replicate {}", f.replicate)),
-                FailureKind::NotConverged => {
-                    Cell::text(&format!("replicate {}: {}", f.replicate, f.termination))
-                }
-                FailureKind::Error => Cell::long(&format!("replicate {}: {}", f.replicate, f.termination)),
+            let end = match f.kind {
+                FailureKind::MissedOptimum => Cell::text("–"),
+                FailureKind::NotConverged => Cell::text(&f.termination),
+                FailureKind::Error => Cell::long(&f.termination),
             };
             let of = record.replicates.get(f.cell).copied().unwrap_or(0);
-            let command =
-                format!("convstat study rerun {run} --cell {} --replicate {} --trace", f.cell, f.replicate);
             row.extend([
                 Cell::text(name_of(f.kind, 1)),
                 Cell::number(f.count as f64, &format!("{} of {of}", f.count)),
-                first,
-                Cell::html(format!("<code>{}</code>", escape(&command))),
+                Cell::count(f.replicate as usize),
+                end,
             ]);
             Some(row)
         })
@@ -88,7 +85,15 @@ pub fn failures(plan: &Plan, record: &Record, run: &str) -> String {
     let explained = "<p>A replicate that ended in an error counts in no mean. A fit that did not converge counts as it is. An optimum is \
                      missed where every start but the oracle ended higher than the best known fit; the estimate is then that of the \
                      best start, the oracle included.</p>\n";
-    table("failures", "Failures by cell.", &columns, &rows) + explained
+    let command = format!("convstat study rerun {run} --cell CELL --replicate REPLICATE --trace");
+    let repeat = format!(
+        "<p>The first of them is repeated, with its cell and its replicate from the table, by</p>\n<pre tabindex=\"0\"><code>{}</code></pre>\n",
+        escape(&command)
+    );
+    let constants =
+        without_constants(&["Design", "Estimator", "Failure", "Its end"], &mut columns, &mut rows);
+    let caption = format!("Failures by cell.{constants}");
+    repeat + &table("failures", &caption, &columns, &rows) + explained
 }
 
 /// Cells that lack replicates; nothing of a finished run.

@@ -1,9 +1,10 @@
 //! A figure in the page: the same drawing as in files, with a mark over each point that says its values.
 
-use super::digits;
 use super::escape::{download, escape};
+use super::notation::typeset;
 use crate::canvas::UNITS;
 use crate::csv;
+use crate::digits::{self, Notation};
 use crate::drawing::{DrawnPanel, DrawnSeries, DrawnValue};
 use crate::palette::COLOURS;
 use crate::{Canvas, Result};
@@ -13,9 +14,6 @@ const RADIUS: f64 = 4.5;
 
 /// How much larger than on paper a figure may be on a screen.
 const LARGEST: f64 = 2.0;
-
-/// How large it is at least: on a narrow screen its box scrolls before its text gets too small to read.
-const SMALLEST: f64 = 1.15;
 
 /// Series colours on a dark page, in the order of [`COLOURS`].
 const DARK: [&str; COLOURS.len()] =
@@ -67,13 +65,12 @@ pub fn figure(number: usize, canvas: &Canvas) -> Result<String> {
     };
     let name = escape(&canvas.name);
     Ok(format!(
-        "<figure class=\"drawn\" id=\"figure-{number}\">\n<div class=\"scroll\"><div class=\"plot\" style=\"min-width:{:.0}px;\
-         max-width:{:.0}px\">\n{svg}{overlay}</div></div>\n<figcaption><b>Figure {number}.</b> {}\n<span class=\"buttons\">{data}\
+        "<figure class=\"drawn\" id=\"figure-{number}\">\n<div class=\"plot\" style=\"max-width:{:.0}px\">\n{svg}\
+         {overlay}</div>\n<figcaption><b>Figure {number}.</b> {}\n<span class=\"buttons\">{data}\
          <button type=\"button\" class=\"button save\" data-file=\"{name}.svg\" hidden>Figure (SVG)</button></span></figcaption>\n\
          </figure>\n",
-        SMALLEST * w,
         LARGEST * w,
-        escape(&canvas.alt)
+        typeset(&canvas.alt)
     ))
 }
 
@@ -102,7 +99,7 @@ fn describe(panel: &DrawnPanel, series: &DrawnSeries, v: &DrawnValue) -> String 
         let (value, error) = (digits::like(v.y, v.error), digits::like(v.error, v.error));
         lines.push(format!("{} = {value}, MCSE {error}", panel.y_label));
     } else {
-        lines.push(format!("{} = {}", panel.y_label, digits::number(v.y)));
+        lines.push(format!("{} = {}", panel.y_label, digits::number(v.y, Notation::Plain)));
     }
     if let Some(line) = panel.line_at(series.style, v.x).filter(|line| *line != v.y) {
         lines.push(format!("on the line: {}", digits::like(line, v.error)));

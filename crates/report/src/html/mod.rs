@@ -3,7 +3,6 @@
 
 mod checks;
 mod design;
-mod digits;
 mod escape;
 mod failures;
 mod figure;

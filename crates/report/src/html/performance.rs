@@ -3,12 +3,14 @@
 use convstat_runner::Column as Stored;
 use convstat_study::{CellSummary, Plan, Summary};
 
-use super::digits;
 use super::escape::download;
 use super::figure::figure;
 use super::notation::{N, RATE};
-use super::table::{Cell, Column, table};
+use super::table::{Cell, Column, table_with_notes, without_constants};
 use crate::csv;
+use crate::digits::{self, Notation, is_unanimous};
+use crate::figures::design_name;
+use crate::missing;
 use crate::{Result, figures};
 
 /// Figures, then the summary.
@@ -24,7 +26,9 @@ pub fn performance(plan: &Plan, summary: &Summary) -> Result<String> {
     if canvases.is_empty() {
         out += "<p>The run has no cell with data for the figures that the study names.</p>\n";
     }
-    out += &table("summary", &caption(summary), &columns(summary), &rows(summary));
+    let (mut columns, mut rows) = (columns(summary), rows(summary));
+    let constants = without_constants(&["Design", "Estimator", "Replicates"], &mut columns, &mut rows);
+    out += &table_with_notes("summary", &(caption(summary) + &constants), &columns, &rows, &notes(summary));
     let file = format!("{}-summary.csv", plan.file.study.name);
     out += &format!(
         "<p class=\"buttons\">{}</p>\n",
@@ -35,24 +39,27 @@ pub fn performance(plan: &Plan, summary: &Summary) -> Result<String> {
 
 /// What the summary's cells have beyond errors and risk.
 struct Shown {
-    solvers: bool,
     frobenius: bool,
     explicit: bool,
     literature: bool,
     coverage: bool,
     selection: bool,
+    /// Times are in milliseconds.
+    milliseconds: bool,
 }
 
 impl Shown {
     fn new(summary: &Summary) -> Self {
+        /// Slower replicates have their time in seconds.
+        const SLOW: f64 = 100.0;
         let any = |f: &dyn Fn(&CellSummary) -> bool| summary.cells.iter().any(f);
         Self {
-            solvers: any(&|c| c.solver != summary.cells[0].solver),
             frobenius: any(&|c| c.frob.0.is_finite()),
             explicit: any(&|c| !c.theory.explicit_pred.is_nan()),
             literature: any(&|c| c.theory.literature_frob.is_finite()),
             coverage: any(&|c| c.coverage.is_some()),
             selection: any(&|c| c.selection.is_some()),
+            milliseconds: !any(&|c| c.seconds > SLOW),
         }
     }
 }
@@ -71,16 +78,46 @@ fn caption(summary: &Summary) -> String {
     if shown.literature && summary.cells.iter().any(|c| !c.theory.literature_holds) {
         text += " † The literature bound’s condition on <i>n</i> fails.";
     }
-    text + " Failures: errors, fits that did not converge and missed optima, by kind <a href=\"#failures\">below</a>. Seconds: median time \
-            of a replicate."
+    text + " Failures: errors, fits that did not converge and missed optima, by kind <a href=\"#failures\">below</a>. Time: median of \
+            a replicate."
+}
+
+/// Shares of replicates in a cell, each with its Monte Carlo standard error and the number of replicates.
+fn shares(c: &CellSummary) -> Vec<((f64, f64), usize)> {
+    let covered = c.coverage.iter().flat_map(|k| k.means.map(|m| (m, k.replicates)));
+    let chosen = c.selection.iter().map(|s| (s.right, c.replicates()));
+    covered.chain(chosen).collect()
+}
+
+/// Below the table: why a number lacks, and what stands for a standard error that is none.
+fn notes(summary: &Summary) -> String {
+    let shown = Shown::new(summary);
+    let any = |f: &dyn Fn(&CellSummary) -> bool| summary.cells.iter().any(f);
+    let nan = f64::is_nan;
+    let mut text = missing::sentence(
+        [
+            ("err_pred", any(&|c| nan(c.pred.0))),
+            ("risk_pred", any(&|c| nan(c.theory.risk_pred) || shown.frobenius && nan(c.theory.risk_frob))),
+            ("explicit_bound", shown.explicit && any(&|c| nan(c.theory.explicit_pred))),
+            (
+                "covered_",
+                shown.coverage && any(&|c| c.coverage.is_none_or(|k| k.means.iter().any(|m| nan(m.0)))),
+            ),
+            ("chosen_", shown.selection && any(&|c| c.selection.is_none())),
+        ],
+        "–",
+        N,
+    );
+    if any(&|c| shares(c).iter().any(|((share, error), _)| is_unanimous(*share, *error))) {
+        text += " (&lt; <i>x</i>): all replicates agree; <i>x</i>, three over their number, is the 95 % bound on the share of \
+                 others. A mean without a standard error is of replicates that all agree.";
+    }
+    text.trim_start().to_owned()
 }
 
 fn columns(summary: &Summary) -> Vec<Column> {
     let shown = Shown::new(summary);
-    let mut columns = vec![Column::text("Setting"), Column::text("Design")];
-    if shown.solvers {
-        columns.push(Column::text("Estimator"));
-    }
+    let mut columns = ["Setting", "Design", "Estimator"].map(Column::text).to_vec();
     columns.extend([N, RATE, "Replicates", "Prediction error", "Risk"].map(Column::number));
     if shown.explicit {
         columns.push(Column::number("Explicit bound"));
@@ -100,53 +137,58 @@ fn columns(summary: &Summary) -> Vec<Column> {
     if shown.selection {
         columns.extend(["Chose the truth", "Mean chosen"].map(Column::number));
     }
-    columns.extend(["Failures", "Seconds"].map(Column::number));
+    columns.push(Column::number("Failures"));
+    columns.push(Column::number(if shown.milliseconds { "Time, ms" } else { "Time, s" }));
     columns
 }
 
 fn rows(summary: &Summary) -> Vec<Vec<Cell>> {
     let shown = Shown::new(summary);
-    let row = |c: &CellSummary| {
-        let theory = |value: f64, error: f64| Cell::number(value, &digits::like(value, error));
-        let bound = |value: f64, mark: &str| Cell::number(value, &(digits::number(value) + mark));
-        let mut row = vec![Cell::text(&c.setting), Cell::text(&c.design)];
-        if shown.solvers {
-            row.push(Cell::text(&c.solver));
-        }
+    let all = |f: &dyn Fn(&CellSummary) -> f64| -> Vec<f64> { summary.cells.iter().map(f).collect() };
+    let column = |values: Vec<f64>| digits::column(&values, Notation::Plain);
+    let explicit_pred = column(all(&|c| c.theory.explicit_pred));
+    let explicit_frob = column(all(&|c| c.theory.explicit_frob));
+    let literature = column(all(&|c| c.theory.literature_frob));
+    let unit = if shown.milliseconds { 1e3 } else { 1.0 };
+    let times = column(all(&|c| unit * c.seconds));
+    let row = |(i, c): (usize, &CellSummary)| {
+        let mut row =
+            vec![Cell::text(&c.setting), Cell::text(&design_name(&c.design)), Cell::text(&c.solver)];
         row.extend([
             Cell::count(c.n as usize),
-            Cell::number(c.sqrt_dm_over_n(), &format!("{:.3}", c.sqrt_dm_over_n())),
+            Cell::number(c.sqrt_dm_over_n(), &digits::rate(c.sqrt_dm_over_n(), Notation::Plain)),
             Cell::count(c.replicates()),
             Cell::measured(c.pred),
-            theory(c.theory.risk_pred, c.pred.1),
+            Cell::theory(c.theory.risk_pred, c.theory.risk_pred_se),
         ]);
         if shown.explicit {
-            row.push(bound(c.theory.explicit_pred, ""));
+            row.push(Cell::number(c.theory.explicit_pred, &explicit_pred[i]));
         }
         if shown.frobenius {
-            row.extend([Cell::measured(c.frob), theory(c.theory.risk_frob, c.frob.1)]);
+            row.extend([Cell::measured(c.frob), Cell::theory(c.theory.risk_frob, c.theory.risk_frob_se)]);
             if shown.explicit {
-                row.push(bound(c.theory.explicit_frob, ""));
+                row.push(Cell::number(c.theory.explicit_frob, &explicit_frob[i]));
             }
         }
         if shown.literature {
             let value = c.theory.literature_frob;
-            row.push(bound(value, if c.theory.literature_holds || value.is_nan() { "" } else { " †" }));
+            let mark = if c.theory.literature_holds || value.is_nan() { "" } else { " †" };
+            row.push(Cell::number(value, &format!("{}{mark}", literature[i])));
         }
+        let nothing = (f64::NAN, f64::NAN);
         if shown.coverage {
-            let means = c.coverage.map_or([(f64::NAN, f64::NAN); 3], |k| k.means);
-            row.extend(means.map(Cell::measured));
+            let (means, count) = c.coverage.map_or(([nothing; 3], 0), |k| (k.means, k.replicates));
+            row.extend(means.map(|mean| Cell::share(mean, count)));
         }
         if shown.selection {
-            let nothing = (f64::NAN, f64::NAN);
             let (right, mean) = c.selection.as_ref().map_or((nothing, nothing), |s| (s.right, s.mean));
-            row.extend([right, mean].map(Cell::measured));
+            row.extend([Cell::share(right, c.replicates()), Cell::measured(mean)]);
         }
         row.push(Cell::count(c.errors + c.not_converged + c.optimisation_failures));
-        row.push(Cell::number(c.seconds, &digits::number(c.seconds)));
+        row.push(Cell::number(unit * c.seconds, &times[i]));
         row
     };
-    summary.cells.iter().map(row).collect()
+    summary.cells.iter().enumerate().map(row).collect()
 }
 
 /// The summary's table in full precision.

@@ -1,6 +1,6 @@
 //! Where the numbers come from: program, machine, seed, digests, time; the study file; and how to cite it all.
 
-use convstat_runner::{Manifest, Provenance};
+use convstat_runner::{Manifest, Provenance, time_left};
 use convstat_study::Record;
 
 use super::escape::{download, escape};
@@ -22,7 +22,7 @@ const WORKS: [[&str; 5]; 3] = [
     ],
     [
         "huang2021compressed",
-        "Huang and Si and Zheng and Li",
+        "Huang, Feiqing and Si, Yuefeng and Zheng and Li, Guodong",
         "Compressed convolutional neural networks from a statistical perspective",
         "2021",
         "arXiv 2112.04857",
@@ -35,15 +35,6 @@ const WORKS: [[&str; 5]; 3] = [
         "",
     ],
 ];
-
-/// Seconds in the unit that a reader wants.
-fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 120.0 => format!("{s:.1} s"),
-        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
-    }
-}
 
 fn processors(p: &Provenance) -> String {
     format!("{}, {} logical processors, {}", p.processor, p.processors, p.system)
@@ -66,7 +57,7 @@ pub fn provenance(manifest: &Manifest, record: &Record) -> String {
     items.extend([
         ("Started", escape(&p.started)),
         ("Replicates stored", record.replicates.iter().sum::<u64>().to_string()),
-        ("Computing time", format!("{}, all replicates one after another", duration(record.seconds))),
+        ("Computing time", format!("{}, all replicates one after another", time_left(record.seconds))),
         ("Report", format!("made by convstat {}", env!("CARGO_PKG_VERSION"))),
     ]);
     let mut out = terms(&items);
@@ -156,12 +147,5 @@ mod tests {
                 assert!(file.contains(&format!("family-names: {family}")), "{family}");
             }
         }
-    }
-
-    #[test]
-    fn durations_are_in_the_unit_of_a_reader() {
-        assert_eq!(duration(3.21), "3.2 s");
-        assert_eq!(duration(600.0), "10 min");
-        assert_eq!(duration(36_000.0), "10.0 h");
     }
 }

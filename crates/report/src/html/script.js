@@ -131,7 +131,9 @@
   all(".plot").filter((plot) => plot.querySelector(".marks circle")).forEach(points);
   all("table.sortable").forEach(sortable);
   all("button.save").forEach(save);
-  // On paper nothing can be opened.
-  addEventListener("beforeprint", () => all("details").forEach((d) => { d.dataset.was = d.open; d.open = true; }));
-  addEventListener("afterprint", () => all("details").forEach((d) => { d.open = d.dataset.was === "true"; }));
+  // On paper nothing can be opened: all but the comparisons of checks that passed.
+  const closed = () => all("details:not([open])").filter((d) => !d.closest(".check.pass"));
+  let opened = [];
+  addEventListener("beforeprint", () => { opened = closed(); opened.forEach((d) => { d.open = true; }); });
+  addEventListener("afterprint", () => opened.forEach((d) => { d.open = false; }));
 })();

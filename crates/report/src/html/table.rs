@@ -1,7 +1,7 @@
 //! Tables of the page: a caption, headers with scope, a box of its own to scroll in, columns that sort.
 
-use super::digits;
 use super::escape::escape;
+use crate::digits::{self, Style};
 
 /// A column.
 #[derive(Debug, Clone)]
@@ -57,7 +57,17 @@ impl Cell {
 
     /// A value with its Monte Carlo standard error.
     pub fn measured((value, error): (f64, f64)) -> Self {
-        Self::number(value, &digits::with_error(value, error))
+        Self::number(value, &digits::measured(value, error, Style::PAGE))
+    }
+
+    /// A share of `count` replicates with its Monte Carlo standard error.
+    pub fn share((value, error): (f64, f64), count: usize) -> Self {
+        Self::number(value, &digits::share(value, error, count, Style::PAGE))
+    }
+
+    /// A value of theory with the standard error of its simulation.
+    pub fn theory(value: f64, error: f64) -> Self {
+        Self::number(value, &digits::theory(value, error, Style::PAGE))
     }
 
     /// A whole number, or a dash.
@@ -69,8 +79,58 @@ impl Cell {
     }
 }
 
+/// Takes the columns of these heads out where all rows say the same, and says it once: `Design: normal.`
+pub fn without_constants(heads: &[&str], columns: &mut Vec<Column>, rows: &mut [Vec<Cell>]) -> String {
+    let mut said = String::new();
+    if rows.len() < 2 {
+        return said;
+    }
+    for head in heads {
+        let Some(c) = columns.iter().position(|column| column.head == *head) else { continue };
+        if rows.iter().any(|row| row[c].html != rows[0][c].html) {
+            continue;
+        }
+        if rows[0][c].html != "–" {
+            said += &format!(" {head}: {}.", rows[0][c].html);
+        }
+        columns.remove(c);
+        rows.iter_mut().for_each(|row| drop(row.remove(c)));
+    }
+    said
+}
+
+/// Characters of a line of a table that fit a page in portrait.
+const PORTRAIT: usize = 125;
+
+/// Whether a table is too wide for a page in portrait: by its widest cells, with the space between columns.
+fn is_wide(columns: &[Column], rows: &[Vec<Cell>]) -> bool {
+    const SPACE: usize = 2;
+    const LONG: usize = 40;
+    let shown = |html: &str| {
+        html.split('<').map(|t| t.rsplit('>').next().unwrap_or(t).chars().count()).sum::<usize>()
+    };
+    // Heads break between words.
+    let word = |head: &str| head.split(' ').map(shown).max().unwrap_or(0);
+    let width = |(c, column): (usize, &Column)| {
+        let cells = rows.iter().map(|row| if row[c].is_long { LONG } else { shown(&row[c].html) });
+        cells.chain([word(&column.head)]).max().unwrap_or(0) + SPACE
+    };
+    columns.iter().enumerate().map(width).sum::<usize>() > PORTRAIT
+}
+
 /// A table whose first column names its rows. `caption` is HTML; `id` is unique among tables.
 pub fn table(id: &str, caption: &str, columns: &[Column], rows: &[Vec<Cell>]) -> String {
+    table_with_notes(id, caption, columns, rows, "")
+}
+
+/// [`table`] with notes below it, HTML; none where they are empty.
+pub fn table_with_notes(
+    id: &str,
+    caption: &str,
+    columns: &[Column],
+    rows: &[Vec<Cell>],
+    notes: &str,
+) -> String {
     let class = |numeric: bool| if numeric { " class=\"num\"" } else { "" };
     let head: String =
         columns.iter().map(|c| format!("<th scope=\"col\"{}>{}</th>", class(c.numeric), c.head)).collect();
@@ -94,10 +154,12 @@ pub fn table(id: &str, caption: &str, columns: &[Column], rows: &[Vec<Cell>]) ->
         .collect();
     // One row needs no sorting.
     let sortable = if rows.len() > 1 { " class=\"sortable\"" } else { "" };
+    let notes = if notes.is_empty() { String::new() } else { format!("<p class=\"notes\">{notes}</p>\n") };
+    let wide = if is_wide(columns, rows) { " wide" } else { "" };
     format!(
-        "<figure class=\"table\">\n<figcaption id=\"table-{id}-caption\">{caption}</figcaption>\n<div class=\"scroll\" tabindex=\"0\" \
+        "<figure class=\"table{wide}\">\n<figcaption id=\"table-{id}-caption\">{caption}</figcaption>\n<div class=\"scroll\" tabindex=\"0\" \
          role=\"region\" aria-labelledby=\"table-{id}-caption\">\n<table id=\"table-{id}\"{sortable} aria-labelledby=\"table-{id}-caption\">\n\
-         <thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n</div>\n</figure>\n"
+         <thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n</div>\n{notes}</figure>\n"
     )
 }
 

@@ -5,6 +5,8 @@ use convstat_study::figure::FigureKind;
 
 use super::{NotebookCell, NotebookFormat};
 use crate::Result;
+use crate::figures::design_title;
+use crate::math::plain;
 
 /// Code in both languages.
 struct Code {
@@ -71,11 +73,27 @@ fn figure(kind: FigureKind) -> (&'static str, Code) {
     }
 }
 
+/// Titles of the designs by their names, as the figures have them: a dictionary of Python, or a named vector of R.
+fn designs(file: &StudyFile, format: NotebookFormat) -> Result<String> {
+    let (open, between, close) = match format {
+        NotebookFormat::Jupyter => ("{", ": ", "}"),
+        NotebookFormat::Quarto => ("c(", " = ", ")"),
+    };
+    let mut entries = Vec::new();
+    for design in &file.design {
+        let label = design.label();
+        let title = plain(&design_title(&label));
+        entries.push(serde_json::to_string(&label)? + between + &serde_json::to_string(&title)?);
+    }
+    Ok(format!("{open}{}{close}", entries.join(", ")))
+}
+
 /// The cells of a study's notebook; `run` is the run directory seen from the notebook's folder.
 pub(super) fn cells(file: &StudyFile, run: &str, format: NotebookFormat) -> Result<Vec<NotebookCell>> {
     // JSON's strings are strings of Python and R too.
     let run = serde_json::to_string(run)?;
     let level = file.inference.as_ref().map_or(f64::NAN, |i| i.level);
+    let designs = designs(file, format)?;
     let filled = |code: Code| {
         let text = match format {
             NotebookFormat::Jupyter => code.python,
@@ -85,6 +103,7 @@ pub(super) fn cells(file: &StudyFile, run: &str, format: NotebookFormat) -> Resu
             .replace("@SIGMA@", &file.noise.sigma.to_string())
             .replace("@CONFIDENCE@", &file.theory.confidence.to_string())
             .replace("@LEVEL@", &level.to_string())
+            .replace("@DESIGNS@", &designs)
             .replace("@RUN@", &run);
         NotebookCell::Code(text.trim_end().to_owned())
     };

@@ -33,7 +33,7 @@ pub(super) const HEADINGS: &[Heading] = &[
     heading("risk_frob", "est.\\ risk", "est. risk"),
     heading("ratio_pred", "pred.\\ error/risk", "pred. error/risk"),
     heading("ratio_frob", "est.\\ error/risk", "est. error/risk"),
-    heading("failures", "failures", "failures"),
+    heading("failures", "fail.", "failures"),
     heading("not_converged", "not converged", "not converged"),
     heading("optimisation_failures", "optimum missed", "optimum missed"),
     heading("explicit_bound_pred", "pred.\\ bound", "pred. bound"),
@@ -89,14 +89,17 @@ pub(super) fn standard_errors<'a>(table: &'a Table, name: &str) -> Option<&'a [f
     ["_mcse", "_se"].iter().find_map(|end| table.floats(&format!("{name}{end}")).ok())
 }
 
-/// What a paper shows: errors beside risks, what coverage or selection there is, failures; names only where they vary.
+/// What a paper shows: errors beside risks, what coverage or selection there is, failures.
 pub(super) fn usual(table: &Table) -> Vec<String> {
-    let varies = |name: &str| table.texts(name).is_ok_and(|v| v.iter().any(|t| Some(t) != v.first()));
     let has = |name: &str| table.columns().iter().any(|(n, _)| n == name);
-    let mut names: Vec<&str> = ["design", "solver"].into_iter().filter(|n| varies(n)).collect();
-    names.extend(["n", "sqrt_dm_over_n", "err_pred", "risk_pred", "err_frob", "risk_frob"]);
+    let mut names =
+        vec!["design", "solver", "n", "sqrt_dm_over_n", "err_pred", "risk_pred", "err_frob", "risk_frob"];
     let more = ["covered_entries", "covered_predictions", "covered_region", "chosen_right", "chosen_mean"];
     names.extend(more.into_iter().filter(|n| has(n)));
     names.push("failures");
     names.into_iter().map(str::to_owned).collect()
 }
+
+/// Shares of replicates.
+pub(super) const SHARES: [&str; 4] =
+    ["covered_entries", "covered_predictions", "covered_region", "chosen_right"];

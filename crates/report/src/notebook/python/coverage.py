@@ -7,9 +7,9 @@ over = (
     .sort("setting", "n")
 )
 figure, axis = plt.subplots(figsize=(6.5, 4), layout="constrained")
-for (setting,), own in over.group_by("setting", maintain_order=True):
-    axis.errorbar(own["n"], own["share"], own["error"], fmt="o", ms=4, label=setting)
-axis.axhline(1 - CONFIDENCE, color="#3c3c3c", label="stated probability, at most")
-axis.set(xlabel="n", ylabel="errors above the explicit bound", xscale="log", ylim=(-0.005, None))
+for i, ((setting,), own) in enumerate(over.group_by("setting", maintain_order=True)):
+    points(axis, own["n"], own["share"], own["error"], i, setting)
+axis.axhline(1 - CONFIDENCE, color=LINE, label="stated probability, at most")
+axis.set(xlabel="$n$", ylabel="errors above the explicit bound", xscale="log", ylim=(-0.005, None))
 axis.legend(fontsize="small")
 plt.show()

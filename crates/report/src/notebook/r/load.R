@@ -1,5 +1,6 @@
 manifest <- jsonlite::fromJSON(file.path(RUN, "manifest.json"))
 summary_table <- read_table(file.path(RUN, "summary.parquet"))
+summary_table$design <- unname(DESIGNS[summary_table$design])
 for (name in c("setting", "design", "solver")) summary_table[[name]] <- in_order(summary_table[[name]])
 files <- list.files(file.path(RUN, "parts"), "\\.parquet$", full.names = TRUE)
 parts <- do.call(rbind, lapply(files, read_table))

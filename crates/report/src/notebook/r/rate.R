@@ -8,5 +8,5 @@ long$norm <- in_order(long$norm)
 ggplot(long, aes(sqrt_dm_over_n, error, colour = setting, group = interaction(setting, solver))) +
   geom_line(aes(y = risk), na.rm = TRUE) +
   geom_pointrange(aes(ymin = error - mcse, ymax = error + mcse, shape = solver), size = 0.2) +
-  facet_grid(norm ~ design, scales = "free_y") +
+  facet_grid(norm ~ design, scales = "free_y") + expand_limits(x = 0, y = 0) + marks() +
   labs(x = expression(sqrt(d[M] / n)), y = "error ± MCSE; lines: risk")

@@ -12,3 +12,6 @@ read_table <- if (requireNamespace("arrow", quietly = TRUE)) {
   function(path) as.data.frame(nanoparquet::read_parquet(path))
 }
 in_order <- function(x) factor(x, unique(x))
+DESIGNS <- @DESIGNS@  # titles by name
+# One mark a series, beside its colour.
+marks <- function() scale_shape_manual(values = rep(c(16, 15, 17, 18, 25, 3, 4), 9))
