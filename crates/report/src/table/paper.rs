@@ -79,7 +79,7 @@ pub fn paper_table(
             let info = &plan.file.study;
             let caption = options.caption.clone().unwrap_or_else(|| {
                 let said = if info.aim.is_empty() { &info.name } else { &info.aim };
-                latex::sentence(said) + &shown.legend(plan.replicates(), options.uncertainty)
+                latex::sentence(said) + &shown.legend(&replicates(plan, summary), options.uncertainty)
             });
             let label = options.label.clone().unwrap_or_else(|| format!("tab:{}", info.name));
             let (text, width) = latex::write(&shown, &caption, &label);
@@ -182,7 +182,7 @@ impl Shown {
     }
 
     /// What a caption has to say.
-    fn legend(&self, replicates: u64, uncertainty: Uncertainty) -> String {
+    fn legend(&self, replicates: &str, uncertainty: Uncertainty) -> String {
         let constants: String =
             self.constants.iter().map(|(name, value)| format!("; {name}: {value}")).collect();
         let how = match uncertainty {
@@ -192,6 +192,16 @@ impl Shown {
         };
         let how = if self.has_errors { how } else { "" };
         format!(" {replicates} replicates a cell{constants}{how}.{}", self.notes)
+    }
+}
+
+/// Replicates a cell; of an unfinished run the fewest and the most that are there.
+fn replicates(plan: &Plan, summary: &Summary) -> String {
+    let planned = plan.replicates();
+    let done = summary.cells.iter().map(|c| (c.replicates() + c.errors) as u64);
+    match (done.clone().min(), done.max()) {
+        (Some(fewest), Some(most)) if fewest < planned => format!("{fewest} to {most} of {planned}"),
+        _ => planned.to_string(),
     }
 }
 
