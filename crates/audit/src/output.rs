@@ -102,8 +102,8 @@ impl Audit {
             let share = |n: usize| 100.0 * n as f64 / naive.max(1) as f64;
             let hidden = naive - identifiable;
             text += &format!(
-                "\nnaive {naive} parameters, d_M {d_m}, df at most {identifiable}: no data identify {hidden} ({:.1} %), {redundant} of \
-                 them ({:.1} %) redundant by K > R",
+                "\nnaive {naive} parameters, d_M {d_m}, df at most {identifiable}\n\
+                 no data identify {hidden} of them ({:.1} %); {redundant} ({:.1} %) are redundant by K > R",
                 share(hidden),
                 share(redundant)
             );
