@@ -246,7 +246,7 @@ fn labels(ticks: &[f64], log: bool) -> Vec<String> {
     let is_power = |t: f64| (t.log10() - t.log10().round()).abs() < 1e-9;
     // The small allowances are for powers that are rounded.
     let powers = log && sizes().all(is_power);
-    let inside = |t: &f64| (low - 1e-9..=high + 1e-9).contains(t);
+    if powers && sizes().any(|t| !(0.999 * PLAIN_POWERS[0]..=1.001 * PLAIN_POWERS[1]).contains(&t)) {
         return ticks.iter().map(|t| power(t.log10().round() as i32)).collect();
     }
     let needed = |t: f64| (0..15).find(|&d| has_decimals(t, d)).unwrap_or(15) as usize;
