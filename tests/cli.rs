@@ -520,6 +520,9 @@ fn check_figure(folder: &Path, name: &str) {
     assert!(
         svg.starts_with("<svg") && svg.contains("<title>") && !svg.contains("<text") && !svg.contains("NaN")
     );
+    // White first, for pages that are dark.
+    let white = svg.split("</title>").nth(1).unwrap().trim_start();
+    assert!(white.starts_with("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>"), "{name}");
     let png = std::fs::read(folder.join(format!("{name}.png"))).unwrap();
     assert!(png.starts_with(b"\x89PNG") && png.len() > 20_000);
     let pdf = std::fs::read(folder.join(format!("{name}.pdf"))).unwrap();

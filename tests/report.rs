@@ -130,6 +130,8 @@ fn a_page_holds_every_cell_every_verdict_and_no_markup_of_others() {
     for markup in ["<img", "<b>one", "</pre></style>", "<script>document", "\" onmouseover=\""] {
         assert!(!html.contains(markup), "{markup} is in the page");
     }
+    // Figures have the background of the page, which may be dark.
+    assert!(html.contains("<figure class=\"drawn\"") && !html.contains("<rect width=\"100%\""));
     assert_eq!(html.matches("<script>").count(), 1);
     assert_eq!(html.matches("</style>").count(), 1);
     assert!(html.contains(&escaped(HOSTILE)), "the study file is there as text");

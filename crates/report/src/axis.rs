@@ -1,47 +1,153 @@
-//! Axes: range, ticks where readers expect them, and their labels.
+//! Axes: range, ticks where readers expect them, and their labels, which do not touch.
 
 use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
 
-/// Most decades with a label each.
+use crate::lettering::width;
+
+/// Most ticks of a linear axis, and most decades with a label each.
+const MOST_TICKS: usize = 7;
 const MOST_DECADES: usize = 8;
+/// Least room between labels beside each other, and from one label to the next above it as a share of the font size.
+const GAP: f64 = 4.0;
+const LEADING: f64 = 1.15;
+/// The last label stands out over the end of a level axis by no more than this, points.
+const OVERHANG: f64 = 8.0;
+
+/// How values are placed.
+#[derive(Debug, Clone, PartialEq)]
+enum Scale {
+    Linear,
+    Log,
+    /// Each of some values in the middle of a slot of width 1.
+    Slots(Vec<f64>),
+}
+
+/// A tick: its place in units of the scale, its value and its label.
+#[derive(Debug, Clone, PartialEq)]
+struct Tick {
+    place: f64,
+    label: String,
+}
+
+/// Direction, length and size of the labels of an axis, points.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line {
+    pub upright: bool,
+    pub length: f64,
+    pub font: f64,
+}
 
 /// One axis; a logarithmic one is drawn as a linear one in log10, so that curves and dashes need one code.
 #[derive(Clone)]
 pub(crate) struct Axis {
     range: RangedCoordf64,
-    log: bool,
-    ticks: Vec<f64>,
+    scale: Scale,
+    ticks: Vec<Tick>,
 }
 
 impl Axis {
-    /// For the data `values`, with ticks of its own where `ticks` (data units) are given.
-    pub fn new(values: &[f64], log: bool, from_zero: bool, ticks: &[f64]) -> Self {
+    /// For the data `values`, with as many ticks as there is room for along a line.
+    pub fn new(values: &[f64], log: bool, from_zero: bool, line: Line) -> Self {
         let (mut low, high) = if log { log_range(values) } else { linear_range(values) };
         if from_zero && !log {
             low = 0.0;
         }
-        let ticks = match (ticks, log) {
-            ([], true) => log_ticks(low, high),
-            ([], false) => Vec::new(),
-            (own, true) => own.iter().map(|t| t.log10()).collect(),
-            (own, false) => own.to_vec(),
-        };
-        Self { range: (low..high).into(), log, ticks }
+        let scale = if log { Scale::Log } else { Scale::Linear };
+        let axis = Self { range: (low..high).into(), scale, ticks: Vec::new() };
+        let candidates = if log { log_ticks(low, high) } else { linear_ticks(low, high) };
+        let sets: Vec<Vec<Tick>> = candidates.iter().map(|ticks| axis.labelled(ticks)).collect();
+        let first = sets.iter().find(|ticks| axis.fits(ticks, line)).or(sets.last());
+        let ticks = axis.thinned(first.cloned().unwrap_or_default(), line);
+        Self { ticks, ..axis }
     }
 
-    /// The same with at most `count` of the ticks that it has of its own.
-    pub fn with_at_most(mut self, count: usize) -> Self {
-        let step = self.ticks.len().div_ceil(count.max(1)).max(1);
-        self.ticks = self.ticks.into_iter().step_by(step).collect();
+    /// The same with its own ticks, those that there is room for.
+    pub fn with_ticks(self, values: &[f64], line: Line) -> Self {
+        let ticks = self.thinned(self.labelled(values), line);
+        Self { ticks, ..self }
+    }
+
+    /// A slot for each of some values, in their order.
+    pub fn of_slots(values: &[f64], line: Line) -> Self {
+        let range = (0.0..values.len().max(1) as f64).into();
+        Self { range, scale: Scale::Slots(values.to_vec()), ticks: Vec::new() }.with_ticks(values, line)
+    }
+
+    /// The same without labels.
+    pub fn bare(mut self) -> Self {
+        self.ticks.iter_mut().for_each(|t| t.label.clear());
         self
     }
 
-    /// A data value on the axis.
+    /// Whether it has slots.
+    pub fn has_slots(&self) -> bool {
+        matches!(self.scale, Scale::Slots(_))
+    }
+
+    /// A data value on the axis; nothing finite where it has no place.
     pub fn place(&self, value: f64) -> f64 {
-        if self.log { value.log10() } else { value }
+        match &self.scale {
+            Scale::Linear => value,
+            Scale::Log => value.log10(),
+            Scale::Slots(values) => {
+                values.iter().position(|v| *v == value).map_or(f64::NAN, |i| i as f64 + 0.5)
+            }
+        }
+    }
+
+    /// Where a place is on the axis, from 0 to 1.
+    pub fn share(&self, place: f64) -> f64 {
+        let range = self.range.range();
+        (place - range.start) / (range.end - range.start)
+    }
+
+    /// Width of the widest label, points.
+    pub fn widest(&self, font: f64) -> f64 {
+        self.ticks.iter().map(|t| width(&t.label, font)).fold(0.0, f64::max)
+    }
+
+    /// Ticks and their labels, places from 0 to 1.
+    pub fn ticks(&self) -> impl Iterator<Item = (f64, &str)> {
+        self.ticks.iter().map(|t| (self.share(t.place), t.label.as_str()))
+    }
+
+    /// Ticks at data values that are on the axis.
+    fn labelled(&self, values: &[f64]) -> Vec<Tick> {
+        let tick = |(v, label): (&f64, String)| Tick { place: self.place(*v), label };
+        let range = self.range.range();
+        let room = 1e-9 * (range.end - range.start);
+        let inside = |t: &Tick| t.place >= range.start - room && t.place <= range.end + room;
+        values.iter().zip(labels(values, self.scale == Scale::Log)).map(tick).filter(inside).collect()
+    }
+
+    /// Whether a label leaves room for the next, and to the end of the axis.
+    fn has_room(&self, tick: &Tick, next: Option<&Tick>, line: Line) -> bool {
+        let at = |t: &Tick| self.share(t.place) * line.length;
+        let half = |t: &Tick| width(&t.label, line.font) / 2.0;
+        match next {
+            Some(next) if line.upright => at(next) - at(tick) >= LEADING * line.font,
+            Some(next) => at(next) - half(next) - at(tick) - half(tick) >= GAP,
+            None => line.upright || at(tick) + half(tick) <= line.length + OVERHANG,
+        }
+    }
+
+    fn fits(&self, ticks: &[Tick], line: Line) -> bool {
+        ticks.iter().enumerate().all(|(i, t)| self.has_room(t, ticks.get(i + 1), line))
+    }
+
+    /// Every tick that has room beside those before it.
+    fn thinned(&self, ticks: Vec<Tick>, line: Line) -> Vec<Tick> {
+        let mut kept: Vec<Tick> = Vec::new();
+        for tick in ticks {
+            let beside = kept.last().is_none_or(|last| self.has_room(last, Some(&tick), line));
+            if beside && self.has_room(&tick, None, line) {
+                kept.push(tick);
+            }
+        }
+        kept
     }
 }
 
@@ -53,8 +159,8 @@ impl Ranged for Axis {
         self.range.map(value, limit)
     }
 
-    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        if self.ticks.is_empty() { self.range.key_points(hint) } else { self.ticks.clone() }
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.ticks.iter().map(|t| t.place).collect()
     }
 
     fn range(&self) -> Range<f64> {
@@ -64,8 +170,7 @@ impl Ranged for Axis {
 
 impl ValueFormatter<f64> for Axis {
     fn format_ext(&self, value: &f64) -> String {
-        let range = self.range.range();
-        label(*value, self.log, range.end - range.start)
+        self.ticks.iter().find(|t| t.place == *value).map_or_else(String::new, |t| t.label.clone())
     }
 }
 
@@ -94,50 +199,140 @@ fn log_range(values: &[f64]) -> (f64, f64) {
     if !high.is_finite() || !low.is_finite() {
         return (0.0, 1.0);
     }
-    let room = (0.05 * (high - low)).max(0.1);
+    let room = if high > low { 0.06 * (high - low) } else { 0.1 };
     (low - room, high + room)
 }
 
-/// Whole decades where there are enough of them, else 1, 2 and 5 times them.
-fn log_ticks(low: f64, high: f64) -> Vec<f64> {
-    let decades: Vec<i32> = (low.floor() as i32..=high.ceil() as i32).collect();
-    let inside = |t: &f64| *t >= low && *t <= high;
-    let whole: Vec<f64> = decades.iter().map(|&d| f64::from(d)).filter(inside).collect();
-    if whole.len() >= 3 {
-        let step = whole.len().div_ceil(MOST_DECADES);
-        return whole.into_iter().step_by(step).collect();
-    }
-    let between = |d: i32| [1.0f64, 2.0, 5.0].map(|m| f64::from(d) + m.log10());
-    decades.into_iter().flat_map(between).filter(inside).collect()
+/// Multiples of 1, 2 and 5 times powers of ten, from many to two.
+fn linear_ticks(low: f64, high: f64) -> Vec<Vec<f64>> {
+    let span = high - low;
+    let power = (span / MOST_TICKS as f64).log10().floor() as i32;
+    let steps = (power..=power + 2).flat_map(|p| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(p)));
+    let multiples = |step: f64| -> Vec<f64> {
+        let ends = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
+        (ends.0..=ends.1).map(|k| k as f64 * step).collect()
+    };
+    steps.map(multiples).filter(|t| (2..=MOST_TICKS).contains(&t.len())).collect()
 }
 
-/// The label of a tick on an axis over `span`.
-fn label(value: f64, log: bool, span: f64) -> String {
-    if !log {
-        let digits = (2.0 - span.log10().floor()).clamp(0.0, 15.0) as usize;
-        let text = format!("{:.digits$}", value + 0.0);
-        if digits == 0 {
-            return text;
+/// Ends in log10: whole decades where there are three, else 1, 2 and 5 times them, and within a decade as on a linear axis;
+/// from many to few.
+fn log_ticks(low: f64, high: f64) -> Vec<Vec<f64>> {
+    let inside = |t: &f64| *t >= low - 1e-9 && *t <= high + 1e-9;
+    let decades = || low.floor() as i32..=high.ceil() as i32;
+    let whole: Vec<i32> = decades().filter(|&d| inside(&f64::from(d))).collect();
+    let every = |step: usize| whole.iter().step_by(step).map(|&d| 10f64.powi(d)).collect::<Vec<_>>();
+    if whole.len() >= 3 {
+        return (whole.len().div_ceil(MOST_DECADES)..whole.len()).map(every).collect();
+    }
+    if high - low < 1.0 {
+        return linear_ticks(10f64.powf(low), 10f64.powf(high));
+    }
+    let parts: [&[f64]; 3] = [&[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]];
+    let times = |parts: &[f64]| -> Vec<f64> {
+        let all = decades().flat_map(|d| parts.iter().map(move |m| m * 10f64.powi(d)));
+        all.filter(|t| inside(&t.log10())).collect()
+    };
+    parts.into_iter().map(times).collect()
+}
+
+/// Plain labels are of numbers from the first to below the second, powers of ten from the third to the fourth.
+const PLAIN: [f64; 2] = [1e-3, 1e6];
+const PLAIN_POWERS: [f64; 2] = [0.01, 1000.0];
+
+/// Labels of ticks in one notation; evenly spaced ones have equally many decimals.
+fn labels(ticks: &[f64], log: bool) -> Vec<String> {
+    let sizes = || ticks.iter().map(|t| t.abs()).filter(|t| *t > 0.0);
+    let is_power = |t: f64| (t.log10() - t.log10().round()).abs() < 1e-9;
+    // The small allowances are for powers that are rounded.
+    let powers = log && sizes().all(is_power);
+    if powers && sizes().any(|t| !(0.999 * PLAIN_POWERS[0]..=1.001 * PLAIN_POWERS[1]).contains(&t)) {
+        return ticks.iter().map(|t| power(t.log10().round() as i32)).collect();
+    }
+    let needed = |t: f64| (0..15).find(|&d| has_decimals(t, d)).unwrap_or(15) as usize;
+    let is_plain = sizes().all(|t| t < PLAIN[1]) && sizes().fold(0.0, f64::max) >= PLAIN[0] * 0.999;
+    if !is_plain {
+        return ticks.iter().map(|&t| scientific(t)).collect();
+    }
+    let even = ticks.windows(3).all(|t| (t[2] - 2.0 * t[1] + t[0]).abs() < 1e-6 * (t[2] - t[0]));
+    let most = ticks.iter().map(|&t| needed(t)).max().unwrap_or(0);
+    let plain = |&t: &f64| {
+        let digits = if even { most } else { needed(t) };
+        if t == 0.0 { "0".to_owned() } else { format!("{t:.digits$}") }
+    };
+    ticks.iter().map(plain).collect()
+}
+
+/// Whether so many decimals write a number to its first six digits or more.
+fn has_decimals(value: f64, digits: i32) -> bool {
+    let scaled = value * 10f64.powi(digits);
+    (scaled - scaled.round()).abs() <= 1e-6 * scaled.abs()
+}
+
+/// `2·10⁵`
+fn scientific(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let exponent = (value.abs().log10() + 1e-9).floor() as i32;
+    let factor = value / 10f64.powi(exponent);
+    let digits = (0..6).find(|&d| has_decimals(factor, d)).unwrap_or(6) as usize;
+    format!("{factor:.digits$}·{}", power(exponent))
+}
+
+/// `10⁵`
+fn power(exponent: i32) -> String {
+    let raised = |c: char| match c {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        c => char::from_u32('⁰' as u32 + c.to_digit(10).unwrap_or(0)).unwrap_or(c),
+    };
+    format!("10{}", exponent.to_string().chars().map(raised).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels_of(axis: &Axis) -> Vec<&str> {
+        axis.ticks.iter().map(|t| t.label.as_str()).collect()
+    }
+
+    const LONG: Line = Line { upright: false, length: 240.0, font: 8.0 };
+
+    #[test]
+    fn an_axis_has_one_notation() {
+        for (values, log, expected) in [
+            (&[0.0005, 0.5][..], true, &["10⁻³", "10⁻²", "10⁻¹"][..]),
+            (&[50.0, 20_000.0], true, &["10²", "10³", "10⁴"]),
+            (&[0.03, 2e4], true, &["10⁻¹", "10⁰", "10¹", "10²", "10³", "10⁴"]),
+            (&[40_000.0, 210_000.0], true, &["50000", "100000", "150000", "200000"]),
+            (&[0.78, 1.0], true, &["0.80", "0.85", "0.90", "0.95", "1.00"]),
+            (&[0.1, 0.29], false, &["0", "0.05", "0.10", "0.15", "0.20", "0.25", "0.30"]),
+            (&[0.0, 2.5e7], false, &["0", "5·10⁶", "1·10⁷", "1.5·10⁷", "2·10⁷", "2.5·10⁷"]),
+        ] {
+            assert_eq!(labels_of(&Axis::new(values, log, false, LONG)), expected, "{values:?}");
         }
-        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
     }
-    let exponent = value.floor();
-    if (value - value.round()).abs() < 1e-9 && !(-2.0..=3.0).contains(&value.round()) {
-        let superscript: String = (value.round() as i64)
-            .to_string()
-            .chars()
-            .map(|c| match c {
-                '-' => '⁻',
-                '1' => '¹',
-                '2' => '²',
-                '3' => '³',
-                c => char::from_u32('⁰' as u32 + c.to_digit(10).unwrap_or(0)).unwrap_or(c),
-            })
-            .collect();
-        return format!("10{superscript}");
+
+    #[test]
+    fn labels_do_not_touch_and_leave_two_where_there_is_room_for_them() {
+        for length in [30.0, 60.0, 120.0, 240.0] {
+            for upright in [true, false] {
+                let line = Line { upright, length, font: 8.0 };
+                for (low, high) in [(50.0, 6400.0), (0.77, 1.0), (1e-3, 4.0), (0.2, 0.21), (3e5, 4e7)] {
+                    for log in [true, false] {
+                        let axis = Axis::new(&[low, high], log, false, line);
+                        assert!(axis.fits(&axis.ticks, line), "{low} {high} {line:?}");
+                        let least = if length > 100.0 { 2 } else { 1 };
+                        assert!(axis.ticks.len() >= least, "{low} {high} {log} {line:?}");
+                    }
+                }
+                let own = Axis::of_slots(&[50.0, 100.0, 200.0, 400.0, 800.0, 12_800.0], line);
+                assert!(!own.ticks.is_empty() && own.fits(&own.ticks, line), "{line:?}");
+            }
+        }
     }
-    // Four significant digits, more than any tick that is chosen has.
-    let digits = (3.0 - exponent).max(0.0) as usize;
-    let text = format!("{:.digits$}", 10f64.powf(value));
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }

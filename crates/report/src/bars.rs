@@ -1,12 +1,12 @@
 //! Horizontal bars of two parts, a row each: identifiable against redundant parameters of a network's blocks.
 
-use plotters::coord::ranged1d::{BoldPoints, Ranged};
-
 use crate::Canvas;
-use crate::axis::Axis;
-use crate::canvas::{UNITS, register_fonts};
+use crate::axis::{Axis, Line};
+use crate::canvas::UNITS;
+use crate::lettering::{text, width};
 use crate::math::escape;
 use crate::palette::colour;
+use crate::shapes::grid_line;
 
 /// A row.
 #[derive(Debug, Clone)]
@@ -27,31 +27,19 @@ const ROW: f64 = 11.0;
 const FONT: f64 = 7.5;
 /// Width of the longest bar, points.
 const WIDTH: f64 = 250.0;
-/// Width of a character of the labels, about.
-const LETTER: f64 = 4.6;
 
 /// Draws bars from top to bottom under a title and a legend of the two parts; `axis` says what their lengths are.
 pub fn draw_bars(name: &str, alt: &str, title: &str, parts: [&str; 2], axis: &str, bars: &[Bar]) -> Canvas {
-    register_fonts();
-    let widest = |f: &dyn Fn(&Bar) -> &String| bars.iter().map(|b| f(b).chars().count()).max().unwrap_or(0);
-    let left = 8.0 + LETTER * widest(&|b| &b.label) as f64;
-    let right = 8.0 + LETTER * widest(&|b| &b.note) as f64;
+    let widest =
+        |f: &dyn Fn(&Bar) -> &String| bars.iter().map(|b| width(&escape(f(b)), FONT)).fold(0.0, f64::max);
+    let left = 10.0 + widest(&|b| &b.label);
+    let right = 10.0 + widest(&|b| &b.note);
     let (top, height) = (34.0, ROW * bars.len() as f64);
     let size = ((left + WIDTH + right + 6.0).max(320.0), top + height + 34.0);
     let lengths: Vec<f64> = bars.iter().map(|b| b.first + b.second).chain([0.0]).collect();
-    let scale = Axis::new(&lengths, false, true, &[]);
-    let longest = scale.range().end;
-    let x = |v: f64| left + WIDTH * v / longest;
+    let scale = Axis::new(&lengths, false, true, Line { upright: false, length: WIDTH, font: FONT });
+    let x = |v: f64| left + WIDTH * scale.share(v);
     let mut body = String::new();
-    let text = |x: f64, y: f64, anchor: &str, size: f64, content: &str| {
-        format!(
-            "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"{:.1}\" text-anchor=\"{anchor}\" fill=\"#222\">{}</text>",
-            x * UNITS,
-            y * UNITS,
-            size * UNITS,
-            escape(content)
-        )
-    };
     let rectangle = |x0: f64, y0: f64, width: f64, height: f64, fill: usize| {
         let c = colour(fill);
         format!(
@@ -65,45 +53,27 @@ pub fn draw_bars(name: &str, alt: &str, title: &str, parts: [&str; 2], axis: &st
             c.2
         )
     };
-    body += &text(size.0 / 2.0, 11.0, "middle", 9.0, title);
+    body += &text(size.0 / 2.0, 11.0, "middle", 0.0, 9.0, &escape(title));
     let mut at = left;
     for (i, part) in parts.iter().enumerate() {
         body += &rectangle(at, 18.0, 8.0, 8.0, i);
-        body += &text(at + 11.0, 25.0, "start", FONT, part);
-        at += 24.0 + LETTER * part.chars().count() as f64;
+        body += &text(at + 11.0, 25.0, "start", 0.0, FONT, &escape(part));
+        at += 24.0 + width(&escape(part), FONT);
     }
-    for tick in scale.key_points(BoldPoints(6)) {
-        let place = x(tick) * UNITS;
-        body += &format!(
-            "<line x1=\"{place:.1}\" y1=\"{:.1}\" x2=\"{place:.1}\" y2=\"{:.1}\" stroke=\"#ddd\" stroke-width=\"{:.1}\"/>",
-            top * UNITS,
-            (top + height) * UNITS,
-            0.5 * UNITS
-        );
-        body += &text(x(tick), top + height + 10.0, "middle", FONT, &short(tick));
+    for (share, label) in scale.ticks() {
+        let x = left + WIDTH * share;
+        body += &grid_line(&[(x, top), (x, top + height)]);
+        body += &text(x, top + height + 10.0, "middle", 0.0, FONT, label);
     }
     for (i, bar) in bars.iter().enumerate() {
         let y = top + ROW * i as f64;
         let middle = x(bar.first);
-        body += &text(left - 4.0, y + 8.0, "end", FONT, &bar.label);
+        body += &text(left - 4.0, y + 8.0, "end", 0.0, FONT, &escape(&bar.label));
         body += &rectangle(x(0.0), y + 1.5, middle - x(0.0), ROW - 3.0, 0);
         let end = x(bar.first + bar.second);
         body += &rectangle(middle, y + 1.5, end - middle, ROW - 3.0, 1);
-        body += &text(end + 4.0, y + 8.0, "start", FONT, &bar.note);
+        body += &text(end + 4.0, y + 8.0, "start", 0.0, FONT, &escape(&bar.note));
     }
-    body += &text(left + WIDTH / 2.0, top + height + 24.0, "middle", FONT, axis);
+    body += &text(left + WIDTH / 2.0, top + height + 24.0, "middle", 0.0, FONT, &escape(axis));
     Canvas::new(name, alt, size, body)
-}
-
-/// A count as a tick says it.
-fn short(v: f64) -> String {
-    let trim = |v: f64| {
-        let text = format!("{v:.1}");
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    };
-    match v {
-        v if v >= 1e6 => format!("{} M", trim(v / 1e6)),
-        v if v >= 1e3 => format!("{} k", trim(v / 1e3)),
-        v => trim(v),
-    }
 }

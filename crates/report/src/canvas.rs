@@ -118,11 +118,30 @@ impl Canvas {
         usvg::Tree::from_str(&self.source(), &options).map_err(|e| self.failed(&e.to_string()))
     }
 
+    /// Texts with their left, top, right and bottom edges in points.
+    #[cfg(test)]
+    pub(crate) fn label_boxes(&self) -> Vec<(String, [f64; 4])> {
+        fn collect(group: &usvg::Group, out: &mut Vec<(String, [f64; 4])>) {
+            for node in group.children() {
+                if let usvg::Node::Group(inner) = node {
+                    collect(inner, out);
+                } else if let usvg::Node::Text(text) = node {
+                    let b = node.abs_bounding_box();
+                    let label = text.chunks().iter().map(usvg::TextChunk::text).collect();
+                    out.push((label, [b.left(), b.top(), b.right(), b.bottom()].map(f64::from)));
+                }
+            }
+        }
+        let mut out = Vec::new();
+        collect(self.tree().unwrap().root(), &mut out);
+        out
+    }
+
     fn failed(&self, reason: &str) -> ReportError {
         ReportError::Drawing { figure: self.name.clone(), reason: reason.to_owned() }
     }
 
-    /// The SVG with text as outlines, titled with the alternative text.
+    /// The SVG with text as outlines, titled with the alternative text, on the background of the page that holds it.
     pub fn to_svg(&self) -> Result<String> {
         let options = usvg::WriteOptions {
             preserve_text: false,
@@ -136,6 +155,12 @@ impl Canvas {
             Some(end) => Ok(format!("{} role=\"img\">{title}{}", &svg[..end], &svg[end + 1..])),
             None => Err(self.failed("the SVG writer returned no element")),
         }
+    }
+
+    /// The SVG as a file, which is white on a dark page too.
+    fn to_svg_file(&self) -> Result<String> {
+        let white = "</title>\n    <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>";
+        Ok(self.to_svg()?.replacen("</title>", white, 1))
     }
 
     /// The picture as PNG at 200 dots an inch on white.
@@ -171,7 +196,7 @@ impl Canvas {
             .map(|format| {
                 let path = out.join(format!("{}.{}", self.name, format.extension()));
                 match format {
-                    Format::Svg => write(path, self.to_svg()?.as_bytes()),
+                    Format::Svg => write(path, self.to_svg_file()?.as_bytes()),
                     Format::Png => write(path, &self.to_png()?),
                     Format::Pdf => write(path, &self.to_pdf()?),
                 }

@@ -101,9 +101,9 @@ fn drawn_series(series: &Series, legend: &[LegendEntry], places: &[(i32, i32)]) 
             };
             drawn.zip(places).map(value).collect()
         }
-        Mark::Curve(points) | Mark::Dashed(points) => {
-            let finite = points.iter().filter(|(x, y)| x.is_finite() && y.is_finite());
-            finite.map(|&(x, y)| DrawnValue { x, y, error: 0.0, place: None }).collect()
+        line => {
+            let corner = |&(x, y): &(f64, f64)| DrawnValue { x, y, error: 0.0, place: None };
+            line.pieces().flatten().map(corner).collect()
         }
     };
     DrawnSeries { name: name_of(series, legend), style: series.style, is_line, values }
@@ -113,10 +113,12 @@ fn drawn_series(series: &Series, legend: &[LegendEntry], places: &[(i32, i32)]) 
 fn name_of(series: &Series, legend: &[LegendEntry]) -> String {
     let symbols: &[Symbol] = match series.mark {
         Mark::Points(_) => &[Symbol::Marker, Symbol::MarkerLine],
-        Mark::Curve(_) => &[Symbol::Line, Symbol::MarkerLine],
+        Mark::Curve(_) | Mark::Levels(_) => &[Symbol::Line, Symbol::MarkerLine],
         Mark::Dashed(_) => &[Symbol::Dashed, Symbol::MarkerLine],
+        Mark::Dotted(_) => &[Symbol::Dotted, Symbol::MarkerLine],
     };
-    let mine = || legend.iter().filter(|e| e.style == series.style && e.symbol != Symbol::Nothing);
+    let is_text = |e: &LegendEntry| matches!(e.symbol, Symbol::Nothing | Symbol::Heading);
+    let mine = || legend.iter().filter(|e| e.style == series.style && !is_text(e));
     let entry = mine().find(|e| symbols.contains(&e.symbol)).or_else(|| mine().next());
     entry.map_or_else(String::new, |e| plain(&e.text))
 }

@@ -1,4 +1,7 @@
-//! Mathematical labels as SVG text spans.
+//! Mathematical labels as SVG text spans. Their spaces do not break, so that a formula stays on one line.
+
+/// A space that does not break.
+const SPACE: char = '\u{a0}';
 
 /// Italic letter.
 fn it(s: &str) -> String {
@@ -22,7 +25,7 @@ pub fn d_m() -> String {
 
 /// `√(d_M / n)`.
 pub fn sqrt_dm_over_n() -> String {
-    format!("√({} / {})", d_m(), it("n"))
+    format!("√({}{SPACE}/{SPACE}{})", d_m(), it("n"))
 }
 
 /// An italic letter.
@@ -32,12 +35,12 @@ pub fn italic(letter: &str) -> String {
 
 /// `a / b`, both italic.
 pub fn ratio(a: &str, b: &str) -> String {
-    format!("{} / {}", it(a), it(b))
+    format!("{}{SPACE}/{SPACE}{}", it(a), it(b))
 }
 
 /// `√(df / (n − df − 1))`.
 pub fn collapse_abscissa() -> String {
-    format!("√(df / ({} − df − 1))", it("n"))
+    format!("√(df{SPACE}/{SPACE}({}{SPACE}−{SPACE}df{SPACE}−{SPACE}1))", it("n"))
 }
 
 /// `n`.
@@ -47,12 +50,13 @@ pub fn n() -> String {
 
 /// `‖Ŵ − W*‖_F`.
 pub fn frobenius_error() -> String {
-    format!("‖{} − {}*‖{}", it("Ŵ"), it("W"), sub("F"))
+    format!("‖{}{SPACE}−{SPACE}{}*‖{}", it("Ŵ"), it("W"), sub("F"))
 }
 
 /// `‖Σ_Z^{1/2}(Ŵ − W*)‖`.
 pub fn prediction_error() -> String {
-    format!("‖Σ{}{}({} − {}*)‖", sub("<tspan font-style=\"italic\">Z</tspan>"), sup("1/2"), it("Ŵ"), it("W"))
+    let z = sub("<tspan font-style=\"italic\">Z</tspan>");
+    format!("‖Σ{z}{}({}{SPACE}−{SPACE}{}*)‖", sup("1/2"), it("Ŵ"), it("W"))
 }
 
 /// `√(E‖…‖²)` of a norm written by one of the functions above.
@@ -73,7 +77,7 @@ pub fn plain(spans: &str) -> String {
         }
         text += content;
     }
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").replace(SPACE, " ")
 }
 
 /// Escapes text for SVG.

@@ -1,9 +1,28 @@
-//! Lines and markers as SVG elements, in points, for figures that plotters has no chart of.
+//! Lines and markers as SVG elements, in points.
 
 use plotters::style::RGBColor;
 
 use crate::canvas::UNITS;
 use crate::palette::{colour, marker};
+
+/// How a line is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stroke {
+    Solid,
+    Dashed,
+    Dotted,
+}
+
+impl Stroke {
+    /// Lengths of its strokes and of the gaps between them in points; none where it has no gaps.
+    pub fn dash(self) -> Option<(f64, f64)> {
+        match self {
+            Self::Solid => None,
+            Self::Dashed => Some((4.0, 2.0)),
+            Self::Dotted => Some((1.1, 1.9)),
+        }
+    }
+}
 
 /// Colour of series `style` as SVG writes it.
 fn rgb(style: usize) -> String {
@@ -12,26 +31,23 @@ fn rgb(style: usize) -> String {
 }
 
 /// A line through points in the colour of a series, `width` points wide.
-pub(crate) fn line(points: &[(f64, f64)], style: usize, width: f64) -> String {
-    stroke(points, &rgb(style), width, "")
-}
-
-/// A dashed line through points.
-pub(crate) fn dashed(points: &[(f64, f64)], style: usize, width: f64) -> String {
-    let dash = format!(" stroke-dasharray=\"{} {}\"", 3.0 * UNITS, 2.0 * UNITS);
-    stroke(points, &rgb(style), width, &dash)
+pub(crate) fn stroke(points: &[(f64, f64)], style: usize, width: f64, kind: Stroke) -> String {
+    polyline(points, &rgb(style), width, kind)
 }
 
 /// A light line of a grid.
 pub(crate) fn grid_line(points: &[(f64, f64)]) -> String {
-    stroke(points, "#ddd", 0.5, "")
+    polyline(points, "#ddd", 0.5, Stroke::Solid)
 }
 
-fn stroke(points: &[(f64, f64)], colour: &str, width: f64, more: &str) -> String {
+fn polyline(points: &[(f64, f64)], colour: &str, width: f64, kind: Stroke) -> String {
     let places: Vec<String> =
         points.iter().map(|(x, y)| format!("{:.1},{:.1}", x * UNITS, y * UNITS)).collect();
+    let dash = kind.dash().map_or_else(String::new, |(on, off)| {
+        format!(" stroke-dasharray=\"{:.1} {:.1}\"", on * UNITS, off * UNITS)
+    });
     format!(
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{:.1}\"{more}/>",
+        "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{:.1}\"{dash}/>",
         places.join(" "),
         width * UNITS
     )

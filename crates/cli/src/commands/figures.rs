@@ -58,10 +58,10 @@ struct Options {
     #[arg(long, value_name = "POINTS")]
     font_size: Option<f64>,
     /// Whether the abscissa is logarithmic
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     log_x: Option<bool>,
     /// Whether the ordinate is logarithmic
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     log_y: Option<bool>,
     /// Settings that are drawn
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]

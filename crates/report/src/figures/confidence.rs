@@ -42,18 +42,12 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         style: 6,
         symbol: Symbol::Line,
     });
-    let columns = panels.len().min(2);
     let alt = format!(
         "Study {}: share of the entries of W*, of the predictions and of the confidence regions that hold the truth, \
          against n, with the level {level} as a line, one panel a setting.",
         data.name
     );
-    data.on_grid(
-        Grid { width: 390.0 * (columns as f64 / 2.0).max(0.8), row: 150.0, columns },
-        &alt,
-        panels,
-        &legend,
-    )
+    data.on_grid(Grid::of(panels.len(), 2, &[108.0]), &alt, panels, legend)
 }
 
 fn panel(cells: &[&CellSummary], level: f64, several: [bool; 2]) -> Panel {

@@ -1,6 +1,7 @@
 //! How often the error exceeds the explicit bound and the risk quantile, against the stated probability.
 
 use convstat_study::CellSummary;
+use convstat_study::figure::Figure;
 use convstat_theory::{ExplicitBound, explicit_bound, planner::prediction_quantile};
 
 use super::{FigureData, Grid, distinct, setting_title};
@@ -10,6 +11,8 @@ use crate::{Canvas, Result};
 
 /// Stated probabilities of exceedance.
 const LEVELS: [f64; 9] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9];
+/// Pieces of a line that is a curve on the axes.
+const CORNERS: u32 = 40;
 
 pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells: Vec<CellSummary> = data
@@ -31,24 +34,23 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         LegendEntry { text: escape("risk quantile, smallest n"), style: 0, symbol: Symbol::Marker },
         LegendEntry { text: escape("risk quantile, largest n"), style: 2, symbol: Symbol::Marker },
         LegendEntry { text: escape("explicit bound (all n)"), style: 1, symbol: Symbol::Marker },
-        LegendEntry {
-            text: escape("Line: frequency = stated probability."),
-            style: 6,
-            symbol: Symbol::Nothing,
-        },
+        LegendEntry { text: escape("frequency = stated probability"), style: 6, symbol: Symbol::Line },
     ];
-    let columns = settings.len().min(2);
     let alt = format!(
         "Study {}: measured frequency of errors above the explicit bound and above the quantile of the risk, against \
          the stated probability, one panel a setting.",
         data.name
     );
-    data.on_grid(
-        Grid { width: 390.0 * (columns as f64 / 2.0).max(0.8), row: 160.0, columns },
-        &alt,
-        panels,
-        &legend,
-    )
+    data.on_grid(Grid::of(panels.len(), 2, &[118.0]), &alt, panels, legend)
+}
+
+/// Frequency = stated probability: a line, but on one logarithmic axis of two a curve, which begins at the smallest level.
+fn identity(options: &Figure) -> Vec<(f64, f64)> {
+    if options.log_x != Some(true) && options.log_y != Some(true) {
+        return vec![(0.0, 0.0), (1.0, 1.0)];
+    }
+    let corner = |i: u32| LEVELS[0].powf(1.0 - f64::from(i) / f64::from(CORNERS));
+    (0..=CORNERS).map(|i| (corner(i), corner(i))).collect()
 }
 
 /// Share of `errors` above `bound` and its binomial standard error.
@@ -60,7 +62,7 @@ fn exceedance(errors: &[f64], bound: f64) -> (f64, f64) {
 
 fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
     let sizes = [cells.iter().min_by_key(|c| c.n), cells.iter().max_by_key(|c| c.n)];
-    let mut series = vec![Series { style: 6, mark: Mark::Curve(vec![(0.0, 0.0), (1.0, 1.0)]) }];
+    let mut series = vec![Series { style: 6, mark: Mark::Curve(identity(data.options)) }];
     for (style, cell) in [0, 2].into_iter().zip(sizes.into_iter().flatten()) {
         let points = LEVELS
             .iter()
@@ -94,5 +96,23 @@ fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
         y_label: escape("measured frequency"),
         series,
         ..Panel::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use convstat_study::figure::FigureKind;
+
+    #[test]
+    fn the_line_of_equality_runs_over_the_positive_range_of_logarithmic_axes() {
+        let plain = Figure::new(FigureKind::Coverage);
+        assert_eq!(identity(&plain), [(0.0, 0.0), (1.0, 1.0)]);
+        for (log_x, log_y) in [(true, false), (false, true), (true, true)] {
+            let figure = Figure { log_x: Some(log_x), log_y: Some(log_y), ..plain.clone() };
+            let line = identity(&figure);
+            assert!(line.len() > 20 && line.iter().all(|(x, y)| x == y && *x > 0.0));
+            assert!((line[0].0 - LEVELS[0]).abs() < 1e-12 && line[line.len() - 1] == (1.0, 1.0));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Estimators beside each other: a row a setting; error, optimisation failures and time against n.
+//! Estimators beside each other: a stack a setting; error, optimisation failures and time against n.
 
 use convstat_study::CellSummary;
 
@@ -7,15 +7,8 @@ use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
-/// Width of the figure and height of a row, points.
-const WIDTH: f64 = 540.0;
-const HEIGHT: f64 = 150.0;
-
-/// Points of estimators at one n stand side by side, so that those on top of each other are seen: by this factor.
-const APART: f64 = 1.045;
-
-/// Most labelled sample sizes.
-const MOST_TICKS: usize = 4;
+/// Heights of the plots of a setting, points.
+const HEIGHTS: [f64; 3] = [135.0, 85.0, 85.0];
 
 pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells = &data.summary.cells;
@@ -26,29 +19,30 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let solvers = distinct(&cells, |c| &c.solver);
     let panels: Vec<Panel> = settings
         .iter()
-        .flat_map(|s| row(&cells.iter().filter(|c| c.setting == *s).collect::<Vec<_>>(), &solvers))
+        .flat_map(|s| stack(&cells.iter().filter(|c| c.setting == *s).collect::<Vec<_>>(), &solvers))
         .collect();
     let mut legend: Vec<LegendEntry> = solvers
         .iter()
         .enumerate()
         .map(|(style, s)| LegendEntry { text: escape(s), style, symbol: Symbol::Marker })
         .collect();
-    legend.push(LegendEntry {
-        text: escape("Error: measured ± MCSE; lines: exact risk."),
-        style: 6,
-        symbol: Symbol::Nothing,
-    });
+    let text = format!(
+        "Points: measured ± MCSE. Level lines: {} risk, one for the estimators that share it.",
+        data.risk
+    );
+    legend.push(LegendEntry { text: escape(&text), style: 6, symbol: Symbol::Nothing });
     let alt = format!(
-        "Study {}: for each setting a row of three panels against n: prediction error with the curve of the exact risk, \
-         share of data sets whose starts missed the optimum, and median time of a replicate; estimators {}.",
+        "Study {}: for each setting three panels against n: prediction error with level lines of the {} risk, share of \
+         data sets whose starts missed the optimum, and median time of a replicate; estimators {}.",
         data.name,
+        data.risk,
         solvers.join(", ")
     );
-    data.on_grid(Grid { width: WIDTH, row: HEIGHT, columns: 3 }, &alt, panels, &legend)
+    data.on_grid(Grid::of(settings.len(), 2, &HEIGHTS), &alt, panels, legend)
 }
 
 /// The three panels of a setting.
-fn row(cells: &[&CellSummary], solvers: &[&str]) -> [Panel; 3] {
+fn stack(cells: &[&CellSummary], solvers: &[&str]) -> [Panel; 3] {
     let of = |solver: &str| {
         let mut mine: Vec<&CellSummary> = cells.iter().copied().filter(|c| c.solver == solver).collect();
         mine.sort_by_key(|c| c.n);
@@ -57,8 +51,7 @@ fn row(cells: &[&CellSummary], solvers: &[&str]) -> [Panel; 3] {
     let mut sizes: Vec<u64> = cells.iter().map(|c| c.n).collect();
     sizes.sort_unstable();
     sizes.dedup();
-    let ticks: Vec<f64> =
-        sizes.iter().step_by(sizes.len().div_ceil(MOST_TICKS).max(1)).map(|&n| n as f64).collect();
+    let slots: Vec<f64> = sizes.iter().map(|&n| n as f64).collect();
     let points = |value: &dyn Fn(&CellSummary) -> (f64, f64)| -> Vec<Series> {
         let series = |(style, solver): (usize, &&str)| {
             let point = |c: &CellSummary| {
@@ -76,7 +69,7 @@ fn row(cells: &[&CellSummary], solvers: &[&str]) -> [Panel; 3] {
         let line: Vec<(f64, f64)> = of(solver).iter().map(|c| (c.n as f64, c.theory.risk_pred)).collect();
         if line.iter().any(|(_, y)| y.is_finite()) && !seen.iter().any(|s| same(s, &line)) {
             seen.push(line.clone());
-            lines.push(Series { style, mark: Mark::Curve(line) });
+            lines.push(Series { style, mark: Mark::Levels(line) });
         }
     }
     lines.extend(points(&|c| c.pred));
@@ -87,21 +80,22 @@ fn row(cells: &[&CellSummary], solvers: &[&str]) -> [Panel; 3] {
         if c.has_starts { (share, (share * (1.0 - share) / total).sqrt()) } else { (f64::NAN, 0.0) }
     });
     let (setting, structure) = cells.first().map_or(("", ""), |c| (c.setting.as_str(), c.structure.as_str()));
-    let panel = |title: String, y_label: String, series: Vec<Series>| Panel {
+    let panel = |title: String, y_label: &str, series: Vec<Series>| Panel {
         title,
-        x_label: math::n(),
-        y_label,
+        y_label: escape(y_label),
         series,
-        log_x: true,
-        x_ticks: ticks.clone(),
-        apart: Some(APART),
+        x_slots: slots.clone(),
         ..Panel::default()
     };
-    let error =
-        panel(setting_title(setting, structure), math::root_mean_square(&math::prediction_error()), lines);
-    let failures = panel(escape("optimum missed"), escape("share of data sets"), missed);
-    let time = panel(escape("time of a replicate"), escape("median, seconds"), points(&|c| (c.seconds, 0.0)));
-    [Panel { log_y: true, ..error }, Panel { from_zero: true, ..failures }, Panel { log_y: true, ..time }]
+    let error = panel(setting_title(setting, structure), "", lines);
+    let failures = panel(String::new(), "optimum missed, share", missed);
+    let time = panel(String::new(), "median time, seconds", points(&|c| (c.seconds, 0.0)));
+    let y_label = math::root_mean_square(&math::prediction_error());
+    [
+        Panel { y_label, log_y: true, ..error },
+        Panel { from_zero: true, ..failures },
+        Panel { log_y: true, x_label: math::n(), ..time },
+    ]
 }
 
 /// Whether two curves have the same bits, undefined values included.

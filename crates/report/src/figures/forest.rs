@@ -1,14 +1,14 @@
 //! Ratio of the measured error to the risk with its interval, a line a cell, about the line at 1.
 
 use convstat_study::CellSummary;
-use plotters::coord::ranged1d::{BoldPoints, Ranged, ValueFormatter};
 
 use super::{FigureData, design_title, distinct, setting_title};
-use crate::axis::Axis;
-use crate::canvas::register_fonts;
+use crate::axis::{Axis, Line};
+use crate::legend::draw_legend;
+use crate::lettering::{FONT, centred, from_left, height, lines, text, width};
 use crate::math::{self, escape};
-use crate::panel::{FONT, LETTER, LegendEntry, Symbol, draw_legend, strip_tags, text};
-use crate::shapes::{dashed, grid_line, line, symbol};
+use crate::panel::{LegendEntry, Symbol};
+use crate::shapes::{Stroke, grid_line, stroke, symbol};
 use crate::{Canvas, Result};
 
 /// Width of the figure, height of a line and size of its font, points.
@@ -17,13 +17,15 @@ const ROW: f64 = 12.0;
 const SMALL: f64 = 7.5;
 /// More cells than this are gathered by setting, design and estimator.
 const MOST_CELLS: usize = 60;
+/// Share of the figure that labels take at most; longer ones are broken.
+const WIDEST_LABEL: f64 = 0.55;
 /// Narrowest plot beside which the ratios stand as numbers.
 const NARROWEST: f64 = 90.0;
 /// Normal quantile of 95 % intervals.
 const NORMAL_975: f64 = 1.96;
 
-/// A line of the figure: SVG spans, and a ratio with its standard error where it is not a heading.
-struct Line {
+/// A row of the figure: SVG spans, and a ratio with its standard error where it is not a heading.
+struct Entry {
     label: String,
     indent: f64,
     ratio: Option<(f64, f64)>,
@@ -36,64 +38,71 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     if cells.is_empty() {
         return Ok(None);
     }
-    register_fonts();
-    let lines = lines(&cells);
+    let entries = entries(&cells);
     let gathered = cells.len() > MOST_CELLS;
-    let risk = if data.labels { "first-order risk" } else { "exact risk" };
     let each = if gathered { "mean over n (inverse variances)" } else { "measured" };
     let entry = |style, symbol, text: &str| LegendEntry { text: escape(text), style, symbol };
-    let legend = [
-        entry(0, Symbol::MarkerLine, &format!("{each} ± 1.96 MCSE")),
-        entry(1, Symbol::MarkerLine, "the same where it leaves out 1"),
-    ];
-    let width = data.width(WIDTH);
-    let (mut body, top) = draw_legend(width, &legend);
-    let room = |texts: &mut dyn Iterator<Item = String>| {
-        texts.map(|t| strip_tags(&t).chars().count()).max().unwrap_or(0) as f64 * SMALL * LETTER
-    };
-    let left = 8.0 + room(&mut lines.iter().map(|l| l.label.clone())) + 8.0;
-    let noted = 10.0 + room(&mut lines.iter().filter_map(|l| l.ratio.map(note)));
-    let has_notes = width - left - noted >= NARROWEST;
-    let right = width - if has_notes { noted } else { 10.0 };
-    let bottom = top + 4.0 + ROW * lines.len() as f64;
-    let ends =
-        lines.iter().filter_map(|l| l.ratio).flat_map(|(r, se)| [r - NORMAL_975 * se, r + NORMAL_975 * se]);
-    let values: Vec<f64> = ends.chain([1.0]).filter(|v| v.is_finite()).collect();
-    let axis = Axis::new(&values, data.options.log_x.unwrap_or(false), false, &[]);
-    let range = axis.range();
-    let place = |v: f64| left + (right - left) * (v - range.start) / (range.end - range.start);
-    let x = |v: f64| place(axis.place(v)).clamp(left, right);
-    let ticks = ((right - left) / 45.0).clamp(2.0, 7.0) as usize;
-    for tick in axis.key_points(BoldPoints(ticks)) {
-        body += &grid_line(&[(place(tick), top), (place(tick), bottom)]);
-        body += &text(place(tick), bottom + 10.0, "middle", 0.0, SMALL, &axis.format_ext(&tick));
+    let mut legend = vec![entry(0, Symbol::MarkerLine, &format!("{each} ± 1.96 MCSE"))];
+    if entries.iter().filter_map(|e| e.ratio).any(leaves_out_1) {
+        legend.push(entry(1, Symbol::MarkerLine, "the same where it leaves out 1"));
     }
-    body += &line(&[(left, bottom), (right, bottom)], 6, 0.6);
-    body += &dashed(&[(x(1.0), top), (x(1.0), bottom)], 6, 0.8);
-    for (i, row) in lines.iter().enumerate() {
-        let y = top + 4.0 + ROW * (i as f64 + 0.5);
-        body += &text(8.0 + row.indent, y + 2.6, "start", 0.0, SMALL, &row.label);
+    let whole = data.width(WIDTH);
+    let (mut body, top) = draw_legend(whole, &legend);
+    let room = WIDEST_LABEL * whole;
+    let labels: Vec<Vec<String>> = entries.iter().map(|e| lines(&e.label, SMALL, room - e.indent)).collect();
+    let widest =
+        |texts: &mut dyn Iterator<Item = String>| texts.map(|t| width(&t, SMALL)).fold(0.0, f64::max);
+    let left = 8.0 + widest(&mut labels.iter().flatten().cloned()).min(room) + 8.0;
+    let noted = 10.0 + widest(&mut entries.iter().filter_map(|e| e.ratio.map(note)));
+    let has_notes = whole - left - noted >= NARROWEST;
+    let right = whole - if has_notes { noted } else { 10.0 };
+    let tall = |label: &[String]| ROW + height(label.len().saturating_sub(1), SMALL);
+    let bottom = top + 4.0 + labels.iter().map(|label| tall(label)).sum::<f64>();
+    let ends =
+        entries.iter().filter_map(|e| e.ratio).flat_map(|(r, se)| [r - NORMAL_975 * se, r + NORMAL_975 * se]);
+    let values: Vec<f64> = ends.chain([1.0]).filter(|v| v.is_finite()).collect();
+    let line = Line { upright: false, length: right - left, font: SMALL };
+    let axis = Axis::new(&values, data.options.log_x.unwrap_or(false), false, line);
+    let place = |share: f64| left + (right - left) * share;
+    let x = |v: f64| place(axis.share(axis.place(v))).clamp(left, right);
+    for (share, label) in axis.ticks() {
+        body += &grid_line(&[(place(share), top), (place(share), bottom)]);
+        body += &text(place(share), bottom + 10.0, "middle", 0.0, SMALL, label);
+    }
+    body += &stroke(&[(left, bottom), (right, bottom)], 6, 0.6, Stroke::Solid);
+    body += &stroke(&[(x(1.0), top), (x(1.0), bottom)], 6, 0.8, Stroke::Dashed);
+    let mut next = top + 4.0;
+    for (row, label) in entries.iter().zip(&labels) {
+        let y = next + ROW / 2.0;
+        next += tall(label);
+        body += &from_left(8.0 + row.indent, y + 2.6, SMALL, room - row.indent, label);
         let Some((ratio, se)) = row.ratio else { continue };
         let half = if se.is_finite() { NORMAL_975 * se } else { 0.0 };
-        let style = usize::from((ratio - 1.0).abs() > half && se.is_finite());
+        let style = usize::from(leaves_out_1((ratio, se)));
         let (low, high) = (x(ratio - half), x(ratio + half));
-        body += &line(&[(low, y), (high, y)], style, 1.1);
-        body += &line(&[(low, y - 1.8), (low, y + 1.8)], style, 0.9);
-        body += &line(&[(high, y - 1.8), (high, y + 1.8)], style, 0.9);
+        body += &stroke(&[(low, y), (high, y)], style, 1.1, Stroke::Solid);
+        for end in [low, high] {
+            body += &stroke(&[(end, y - 1.8), (end, y + 1.8)], style, 0.9, Stroke::Solid);
+        }
         body += &symbol(x(ratio), y, 2.4, style);
         if has_notes {
             body += &text(right + 8.0, y + 2.6, "start", 0.0, SMALL, &note((ratio, se)));
         }
     }
-    let label = format!("{} / {risk}", math::root_mean_square(&math::prediction_error()));
-    body += &text(f64::midpoint(left, right), bottom + 23.0, "middle", 0.0, FONT, &label);
+    let label = format!("{} / {} risk", math::root_mean_square(&math::prediction_error()), data.risk);
+    // Centred below the plot, as far as the edge of the figure lets it.
+    let middle = f64::midpoint(left, right);
+    let room = 2.0 * (middle.min(whole - middle) - 4.0);
+    let label = lines(&label, FONT, room);
+    body += &centred(middle, bottom + 23.0, FONT, room, &label);
     let alt = format!(
-        "Study {}: ratio of the root mean squared prediction error to the {risk} with intervals of 1.96 Monte Carlo \
+        "Study {}: ratio of the root mean squared prediction error to the {} risk with intervals of 1.96 Monte Carlo \
          standard errors, {}, about the line at 1.",
         data.name,
+        data.risk,
         if gathered { "a line a setting, design and estimator" } else { "a line a cell" }
     );
-    Ok(Some(data.canvas(&alt, (width, bottom + 30.0), body)))
+    Ok(Some(data.canvas(&alt, (whole, bottom + 18.0 + height(label.len(), FONT)), body)))
 }
 
 /// A cell's ratio and its standard error, that of the risk (from drawn designs) included; none without a risk.
@@ -105,12 +114,17 @@ fn ratio(c: &CellSummary) -> Option<(f64, f64)> {
     (risk > 0.0 && ratio.is_finite()).then_some((ratio, se))
 }
 
+/// Whether the interval of a ratio leaves out 1.
+fn leaves_out_1((ratio, se): (f64, f64)) -> bool {
+    (ratio - 1.0).abs() > NORMAL_975 * se
+}
+
 /// `1.012 [0.991, 1.033]`
 fn note((ratio, se): (f64, f64)) -> String {
     format!("{ratio:.3} [{:.3}, {:.3}]", ratio - NORMAL_975 * se, ratio + NORMAL_975 * se)
 }
 
-fn lines(cells: &[&CellSummary]) -> Vec<Line> {
+fn entries(cells: &[&CellSummary]) -> Vec<Entry> {
     let owned: Vec<CellSummary> = cells.iter().map(|c| (*c).clone()).collect();
     let designs = distinct(&owned, |c| &c.design).len() > 1;
     let estimators = distinct(&owned, |c| &c.solver).len() > 1;
@@ -135,15 +149,15 @@ fn lines(cells: &[&CellSummary]) -> Vec<Line> {
             label += &format!(", {}", escape(key.2));
         }
         if cells.len() > MOST_CELLS {
-            out.push(Line { label, indent: 0.0, ratio: Some(gather(&mine)) });
+            out.push(Entry { label, indent: 0.0, ratio: Some(gather(&mine)) });
             continue;
         }
-        let row = |label, c: &CellSummary, indent| Line { label, indent, ratio: ratio(c) };
+        let row = |label, c: &CellSummary, indent| Entry { label, indent, ratio: ratio(c) };
         if let [only] = mine[..] {
             out.push(row(format!("{label}, {} = {}", math::n(), only.n), only, 0.0));
             continue;
         }
-        out.push(Line { label, indent: 0.0, ratio: None });
+        out.push(Entry { label, indent: 0.0, ratio: None });
         out.extend(mine.iter().map(|c| row(format!("{} = {}", math::n(), c.n), c, 8.0)));
     }
     out

@@ -7,6 +7,11 @@ use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
+/// Series of sample sizes and of counts (naive, d_M, df), no two of one colour, and that of plain text.
+const SIZES: [usize; 4] = [0, 1, 2, 4];
+const COUNTS: [usize; 3] = [5, 6, 3];
+const PLAIN: usize = 6;
+
 pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let mut cells: Vec<CellSummary> =
         data.summary.cells.iter().filter(|c| c.kernels.is_some()).cloned().collect();
@@ -17,8 +22,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let mut sizes: Vec<u64> = cells.iter().map(|c| c.n).collect();
     sizes.sort_unstable();
     sizes.dedup();
-    // At most one series a colour.
-    let shown: Vec<u64> = sizes.iter().copied().step_by(sizes.len().div_ceil(5)).collect();
+    let shown: Vec<u64> = sizes.iter().copied().step_by(sizes.len().div_ceil(SIZES.len())).collect();
     // Trained networks in rows of their own.
     let mut activations: Vec<Option<Activation>> = cells.iter().map(|c| c.activation).collect();
     activations.sort_by_key(|a| a.map(Activation::name));
@@ -28,34 +32,20 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         let own: Vec<&CellSummary> = cells.iter().filter(|c| c.activation == activation).collect();
         panels.extend(row(&own, &shown, activation));
     }
-    let mut legend: Vec<LegendEntry> = shown
-        .iter()
-        .enumerate()
-        .map(|(style, n)| LegendEntry {
-            text: format!("{} = {n}", math::n()),
-            style,
-            symbol: Symbol::MarkerLine,
-        })
-        .collect();
-    for (style, text) in [(5, escape("naive parameters")), (6, math::d_m()), (3, escape("df (identifiable)"))]
-    {
-        legend.push(LegendEntry { text, style, symbol: Symbol::MarkerLine });
-    }
-    legend.push(LegendEntry {
-        text: escape(if cells.iter().any(|c| c.activation.is_some()) {
-            "Points: measured ± MCSE. Lines: first-order risk."
-        } else {
-            "Points: measured ± MCSE. Lines: exact risk."
-        }),
-        style: 6,
-        symbol: Symbol::Nothing,
-    });
+    let heading = |text: &str| LegendEntry { text: escape(text), style: PLAIN, symbol: Symbol::Heading };
+    let entry = |text, style| LegendEntry { text, style, symbol: Symbol::MarkerLine };
+    let error = format!("Error (points: measured ± MCSE; lines: {} risk):", data.risk);
+    let mut legend = vec![heading(&error)];
+    legend.extend(shown.iter().zip(SIZES).map(|(n, style)| entry(format!("{} = {n}", math::n()), style)));
+    legend.push(heading("Parameters:"));
+    let counts = [escape("naive parameters"), math::d_m(), escape("df (identifiable)")];
+    legend.extend(counts.into_iter().zip(COUNTS).map(|(text, style)| entry(text, style)));
     let alt = format!(
-        "Study {}: left, the prediction error against the number of kernels with the curves of the exact risk; right, \
+        "Study {}: left, the prediction error against the number of kernels with the curves of the {} risk; right, \
          naive parameters, sample complexity and identifiable dimension.",
-        data.name
+        data.name, data.risk
     );
-    data.on_grid(Grid { width: 390.0, row: 165.0, columns: 2 }, &alt, panels, &legend)
+    data.on_grid(Grid::of(2, 2, &[120.0]), &alt, panels, legend)
 }
 
 /// Error and parameters of the networks with one activation.
@@ -66,7 +56,7 @@ fn row(cells: &[&CellSummary], shown: &[u64], activation: Option<Activation>) ->
     let x = |c: &CellSummary| c.kernels.unwrap_or(0) as f64 / rank;
     let design = cells[0].design.as_str();
     let mut series = Vec::new();
-    for (style, n) in shown.iter().enumerate() {
+    for (n, style) in shown.iter().zip(SIZES) {
         let mine: Vec<&CellSummary> =
             cells.iter().copied().filter(|c| c.n == *n && c.design == design).collect();
         let points = mine.iter().map(|c| Point { x: x(c), y: c.pred.0, error: c.pred.1 }).collect();
@@ -86,7 +76,7 @@ fn row(cells: &[&CellSummary], shown: &[u64], activation: Option<Activation>) ->
         x_label: label.clone(),
         y_label: match activation {
             None => math::root_mean_square(&math::prediction_error()),
-            Some(_) => escape("root mean squared prediction error"),
+            Some(_) => escape("prediction error (RMS)"),
         },
         series,
         log_x: one_rank,
@@ -101,18 +91,19 @@ fn row(cells: &[&CellSummary], shown: &[u64], activation: Option<Activation>) ->
         one.iter().map(|c| Point { x: x(c), y: f(c), error: 0.0 }).collect()
     };
     let curve = |f: &dyn Fn(&CellSummary) -> f64| one.iter().map(|c| (x(c), f(c))).collect::<Vec<_>>();
-    let counts: [(usize, &dyn Fn(&CellSummary) -> f64); 3] =
-        [(5, &|c| c.naive as f64), (6, &|c| c.d_m as f64), (3, &|c| c.df as f64)];
+    let counts: [&dyn Fn(&CellSummary) -> f64; 3] =
+        [&|c| c.naive as f64, &|c| c.d_m as f64, &|c| c.df as f64];
     let parameters = Panel {
         title: escape(&named(activation).map_or("parameters".to_owned(), |a| format!("{a}: parameters"))),
         x_label: label,
         y_label: escape("count"),
         series: counts
             .iter()
-            .flat_map(|(style, f)| {
+            .zip(COUNTS)
+            .flat_map(|(f, style)| {
                 [
-                    Series { style: *style, mark: Mark::Curve(curve(f)) },
-                    Series { style: *style, mark: Mark::Points(points(f)) },
+                    Series { style, mark: Mark::Curve(curve(f)) },
+                    Series { style, mark: Mark::Points(points(f)) },
                 ]
             })
             .collect(),

@@ -11,6 +11,8 @@ mod layout;
 mod nested_loop;
 mod rate;
 mod selection;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
@@ -28,8 +30,8 @@ pub struct FigureData<'a> {
     pub name: &'a str,
     /// Standard deviation of its noise.
     pub sigma: f64,
-    /// Its responses are labels, and its risk that of first order.
-    pub labels: bool,
+    /// What its risk is: exact, or first-order for labels and trained networks.
+    pub risk: &'a str,
     /// Its summary, with the cells that the figure shows.
     pub summary: &'a Summary,
     /// How it is drawn.
@@ -77,8 +79,9 @@ pub fn draw_one(file: &StudyFile, summary: &Summary, name: &str, options: &Figur
     let shown = |c: &&CellSummary| options.shows(&c.setting, &c.design, &c.solver);
     let cells: Vec<CellSummary> = summary.cells.iter().filter(shown).cloned().collect();
     let summary = Summary { cells, ..*summary };
-    let labels = file.response.is_some();
-    figure(&FigureData { name, sigma: file.noise.sigma, labels, summary: &summary, options })
+    let first_order = file.response.is_some() || summary.cells.iter().any(|c| c.activation.is_some());
+    let risk = if first_order { "first-order" } else { "exact" };
+    figure(&FigureData { name, sigma: file.noise.sigma, risk, summary: &summary, options })
 }
 
 /// Distinct values of a text column, in order of appearance.

@@ -2,21 +2,18 @@
 //! design × n, the error with steps of the risk above, the levels of the factors as steps below.
 
 use convstat_study::CellSummary;
-use plotters::coord::ranged1d::Ranged;
+use convstat_study::figure::FigureWidth;
 
 use super::{FigureData, design_title, distinct, is_wide, setting_title};
-use crate::axis::Axis;
+use crate::grid::{Row, draw_grid};
+use crate::lettering::{text, width};
 use crate::math::{self, escape};
-use crate::panel::{
-    LETTER, LegendEntry, MARGIN_BOTTOM, MARGIN_LEFT, MARGIN_RIGHT, Mark, Panel, Point, Series, Symbol,
-    draw_grid, draw_legend, strip_tags, text,
-};
-use crate::shapes::line;
+use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
+use crate::shapes::{Stroke, stroke};
 use crate::{Canvas, Result};
 
-/// Width of the figure, height of the plot and of a factor's steps with their names, points.
-const WIDTH: f64 = 540.0;
-const PLOT: f64 = 210.0;
+/// Height of the plot and of a factor's steps with their names, points.
+const PLOT: f64 = 165.0;
 const FACTOR: f64 = 27.0;
 /// Height of the steps alone, and size of the font of the names.
 const STEPS: f64 = 12.0;
@@ -43,7 +40,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .map(|i| i as f64)
         .chain([count])
         .collect();
-    let risk = if data.labels { "first-order" } else { "exact" };
+    let risk = data.risk;
     let panel = Panel {
         y_label: math::root_mean_square(&math::prediction_error()),
         log_y: data.options.log_y.unwrap_or_else(|| is_wide(cells.iter().map(|c| c.pred.0))),
@@ -62,20 +59,16 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         style: 6,
         symbol: Symbol::Nothing,
     });
-    let width = data.width(WIDTH);
-    let plot = PLOT + draw_legend(width, &legend).1;
-    let mut body = draw_grid("nested-loop", (width, plot), 1, &[panel], &legend)?;
+    let whole = data.width(FigureWidth::Page.points());
+    let drawn = draw_grid("nested-loop", whole, &[Row { height: PLOT, panels: vec![panel] }], &legend)?;
     let factors = factors(cells, &places, &settings, &designs);
-    let range = Axis::new(&[0.0, count], false, false, &[]).range();
-    let x = |v: f64| {
-        let right = width - MARGIN_RIGHT;
-        MARGIN_LEFT + (right - MARGIN_LEFT) * (v - range.start) / (range.end - range.start)
-    };
-    let top = plot - MARGIN_BOTTOM + 14.0;
+    let x = |place: f64| drawn.x(0, place);
+    let top = drawn.height + 8.0;
+    let mut body = drawn.drawing.clone();
     for (i, factor) in factors.iter().enumerate() {
         body.svg += &factor.draw(top + FACTOR * i as f64, &x);
     }
-    let size = (width, top + FACTOR * factors.len() as f64 + 4.0);
+    let size = (whole, top + FACTOR * factors.len() as f64 + 4.0);
     let alt = format!(
         "Study {}: nested-loop plot of the root mean squared prediction error with steps of the {risk} risk over {}; \
          below, steps show the levels of the factors.",
@@ -191,12 +184,11 @@ impl Factor {
             .flat_map(|(i, &l)| [(x(i as f64), height(l)), (x(i as f64 + 1.0), height(l))])
             .collect();
         let name = if self.name == "n" { math::n() } else { escape(&self.name) };
-        let mut body = text(MARGIN_LEFT - 5.0, top + STEPS, "end", 0.0, SMALL, &name);
-        body += &line(&steps, 6, 1.0);
+        let mut body = text(x(0.0) - 5.0, top + STEPS, "end", 0.0, SMALL, &name);
+        body += &stroke(&steps, 6, 1.0, Stroke::Solid);
         for (from, to, names) in &self.names {
             let (left, right) = (x(*from as f64), x(*to as f64));
-            let fits =
-                |name: &&String| strip_tags(name).chars().count() as f64 * SMALL * LETTER <= right - left;
+            let fits = |name: &&String| width(name, SMALL) <= right - left - 4.0;
             if let Some(name) = names.iter().find(fits) {
                 let y = top + STEPS + 8.5;
                 body += &text(f64::midpoint(left, right), y, "middle", 0.0, SMALL, name);

@@ -7,9 +7,6 @@ use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
-/// Width of a figure over two columns of a page, points.
-const WIDTH: f64 = 390.0;
-
 pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells = &data.summary.cells;
     if cells.is_empty() {
@@ -30,8 +27,8 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     ];
     let wide = is_wide(cells.iter().map(CellSummary::sqrt_dm_over_n));
     let mut panels = Vec::new();
-    for (norm, value) in &norms {
-        for design in &designs {
+    for design in &designs {
+        for (norm, value) in &norms {
             let mut series = Vec::new();
             for (style, key) in keys.iter().enumerate() {
                 let mut mine: Vec<&CellSummary> =
@@ -66,19 +63,17 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
             LegendEntry { text, style, symbol: Symbol::MarkerLine }
         })
         .collect();
-    let risk = if data.labels { "first-order" } else { "exact" };
+    let risk = data.risk;
     legend.push(LegendEntry {
         text: escape(&format!("Points: measured ± MCSE. Lines: {risk} risk.")),
         style: 6,
         symbol: Symbol::Nothing,
     });
-    let columns = designs.len().min(3);
-    let width = WIDTH * (columns as f64 / 2.0).clamp(0.8, 1.5);
     let alt = format!(
         "Study {}: root mean squared prediction and estimation error against the square root of d_M over n, \
          measured points with Monte Carlo standard errors on the curves of the {risk} risk, designs {}.",
         data.name,
         designs.join(", ")
     );
-    data.on_grid(Grid { width, row: 150.0, columns }, &alt, panels, &legend)
+    data.on_grid(Grid::of(designs.len(), 3, &[108.0, 108.0]), &alt, panels, legend)
 }

@@ -36,53 +36,46 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
             setting_title(&c.setting, &c.structure) + &design
         })
     };
-    let mut panels: Vec<Panel> = groups
-        .iter()
-        .map(|group| {
-            let value = |c: &CellSummary| c.selection.as_ref().map_or((f64::NAN, 0.0), |s| s.right);
-            let series = criteria.iter().enumerate().flat_map(|(i, name)| line(i, group, name, &value));
-            Panel {
-                title: title(group),
-                y_label: escape("share that chose the truth"),
-                series: series.collect(),
-                from_zero: true,
-                y_holds: vec![1.0],
-                ..frame(group)
-            }
-        })
-        .collect();
-    let columns = groups.len().min(2);
-    let has_mean = cells.iter().all(|c| c.selection.as_ref().is_some_and(|s| s.key.is_some()));
-    if has_mean {
-        // Under the panel of the same setting.
-        let means = groups.iter().map(|group| mean_panel(group, &criteria));
-        let shares = std::mem::take(&mut panels);
-        let means: Vec<Panel> = means.collect();
-        for (shares, means) in shares.chunks(columns).zip(means.chunks(columns)) {
-            panels.extend(shares.iter().chain(means).cloned());
+    let shares = |group: &[&CellSummary]| {
+        let value = |c: &CellSummary| c.selection.as_ref().map_or((f64::NAN, 0.0), |s| s.right);
+        let series = criteria.iter().enumerate().flat_map(|(i, name)| line(i, group, name, &value));
+        Panel {
+            title: title(group),
+            y_label: escape("share that chose the truth"),
+            series: series.collect(),
+            from_zero: true,
+            y_holds: vec![1.0],
+            ..frame(group)
         }
-    }
+    };
+    let has_mean = cells.iter().all(|c| c.selection.as_ref().is_some_and(|s| s.key.is_some()));
+    // The mean under the share of the same setting.
+    let stack = |group: &Vec<&CellSummary>| {
+        [Some(shares(group)), has_mean.then(|| mean_panel(group, &criteria))].into_iter().flatten()
+    };
+    let panels: Vec<Panel> = groups.iter().flat_map(stack).collect();
+    let heights: &[f64] = if has_mean { &[108.0, 108.0] } else { &[108.0] };
     let mut legend: Vec<LegendEntry> = criteria
         .iter()
         .enumerate()
         .map(|(style, name)| LegendEntry { text: escape(name), style, symbol: Symbol::MarkerLine })
         .collect();
     if has_mean {
-        legend.push(LegendEntry { text: escape("truth"), style: TRUTH, symbol: Symbol::Line });
+        legend.push(LegendEntry {
+            text: escape("truth, in the panels of means"),
+            style: TRUTH,
+            symbol: Symbol::Line,
+        });
     }
-    legend.push(LegendEntry { text: escape("Points ± MCSE."), style: TRUTH, symbol: Symbol::Nothing });
+    let text = escape("Points: measured ± MCSE, joined by lines.");
+    legend.push(LegendEntry { text, style: TRUTH, symbol: Symbol::Nothing });
     let alt = format!(
         "Study {}: share of the replicates in which each criterion chose the true structure, and the mean value chosen, \
          against n, one panel a setting, criteria {}.",
         data.name,
         criteria.join(", ")
     );
-    data.on_grid(
-        Grid { width: 390.0 * (columns as f64 / 2.0).max(0.8), row: 150.0, columns },
-        &alt,
-        panels,
-        &legend,
-    )
+    data.on_grid(Grid::of(groups.len(), 2, heights), &alt, panels, legend)
 }
 
 fn frame(group: &[&CellSummary]) -> Panel {

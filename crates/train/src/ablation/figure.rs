@@ -1,6 +1,7 @@
 //! The ablation's picture: accuracy against K/R, beside accuracy against parameters.
 
-use convstat_report::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol, draw_grid};
+use convstat_report::grid::{Row, draw_grid};
+use convstat_report::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use convstat_report::{Canvas, math};
 
 use super::plan::Fixed;
@@ -8,6 +9,9 @@ use super::summary::{CellSummary, Summary};
 
 /// Most series that colours tell apart.
 const MOST_SERIES: usize = 7;
+/// Width of the figure (180 mm) and height of its plots, points.
+const WIDTH: f64 = 180.0 * 72.0 / 25.4;
+const HEIGHT: f64 = 125.0;
 
 /// Draws a summary; none where no cell has results.
 ///
@@ -59,7 +63,7 @@ pub fn draw(summary: &Summary) -> convstat_report::Result<Option<Canvas>> {
                 ..Panel::default()
             }
         };
-    let panels = [
+    let panels = vec![
         panel("accuracy against K/R", math::ratio("K", "R"), ticks, true, &|c| c.kr),
         panel("accuracy against parameters", math::escape("parameters"), Vec::new(), false, &|c| {
             c.parameters as f64
@@ -80,16 +84,20 @@ pub fn draw(summary: &Summary) -> convstat_report::Result<Option<Canvas>> {
         })
         .collect();
     let seeds = series.iter().flat_map(|s| s.2.iter().map(|c| c.seeds)).min().unwrap_or(0);
+    let unjoined = if series.iter().any(|s| s.1 != Fixed::R) {
+        " Right, networks of one budget are not joined."
+    } else {
+        ""
+    };
     legend.push(LegendEntry {
-        text: math::escape(&format!("Mean ± standard error over {seeds} seeds.")),
+        text: math::escape(&format!("Mean ± standard error over {seeds} seeds.{unjoined}")),
         style: 6,
         symbol: Symbol::Nothing,
     });
-    let size = (390.0, 215.0);
-    let body = draw_grid("ablation", size, 2, &panels, &legend)?;
+    let drawn = draw_grid("ablation", WIDTH, &[Row { height: HEIGHT, panels }], &legend)?;
     let alt = format!(
         "Ablation {}: left, test accuracy against the K/R ratio; right, against the number of parameters.",
         summary.name
     );
-    Ok(Some(Canvas::new(&summary.name, &alt, size, body)))
+    Ok(Some(Canvas::new(&summary.name, &alt, (WIDTH, drawn.height), drawn.drawing)))
 }

@@ -1,0 +1,131 @@
+//! Text in figures: its width in the embedded font, its lines, and its SVG.
+
+use plotters::style::{FontDesc, FontFamily, FontStyle};
+
+use crate::canvas::{UNITS, register_fonts};
+
+/// Font size of labels, points.
+pub(crate) const FONT: f64 = 9.0;
+/// Height of a line of the embedded font, in which plotters measures sizes, as a share of the font size.
+const LINE_HEIGHT: f64 = (1901.0 + 483.0) / 2048.0;
+/// From one line of text to the next, as a share of the font size.
+const LEADING: f64 = 1.25;
+
+/// Height of `count` lines of text of a size.
+pub(crate) fn height(count: usize, size: f64) -> f64 {
+    count as f64 * size * LEADING
+}
+
+/// Width of SVG spans in points; small letters above and below the line count as large ones.
+pub(crate) fn width(spans: &str, size: f64) -> f64 {
+    register_fonts();
+    let text = strip_tags(spans).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    let font = FontDesc::new(FontFamily::SansSerif, LINE_HEIGHT * size * UNITS, FontStyle::Normal);
+    // The font is embedded; a text that it could not measure would have no width.
+    f64::from(font.box_size(&text).map_or(0, |b| b.0)) / UNITS
+}
+
+/// SVG spans in lines of at most `room` points, broken at spaces; formulas have none that break.
+pub(crate) fn lines(spans: &str, size: f64, room: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words(spans) {
+        match lines.last_mut() {
+            Some(line) if width(&format!("{line} {word}"), size) <= room => {
+                line.push(' ');
+                *line += word;
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// The pieces between spaces that stand outside tags.
+fn words(spans: &str) -> Vec<&str> {
+    let mut inside = false;
+    let is_break = |c: char| {
+        inside = (inside || c == '<') && c != '>';
+        c == ' ' && !inside
+    };
+    spans.split(is_break).filter(|word| !word.is_empty()).collect()
+}
+
+fn strip_tags(spans: &str) -> String {
+    let mut inside = false;
+    spans
+        .chars()
+        .filter(|&c| {
+            let keep = !inside && c != '<';
+            inside = (inside || c == '<') && c != '>';
+            keep
+        })
+        .collect()
+}
+
+/// SVG text at a place in points.
+pub(crate) fn text(x: f64, y: f64, anchor: &str, turn: f64, size: f64, spans: &str) -> String {
+    let (x, y, size) = (x * UNITS, y * UNITS, size * UNITS);
+    let rotate =
+        if turn == 0.0 { String::new() } else { format!(" transform=\"rotate({turn} {x:.1} {y:.1})\"") };
+    format!(
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size:.1}\" text-anchor=\"{anchor}\" fill=\"#222\"{rotate}>{spans}</text>"
+    )
+}
+
+/// Centred lines, the first at a place and the others below; smaller where one is wider than `room`.
+pub(crate) fn centred(x: f64, y: f64, size: f64, room: f64, lines: &[String]) -> String {
+    let line = |(i, line): (usize, &String)| {
+        text(x, y + height(i, size), "middle", 0.0, fitting(line, size, room), line)
+    };
+    lines.iter().enumerate().map(line).collect()
+}
+
+/// The same from a left edge on.
+pub(crate) fn from_left(x: f64, y: f64, size: f64, room: f64, lines: &[String]) -> String {
+    let line = |(i, line): (usize, &String)| {
+        text(x, y + height(i, size), "start", 0.0, fitting(line, size, room), line)
+    };
+    lines.iter().enumerate().map(line).collect()
+}
+
+/// Centred and upright, read from below, the first line at a place and the others on its right.
+pub(crate) fn upright(x: f64, y: f64, size: f64, room: f64, lines: &[String]) -> String {
+    let line = |(i, line): (usize, &String)| {
+        text(x + height(i, size), y, "middle", -90.0, fitting(line, size, room), line)
+    };
+    lines.iter().enumerate().map(line).collect()
+}
+
+/// The size of a line, smaller where it would be wider than `room`.
+fn fitting(line: &str, size: f64, room: f64) -> f64 {
+    size * (room / width(line, size)).min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::math;
+
+    #[test]
+    fn text_breaks_at_spaces_into_lines_that_fit_and_formulas_stay_whole() {
+        let text = "stated probability of a larger error";
+        let room = width(text, FONT) / 2.0;
+        let broken = lines(text, FONT, room);
+        assert!(broken.len() > 1 && broken.iter().all(|l| width(l, FONT) <= room), "{broken:?}");
+        assert_eq!(broken.join(" "), text);
+        assert_eq!(lines(text, FONT, 1000.0), [text]);
+        let formula = math::root_mean_square(&math::prediction_error());
+        assert_eq!(lines(&formula, FONT, 1.0), [formula]);
+        assert!(lines("", FONT, 100.0).is_empty());
+    }
+
+    #[test]
+    fn width_grows_with_the_text_and_its_size_and_tags_have_none() {
+        // An m of DejaVu Sans is 1995/2048 wide.
+        assert!((width(&"m".repeat(20), 10.0) - 200.0 * 1995.0 / 2048.0).abs() < 1.5);
+        assert!(width("mmm", 9.0) > width("iii", 9.0));
+        assert_eq!(width(&math::n(), 9.0), width("n", 9.0));
+        // Signs of mathematics have one width.
+        assert_eq!(width("a&lt;b", 9.0), width("a+b", 9.0));
+    }
+}
