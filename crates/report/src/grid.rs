@@ -33,6 +33,8 @@ const TICK: f64 = 2.5;
 /// Half-length of the short line of a value without neighbours, and of the cap of an error bar.
 const SHORT: f64 = 6.0;
 const CAP: f64 = 1.5;
+/// A formula beside a plot may be this much longer than the plot before it gets smaller.
+const BEYOND: f64 = 20.0;
 /// Share of a slot that points side by side take, and half of the share that a level stroke takes.
 const BESIDE: f64 = 0.84;
 const HALF_LEVEL: f64 = 0.46;
@@ -191,7 +193,7 @@ impl Frame<'_> {
         let (x, centre) = ((plot.left - LEFT + 11.0).min(plot.left - beside), plot.top + plot.height / 2.0);
         centred(middle, title, FONT, plot.width + 2.0 * RIGHT, &self.title)
             + &centred(middle, below, FONT, plot.width, &self.x_label)
-            + &upright(x, centre, FONT, plot.height, &self.y_label)
+            + &upright(x, centre, FONT, plot.height + BEYOND, &self.y_label)
     }
 
     /// Draws axes and series; where the points of each series are, in canvas units.

@@ -3,6 +3,7 @@
 use plotters::style::{FontDesc, FontFamily, FontStyle};
 
 use crate::canvas::{UNITS, register_fonts};
+use crate::math;
 
 /// Font size of labels, points.
 pub(crate) const FONT: f64 = 9.0;
@@ -16,10 +17,28 @@ pub(crate) fn height(count: usize, size: f64) -> f64 {
     count as f64 * size * LEADING
 }
 
-/// Width of SVG spans in points; small letters above and below the line count as large ones.
+/// Width of SVG spans in points.
 pub(crate) fn width(spans: &str, size: f64) -> f64 {
     register_fonts();
-    let text = strip_tags(spans).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    let mut sizes = vec![size];
+    let mut width = 0.0;
+    for (i, piece) in spans.split('<').enumerate() {
+        // Before the first tag there is no tag.
+        let (tag, content) = if i == 0 { ("", piece) } else { piece.split_once('>').unwrap_or(("", piece)) };
+        let size = sizes.last().copied().unwrap_or(size);
+        if tag.starts_with('/') {
+            sizes.pop();
+        } else if !tag.is_empty() {
+            sizes.push(if tag.contains(math::SMALL) { size * math::SMALL_SIZE } else { size });
+        }
+        width += plain_width(content, sizes.last().copied().unwrap_or(size));
+    }
+    width
+}
+
+/// Width of text without tags.
+fn plain_width(text: &str, size: f64) -> f64 {
+    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
     let font = FontDesc::new(FontFamily::SansSerif, LINE_HEIGHT * size * UNITS, FontStyle::Normal);
     // The font is embedded; a text that it could not measure would have no width.
     f64::from(font.box_size(&text).map_or(0, |b| b.0)) / UNITS
@@ -48,18 +67,6 @@ fn words(spans: &str) -> Vec<&str> {
         c == ' ' && !inside
     };
     spans.split(is_break).filter(|word| !word.is_empty()).collect()
-}
-
-fn strip_tags(spans: &str) -> String {
-    let mut inside = false;
-    spans
-        .chars()
-        .filter(|&c| {
-            let keep = !inside && c != '<';
-            inside = (inside || c == '<') && c != '>';
-            keep
-        })
-        .collect()
 }
 
 /// SVG text at a place in points.
@@ -104,7 +111,6 @@ fn fitting(line: &str, size: f64, room: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::math;
 
     #[test]
     fn text_breaks_at_spaces_into_lines_that_fit_and_formulas_stay_whole() {
@@ -125,6 +131,7 @@ mod tests {
         assert!((width(&"m".repeat(20), 10.0) - 200.0 * 1995.0 / 2048.0).abs() < 1.5);
         assert!(width("mmm", 9.0) > width("iii", 9.0));
         assert_eq!(width(&math::n(), 9.0), width("n", 9.0));
+        assert!((width(&math::d_m(), 9.0) - width("d", 9.0) - width("M", 6.3)).abs() < 0.3);
         // Signs of mathematics have one width.
         assert_eq!(width("a&lt;b", 9.0), width("a+b", 9.0));
     }

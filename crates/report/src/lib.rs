@@ -36,6 +36,7 @@ pub mod palette;
 pub mod panel;
 mod shapes;
 pub mod table;
+mod ticks;
 
 pub use bars::{Bar, draw_bars};
 pub use canvas::{Canvas, Format};

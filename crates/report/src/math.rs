@@ -3,6 +3,10 @@
 /// A space that does not break.
 const SPACE: char = '\u{a0}';
 
+/// Attribute of letters above and below the line, and their size as a share of the others'.
+pub(crate) const SMALL: &str = "font-size=\"70%\"";
+pub(crate) const SMALL_SIZE: f64 = 0.7;
+
 /// Italic letter.
 fn it(s: &str) -> String {
     format!("<tspan font-style=\"italic\">{s}</tspan>")
@@ -10,12 +14,12 @@ fn it(s: &str) -> String {
 
 /// Subscript; the next run returns to the baseline.
 fn sub(s: &str) -> String {
-    format!("<tspan baseline-shift=\"-20%\" font-size=\"70%\">{s}</tspan>")
+    format!("<tspan baseline-shift=\"-20%\" {SMALL}>{s}</tspan>")
 }
 
 /// Superscript.
 fn sup(s: &str) -> String {
-    format!("<tspan baseline-shift=\"38%\" font-size=\"70%\">{s}</tspan>")
+    format!("<tspan baseline-shift=\"38%\" {SMALL}>{s}</tspan>")
 }
 
 /// `d_M`.

@@ -44,7 +44,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let entry = |style, symbol, text: &str| LegendEntry { text: escape(text), style, symbol };
     let mut legend = vec![entry(0, Symbol::MarkerLine, &format!("{each} ± 1.96 MCSE"))];
     if entries.iter().filter_map(|e| e.ratio).any(leaves_out_1) {
-        legend.push(entry(1, Symbol::MarkerLine, "the same where it leaves out 1"));
+        legend.push(entry(1, Symbol::MarkerLine, "the same where it leaves out\u{a0}1"));
     }
     let whole = data.width(WIDTH);
     let (mut body, top) = draw_legend(whole, &legend);
