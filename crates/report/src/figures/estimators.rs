@@ -89,7 +89,7 @@ fn stack(cells: &[&CellSummary], solvers: &[&str]) -> [Panel; 3] {
     };
     let error = panel(setting_title(setting, structure), "", lines);
     let failures = panel(String::new(), "optimum missed, share", missed);
-    let time = panel(String::new(), "median time, seconds", points(&|c| (c.seconds, 0.0)));
+    let time = panel(String::new(), "median time, s", points(&|c| (c.seconds, 0.0)));
     let y_label = math::root_mean_square(&math::prediction_error());
     [
         Panel { y_label, log_y: true, ..error },

@@ -41,7 +41,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         let series = criteria.iter().enumerate().flat_map(|(i, name)| line(i, group, name, &value));
         Panel {
             title: title(group),
-            y_label: escape("share that chose the truth"),
+            y_label: escape("share of right choices"),
             series: series.collect(),
             from_zero: true,
             y_holds: vec![1.0],
