@@ -189,10 +189,10 @@ fn what_is_wrong_is_said() {
     let place = run_of(STUDY);
     for (arguments, expected) in [
         (&["notebook", "runs/note", "--out", "n.pdf"][..], "names no format of notebooks"),
-        (&["notebook", "runs/note", "--format", "rmd"], "use jupyter or quarto"),
+        (&["notebook", "runs/note", "--format", "rmd"], "possible values: jupyter, quarto"),
         (&["notebook", "nowhere"], "not a run directory"),
         (&["table", "runs/note", "--columns", "err_prd"], "did you mean \"err_pred\"?"),
-        (&["table", "runs/note", "--format", "html"], "use latex, markdown or csv"),
+        (&["table", "runs/note", "--format", "html"], "possible values: latex, markdown, csv"),
         (&["table", "runs/note", "--out", "t.xls"], "names no format of tables"),
     ] {
         let output = convstat(place.path(), arguments);

@@ -158,7 +158,7 @@ impl Audit {
             text += &format!("{} \\\\\n", row.iter().map(|c| escape(c)).collect::<Vec<_>>().join(" & "));
         }
         text += "\\bottomrule\n\\end{tabular}\n";
-        format!("% {}\n{text}", self.summary().replace('\n', "\n% "))
+        format!("% {}\n% \\usepackage{{booktabs}}\n{text}", self.summary().replace('\n', "\n% "))
     }
 }
 
