@@ -54,11 +54,11 @@ impl Unfolding {
 }
 
 /// Operands up to which all cuts of a network are looked at.
-const MOST_CUT: usize = 12;
+const MOST_CUT: usize = 8;
 
 impl Structure {
     /// Bound on the rank of W unfolded along the output labels `rows`: the least product of the sizes of the labels that a
-    /// cut of the network between these and the other output labels goes through. Networks of more than twelve operands
+    /// cut of the network between these and the other output labels goes through. Networks of more than eight operands
     /// give the smaller side of the unfolding.
     pub fn rank_bound(&self, rows: &[char]) -> usize {
         let Einsum { inputs, output } = self.network();
