@@ -85,7 +85,7 @@ impl Figures {
             let count = structure.d_m().min(rest).min(structure.coefficients());
             d_m = Some(count);
             df = dimension(&structure);
-            identifiable = Some(df.unwrap_or_else(|| of_matrices(&structure).min(count)));
+            identifiable = Some(df.unwrap_or_else(|| of_matrices(&structure)).min(count));
             text = Some(spec);
         }
         Ok(Self {

@@ -123,11 +123,14 @@ impl std::fmt::Display for StructureSpec {
 /// "; did you mean …?" with the nearest of `names`, and the list of all.
 pub fn suggestion<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
-    let nearest = names
-        .iter()
+    format!("{} (known: {})", nearest(word, names.iter().copied()), names.join(", "))
+}
+
+/// "; did you mean …?" with the nearest of `names`; empty if none is like `word`.
+pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> String {
+    names
         .map(|n| (strsim::normalized_damerau_levenshtein(word, n), n))
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(score, _)| *score > 0.4);
-    let hint = nearest.map_or(String::new(), |(_, n)| format!("; did you mean \"{n}\"?"));
-    format!("{hint} (known: {})", names.join(", "))
+        .filter(|(score, _)| *score > 0.4)
+        .map_or(String::new(), |(_, n)| format!("; did you mean \"{n}\"?"))
 }

@@ -28,7 +28,7 @@ mod vgg;
 mod video;
 mod window;
 
-use convstat_cnn::spec::suggestion;
+use convstat_cnn::spec::nearest;
 
 use crate::{AuditError, Graph, Result};
 use builder::{Builder, Maps};
@@ -121,8 +121,7 @@ pub fn find(name: &str) -> Result<&'static Network> {
     let hit = networks().find(|n| n.aliases.iter().chain([&n.name]).any(|known| plain(known) == wanted));
     hit.ok_or_else(|| {
         // All names are too many for a message.
-        let hint = suggestion(&name.to_lowercase(), networks().map(|n| n.name));
-        let nearest = hint.split(" (known").next().unwrap_or_default();
+        let nearest = nearest(&name.to_lowercase(), networks().map(|n| n.name));
         AuditError::UnknownName { name: name.to_owned(), hint: format!("{nearest} (audit --list names all)") }
     })
 }
