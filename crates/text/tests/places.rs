@@ -1,5 +1,7 @@
 //! Errors of a document name the key and point at it.
 
+#![cfg(test)]
+
 use convstat_text::{Diagnostic, Document, KeyPath, from_table, line_and_column, parse};
 use serde::Deserialize;
 
