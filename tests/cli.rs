@@ -6,7 +6,7 @@
 mod place;
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 // Links the BLAS that ndarray uses.
 use convstat as _;
