@@ -6,9 +6,11 @@ mod arrays;
 mod colour;
 mod commands;
 mod failure;
+mod input;
 mod nearest;
 mod output;
 mod overview;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -86,7 +88,7 @@ fn main() -> ExitCode {
     };
     // The doctor is there to say what is wrong with BLAS.
     let blas = if command.needs_blas() { convstat::tensor::blas::single_thread() } else { Ok(()) };
-    match blas.map_err(Into::into).and_then(|()| command.run()) {
+    match blas.map_err(Into::into).and_then(|()| command.run(Cli::command)) {
         Ok(status) => ExitCode::from(status.code()),
         Err(failure) => {
             eprintln!("{:?}", miette::Report::new(failure));

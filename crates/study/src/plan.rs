@@ -198,10 +198,10 @@ impl Plan {
 
 impl SettingContext {
     fn new(file: &StudyFile, setting: &Setting, truth_owner: &Setting) -> Result<Self> {
-        let geometry = Geometry::new(&setting.geometry())?;
+        let geometry = Geometry::new(&setting.geometry)?;
         let modes = geometry.output_modes(setting.structure.outputs()?);
         let structure = setting.structure.build(&modes)?;
-        let owner_geometry = Geometry::new(&truth_owner.geometry())?;
+        let owner_geometry = Geometry::new(&truth_owner.geometry)?;
         let truth_structure =
             truth_owner.structure.build(&owner_geometry.output_modes(truth_owner.structure.outputs()?))?;
         if owner_geometry.output_modes(truth_structure.outputs()) != modes {
@@ -326,7 +326,7 @@ impl SettingContext {
 /// Everything about a setting that decides its rows, as text.
 fn describe_setting(s: &Setting) -> String {
     let activation = s.activation.map_or_else(String::new, |a| format!(" {}", a.name()));
-    format!("{} {}{activation}", canonical(&s.geometry()), s.structure)
+    format!("{} {}{activation}", canonical(&s.geometry), s.structure)
 }
 
 /// JSON: keys that a study file leaves out stay out, so that a new optional key changes no identity.
@@ -339,7 +339,7 @@ fn data_key(file: &StudyFile, context: &SettingContext, setting: usize, design: 
     let response = file.response.as_ref().map_or_else(String::new, |r| format!("|{}", canonical(r)));
     format!(
         "{}|{}|{}|{}|{}|{}|{n}{response}",
-        canonical(&file.setting[setting].geometry()),
+        canonical(&file.setting[setting].geometry),
         context.structure.outputs(),
         context.truth_key,
         canonical(&file.design[design]),

@@ -11,8 +11,8 @@ use convstat::study::designs::DesignSpec;
 use convstat::study::figure::{Figure, FigureKind, FigureWidth};
 use convstat::study::run::summarise;
 
-use super::read_text;
 use crate::failure::Failure;
+use crate::input::read_text;
 use crate::output::{Status, print, print_json};
 
 /// `figures`.

@@ -14,10 +14,11 @@ use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::data::{MOST_STARTS, as_json, build, features, responses};
-use super::{parse_structure, read_geometry, trace_table};
 use crate::arrays::{check_distinct, check_kept, check_writable, read, reshape, write};
 use crate::failure::Failure;
+use crate::input::{parse_structure, read_geometry};
 use crate::output::{Status, print, print_json};
+use crate::trace::trace_table;
 
 /// `fit`.
 #[derive(Debug, Args)]

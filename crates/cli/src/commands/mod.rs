@@ -19,10 +19,7 @@ mod study;
 mod table;
 mod test;
 
-use std::path::Path;
-
 use clap::Subcommand;
-use convstat::prelude::*;
 
 use crate::failure::Failure;
 use crate::output::Status;
@@ -74,8 +71,8 @@ impl Command {
         !matches!(self, Self::Doctor(_) | Self::Completions(_) | Self::Man(_))
     }
 
-    /// Does it.
-    pub fn run(&self) -> Result<Status, Failure> {
+    /// Does it; `parser` makes the whole command line's, for what describes it.
+    pub fn run(&self, parser: fn() -> clap::Command) -> Result<Status, Failure> {
         match self {
             Self::Study(c) => c.run(),
             Self::Figures(c) => c.run(),
@@ -90,40 +87,8 @@ impl Command {
             Self::Bound(c) => c.run(),
             Self::PlanN(c) => c.run(),
             Self::Doctor(c) => c.run(),
-            Self::Completions(c) => c.run(),
-            Self::Man(c) => c.run(),
+            Self::Completions(c) => c.run(parser()),
+            Self::Man(c) => c.run(parser()),
         }
     }
-}
-
-/// The steps of a fit, a line each.
-fn trace_table(steps: &[TracePoint]) -> String {
-    let lines: String = steps.iter().map(|step| format!("{step}\n")).collect();
-    format!("{}\n{lines}\n", TracePoint::HEADER)
-}
-
-/// The text of a file.
-fn read_text(path: &Path) -> Result<String, Failure> {
-    convstat::runner::read_text(path).map_err(|e| Failure::cannot_read(path, &e))
-}
-
-/// The structure that an option gives.
-fn parse_structure(option: &str, text: &str) -> Result<StructureSpec, Failure> {
-    StructureSpec::parse(text).map_err(|e| Failure::in_structure(option, text, e))
-}
-
-/// A geometry file.
-fn read_geometry(path: &Path) -> Result<Geometry, Failure> {
-    build_geometry(&read_geometry_spec(path)?, path)
-}
-
-/// The geometry of the keys read from `path`.
-fn build_geometry(spec: &GeometrySpec, path: &Path) -> Result<Geometry, Failure> {
-    Geometry::new(spec).map_err(|e| Failure::new(format!("{}: {e}", path.display())))
-}
-
-/// The keys of a geometry file.
-fn read_geometry_spec(path: &Path) -> Result<GeometrySpec, Failure> {
-    let text = read_text(path)?;
-    convstat::study::file::parse_toml(&text).map_err(|e| Failure::in_file(e, path, &text))
 }

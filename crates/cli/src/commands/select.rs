@@ -12,8 +12,8 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::data::{Data, DataArgs, as_json, display_name};
-use super::parse_structure;
 use crate::failure::Failure;
+use crate::input::parse_structure;
 use crate::output::{Status, print, print_json};
 
 /// `select`.

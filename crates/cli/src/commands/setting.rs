@@ -13,8 +13,8 @@ use convstat::theory::{
     CONSTANT_CONDITION, CONSTANT_PROBABILITY, Circumstances, DesignLaw, Identification, StatisticalDimension,
 };
 
-use super::{build_geometry, parse_structure, read_geometry_spec};
 use crate::failure::Failure;
+use crate::input::{build_geometry, parse_structure, read_geometry_spec};
 use crate::output::print;
 
 /// One setting.

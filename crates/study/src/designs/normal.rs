@@ -6,7 +6,7 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
-use super::{Design, Sampler};
+use super::design::{Design, Sampler};
 
 /// Keys of design `normal` (none).
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -7,8 +7,8 @@ use convstat_theory::DesignLaw;
 pub use convstat_theory::draw_compressed;
 use serde::{Deserialize, Serialize};
 
+use super::design::{Design, Sampler};
 use super::normal::Normal;
-use super::{Design, Sampler};
 
 /// Keys of design `normal-exact` (none).
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
-use super::{Design, Sampler};
+use super::design::{Design, Sampler};
 use crate::{Result, StudyError};
 
 /// Keys of design `var1`.

@@ -5,10 +5,11 @@ use convstat::estimate::Termination;
 use convstat::prelude::*;
 use ndarray::{Array2, ArrayD, Axis, Slice, concatenate};
 
-use super::{FitCommand, as_json, trace_table, whole};
+use super::{FitCommand, as_json, whole};
 use crate::arrays::{reshape, write};
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
+use crate::trace::trace_table;
 
 /// Most classes of a response: more are a mistake for class numbers.
 const MOST_CLASSES: f64 = 10_000.0;

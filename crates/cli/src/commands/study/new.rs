@@ -158,7 +158,7 @@ mod tests {
                 toml::to_string(&f).unwrap()
             };
             assert_eq!(said(&plain), said(&full), "{name}: a default is not what the template says");
-            let geometry = |f: &StudyFile| convstat::cnn::Geometry::new(&f.setting[0].geometry()).unwrap();
+            let geometry = |f: &StudyFile| convstat::cnn::Geometry::new(&f.setting[0].geometry).unwrap();
             assert_eq!(geometry(&plain).positions_shape(), geometry(&full).positions_shape(), "{name}");
         }
     }

@@ -11,7 +11,8 @@ use convstat::runner::{Present, RunDir, slurm::quoted};
 use convstat::study::estimate_cost::{Cost, estimate_cost};
 use convstat::study::run::{missing_by_shard, prepare, walk};
 
-use super::{StudyInput, memory};
+use super::input::StudyInput;
+use super::resources::memory;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
