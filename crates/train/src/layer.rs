@@ -1,9 +1,9 @@
 //! One layer: a convolution with full or composed weights, then batch normalisation and an activation.
 
 use candle_core::Tensor;
+use convstat_engine::{Activation, ConvSpec, Tape, Var};
 use convstat_tensor::{Einsum, memory};
 
-use crate::engine::{Activation, ConvSpec, Tape, Var};
 use crate::parameters::{Parameters, Start};
 use crate::{Result, TrainError};
 
@@ -309,7 +309,8 @@ impl Layer {
     /// Spatial sizes behind the layer.
     pub fn output(&self, input: &[usize]) -> Result<Vec<usize>> {
         let spec = &self.spec;
-        let w = crate::engine::Window::new(input, &self.kernel, &spec.stride, &spec.padding, &spec.dilation)?;
+        let w =
+            convstat_engine::Window::new(input, &self.kernel, &spec.stride, &spec.padding, &spec.dilation)?;
         Ok(w.output[3 - input.len()..].to_vec())
     }
 

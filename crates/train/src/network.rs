@@ -2,11 +2,11 @@
 
 use candle_core::Tensor;
 use convstat_cnn::{OutputModes, StructureSpec};
+use convstat_engine::{Activation, ConvSpec, Tape, Var};
 use convstat_tensor::Einsum;
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::{BlockSpec, Place, Shortcut};
-use crate::engine::{Activation, ConvSpec, Tape, Var};
 use crate::layer::{Composition, FactorPlan, Layer, LayerPlan, State, Weight, composed};
 use crate::parameters::{Parameters, Start};
 use crate::{Result, TrainError};
@@ -265,7 +265,7 @@ impl Network {
     /// Logits in evaluation mode.
     pub fn predict(
         &self,
-        backend: &dyn crate::engine::Backend,
+        backend: &dyn convstat_engine::Backend,
         parameters: &[Tensor],
         running: &mut [Tensor],
         x: Tensor,

@@ -6,11 +6,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use candle_core::{DType, Device, Tensor};
 use convstat_cnn::{OutputModes, StructureSpec};
+use convstat_engine::cpu::Cpu;
+use convstat_engine::{Activation, Backend, ConvSpec, Pool, PoolSpec, Tape, Var};
 use convstat_tensor::Einsum;
 use convstat_train::Result;
 use convstat_train::blocks::{BLOCKS, BlockSpec, Place};
-use convstat_train::engine::cpu::Cpu;
-use convstat_train::engine::{Activation, Backend, ConvSpec, Pool, PoolSpec, Tape, Var};
 use convstat_train::layer::State;
 use convstat_train::network::{Network, NetworkSpec};
 use convstat_train::parameters::Parameters;

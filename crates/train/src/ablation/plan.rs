@@ -5,11 +5,11 @@ use convstat_study::StudyError;
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::BlockSpec;
-pub use crate::data::DataSpec;
-use crate::engine::Precision;
 use crate::network::{Network, NetworkCounts, NetworkSpec};
-use crate::train::TrainingSpec;
+use crate::training::TrainingSpec;
 use crate::{Result, TrainError};
+pub use convstat_data::DataSpec;
+use convstat_engine::Precision;
 
 /// An ablation file (TOML).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
