@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor};
 use convstat_tensor::Einsum;
 
+use crate::Result;
 use crate::activation::{Activation, Pool};
 use crate::feed::{Feed, Samples};
 use crate::normalisation::{NormGradients, NormState, Normalised};
 use crate::precision::Precision;
 use crate::step::Step;
 use crate::window::{ConvSpec, PoolSpec};
-use crate::{EngineError, Result};
 
 /// Derivatives by the parameters, by the numbers they were put on the tape with.
 pub type Gradients = BTreeMap<usize, Tensor>;

@@ -241,7 +241,10 @@ impl Network {
     }
 
     /// Logits (`N, classes`) of inputs (`N, spatial…, C`).
-    pub fn forward(&self, tape: &mut Tape, state: &mut State, x: Var) -> Result<Var> {
+    ///
+    /// # Errors
+    /// Inputs of another shape; those of the engine.
+    pub fn forward(&self, tape: &mut Tape, state: &mut State, x: Var) -> convstat_engine::Result<Var> {
         let mut x = self.stem.forward(tape, state, x, None)?;
         for block in &self.blocks {
             let residual = match &block.shortcut {
@@ -263,13 +266,16 @@ impl Network {
     }
 
     /// Logits in evaluation mode.
+    ///
+    /// # Errors
+    /// Inputs of another shape; those of the engine.
     pub fn predict(
         &self,
         backend: &dyn convstat_engine::Backend,
         parameters: &[Tensor],
         running: &mut [Tensor],
         x: Tensor,
-    ) -> Result<Tensor> {
+    ) -> convstat_engine::Result<Tensor> {
         let mut tape = Tape::new(backend, false);
         let x = tape.constant(x);
         let y = self.forward(&mut tape, &mut State { parameters, running }, x)?;

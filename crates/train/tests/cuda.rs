@@ -15,7 +15,7 @@ use convstat_engine::{
 };
 use convstat_runner::stream;
 use convstat_tensor::Einsum;
-use convstat_train::Result;
+use convstat_engine::Result;
 use convstat_train::layer::State;
 use convstat_train::network::{Network, NetworkSpec};
 use convstat_train::training::{Progress, Trainer, TrainingSpec};

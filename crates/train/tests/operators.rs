@@ -9,7 +9,7 @@ use convstat_cnn::{OutputModes, StructureSpec};
 use convstat_engine::cpu::Cpu;
 use convstat_engine::{Activation, Backend, ConvSpec, Pool, PoolSpec, Tape, Var};
 use convstat_tensor::Einsum;
-use convstat_train::Result;
+use convstat_engine::Result;
 use convstat_train::blocks::{BLOCKS, BlockSpec, Place};
 use convstat_train::layer::State;
 use convstat_train::network::{Network, NetworkSpec};

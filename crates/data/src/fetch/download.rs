@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use ureq::Agent;
 
 use super::http::{Event, Fault, next, request};
-use super::{Halt, Patience, Phase, Progress, Stepped, go_on};
+use super::progress::{Halt, Phase, Progress, Stepped, go_on};
+use super::request::Patience;
 use crate::{DataError, Result};
 
 /// A file to download.

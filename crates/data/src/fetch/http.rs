@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ureq::Agent;
 use ureq::http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, LAST_MODIFIED, RANGE};
 
-use super::{Stepped, go_on};
+use super::progress::{Stepped, go_on};
 
 /// What a server says before the bytes.
 pub(super) struct Head {

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::unpack::{KEPT, Sink, tally};
-use super::{Stepped, go_on};
+use super::progress::{Stepped, go_on};
+use super::sink::{KEPT, Sink, tally};
 use crate::{DataError, Result};
 
 fn bsdtar() -> Command {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use super::{Phase, Progress, Stepped, go_on};
+use super::progress::{Phase, Progress, Stepped, go_on};
 use crate::{DataError, Result};
 
 /// An expected checksum, in lower-case hexadecimal digits.

@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use convstat_runner::pages::check_pages;
-use parquet::column::page::{Page, PageMetadata, PageReader};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
-use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::column::reader::ColumnReader;
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use png::{BitDepth, ColorType, Decoder, Limits};
 
+use super::parquet_column::{column, values};
 use crate::images::Images;
 use crate::{DataError, Result};
 
@@ -27,77 +26,6 @@ const MEND: &str = "take the files of the folder plain_text of the data set cifa
 
 fn bad(path: &Path, reason: impl std::fmt::Display) -> DataError {
     DataError::data(path, format!("{reason}; {MEND}"))
-}
-
-/// Pages whose dictionaries have no more entries than their bytes have room for: the decoder believes the number.
-struct Pages(Box<dyn PageReader>);
-
-impl Iterator for Pages {
-    type Item = std::result::Result<Page, ParquetError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.get_next_page().transpose()
-    }
-}
-
-impl PageReader for Pages {
-    fn get_next_page(&mut self) -> std::result::Result<Option<Page>, ParquetError> {
-        let page = self.0.get_next_page()?;
-        match &page {
-            // An entry has its length before it, or is a number of eight bytes.
-            Some(Page::DictionaryPage { buf, num_values, .. }) if *num_values as usize > buf.len() / 4 => {
-                Err(ParquetError::General(format!("a dictionary of {num_values} in {} bytes", buf.len())))
-            }
-            _ => Ok(page),
-        }
-    }
-
-    fn peek_next_page(&mut self) -> std::result::Result<Option<PageMetadata>, ParquetError> {
-        self.0.peek_next_page()
-    }
-
-    fn skip_next_page(&mut self) -> std::result::Result<(), ParquetError> {
-        self.0.skip_next_page()
-    }
-}
-
-/// The column of a row group.
-fn column(path: &Path, group: &dyn RowGroupReader, name: &str) -> Result<ColumnReader> {
-    let descriptors = group.metadata().schema_descr().columns();
-    let found = descriptors.iter().enumerate().find(|(_, column)| column.path().string() == name);
-    let Some((index, descriptor)) = found else {
-        let names: Vec<_> = descriptors.iter().map(|column| column.path().string()).collect();
-        return Err(bad(path, format!("no column {name} among {}", names.join(", "))));
-    };
-    let pages = group.get_column_page_reader(index).map_err(|e| bad(path, e))?;
-    Ok(get_column_reader(descriptor.clone(), Box::new(Pages(pages))))
-}
-
-/// The next `rows` values of a column without nulls, where the rows before were `done`.
-fn values<T: DataType>(
-    path: &Path,
-    reader: &mut ColumnReaderImpl<T>,
-    name: &str,
-    done: usize,
-    rows: usize,
-) -> Result<Vec<T::T>> {
-    let (mut levels, mut values, mut read) = (Vec::new(), Vec::new(), 0);
-    while read < rows {
-        let (records, ..) = reader
-            .read_records(rows - read, Some(&mut levels), None, &mut values)
-            .map_err(|e| bad(path, format!("row {}, {name}: {e}", done + read)))?;
-        read += records;
-        if records == 0 {
-            return Err(bad(path, format!("column {name} ends after {} rows", done + read)));
-        }
-    }
-    if values.len() != rows {
-        // The level of a value that is there is the highest.
-        let most = levels.iter().max().copied().unwrap_or(0).max(1);
-        let row = done + levels.iter().position(|&level| level < most).unwrap_or(0);
-        return Err(bad(path, format!("row {row} has no {name}")));
-    }
-    Ok(values)
 }
 
 /// Adds the pixels of a PNG image to `pixels`, channels last; what is wrong with it otherwise.
@@ -130,10 +58,12 @@ fn append(path: &Path, pixels: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<()
     if usize::try_from(announced).is_ok_and(|rows| rows > bytes.len()) {
         return Err(bad(path, format!("{announced} rows in {} bytes", bytes.len())));
     }
+    let wrong = |reason: String| bad(path, reason);
     let mut row = 0;
     for index in 0..reader.num_row_groups() {
         let group = reader.get_row_group(index).map_err(|e| bad(path, e))?;
-        let columns = (column(path, &*group, "img.bytes")?, column(path, &*group, "label")?);
+        let columns =
+            (column(&*group, "img.bytes").map_err(wrong)?, column(&*group, "label").map_err(wrong)?);
         let (ColumnReader::ByteArrayColumnReader(mut images), ColumnReader::Int64ColumnReader(mut classes)) =
             columns
         else {
@@ -145,13 +75,14 @@ fn append(path: &Path, pixels: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<()
         }
         while left > 0 {
             let rows = left.min(BATCH);
-            let images: Vec<ByteArray> = values::<ByteArrayType>(path, &mut images, "img.bytes", row, rows)?;
-            let classes = values::<Int64Type>(path, &mut classes, "label", row, rows)?;
+            let images: Vec<ByteArray> =
+                values::<ByteArrayType>(&mut images, "img.bytes", row, rows).map_err(wrong)?;
+            let classes = values::<Int64Type>(&mut classes, "label", row, rows).map_err(wrong)?;
             for (image, class) in images.iter().zip(classes) {
                 decode(image.data(), pixels).map_err(|reason| bad(path, format!("row {row}: {reason}")))?;
                 let label = u32::try_from(class).ok().filter(|&label| label < 10);
-                let wrong = || bad(path, format!("row {row}: label {class}, where 0 to 9 were expected"));
-                labels.push(label.ok_or_else(wrong)?);
+                let unknown = || bad(path, format!("row {row}: label {class}, where 0 to 9 were expected"));
+                labels.push(label.ok_or_else(unknown)?);
                 row += 1;
             }
             left -= rows;

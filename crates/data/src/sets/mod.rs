@@ -8,7 +8,9 @@ mod cifar10_parquet;
 // Built in: no input.
 #[allow(clippy::indexing_slicing)]
 mod digits;
+mod ffmpeg;
 mod mat;
+mod parquet_column;
 mod svhn;
 mod ucf101;
 mod video;

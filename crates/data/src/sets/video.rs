@@ -6,11 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -18,18 +17,12 @@ use convstat_runner::interrupt;
 use memmap2::MmapOptions;
 use serde::{Deserialize, Serialize};
 
+use super::ffmpeg;
 use crate::images::Store;
 use crate::{DataError, Result};
 
-/// Most frames and bytes of one video: a broken file must not fill disk or memory.
-const MOST_FRAMES: usize = 20_000;
-const MOST_BYTES: usize = 4 << 30;
-/// Most bytes that `ffmpeg -version` may write.
-const MOST_WORDS: usize = 1 << 20;
 /// Time between two writes of the index and two lines on progress.
 const PAUSE: Duration = Duration::from_secs(5);
-/// Time between two looks for an interruption.
-const LOOK: Duration = Duration::from_millis(100);
 const VERSION: u32 = 1;
 
 /// What the index says.
@@ -203,7 +196,7 @@ impl Cache {
                 eprintln!("{}: waiting for another program that decodes", self.folder.display());
                 told = true;
             }
-            thread::sleep(LOOK);
+            thread::sleep(ffmpeg::LOOK);
         }
     }
 
@@ -218,12 +211,10 @@ impl Cache {
             return Ok(());
         }
         let stopped = |folder: &Path, done, all| DataError::Stopped { path: folder.to_owned(), done, all };
-        let succeeded = match run(Command::new(&self.program).arg("-version"), MOST_WORDS, self.stop) {
-            Ok(None) => return Err(stopped(&self.folder, 0, all)),
-            Ok(Some(ended)) => ended.status.success(),
-            Err(_) => false,
+        let Some(works) = ffmpeg::works(&self.program, self.stop) else {
+            return Err(stopped(&self.folder, 0, all));
         };
-        if !succeeded {
+        if !works {
             let mend = "install ffmpeg, which reads the videos (Debian, Ubuntu: apt-get install ffmpeg)";
             return Err(DataError::bad("program", self.program.display(), format!("does not run: {mend}")));
         }
@@ -255,7 +246,7 @@ impl Cache {
                         if stop() {
                             return;
                         }
-                        let made = decode(program, &root.join(video), stored, stop);
+                        let made = ffmpeg::decode(program, &root.join(video), stored, stop);
                         // The other end is gone after an error.
                         if sender.send((*video, *source, made)).is_err() {
                             return;
@@ -316,226 +307,5 @@ fn unkept(action: &'static str, path: &Path, error: io::Error) -> DataError {
     DataError::unwritten(action, path, "the videos decoded before are kept")(error)
 }
 
-/// A program that has ended: how, what it wrote, and the last line of its complaints.
-struct Ended {
-    status: ExitStatus,
-    bytes: Vec<u8>,
-    said: String,
-}
-
-/// Runs a program, and takes up to `most` bytes of it; `None` if it was killed because of `stop`.
-fn run(command: &mut Command, most: usize, stop: fn() -> bool) -> io::Result<Option<Ended>> {
-    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn()?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    // Both are read at once, or the program would wait for one while the other is waited for.
-    let said = thread::spawn(move || {
-        let mut last = String::new();
-        let lines = stderr.into_iter().flat_map(|e| BufReader::new(e).split(b'\n'));
-        for line in lines.map_while(std::result::Result::ok) {
-            let line = String::from_utf8_lossy(line.get(..1000).unwrap_or(&line)).trim().to_owned();
-            if !line.is_empty() {
-                last = line;
-            }
-        }
-        last
-    });
-    let (sender, receiver) = sync_channel(1);
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let read = stdout.map_or(Ok(0), |out| out.take(most as u64).read_to_end(&mut bytes));
-        // Nobody listens any more after an interruption.
-        let _ = sender.send(read.map(|_| (bytes, said.join().unwrap_or_default())));
-    });
-    let mut read = None;
-    loop {
-        if stop() {
-            // It may have ended by itself. The threads are not waited for: a child of its own may keep their pipes open.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Ok(None);
-        }
-        if read.is_none() {
-            match receiver.recv_timeout(LOOK) {
-                Ok(all) => read = Some(all),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(e) => return Err(io::Error::other(e)),
-            }
-        } else if let Some(status) = child.try_wait()? {
-            let (bytes, said) = read.unwrap_or_else(|| Ok(Default::default()))?;
-            return Ok(Some(Ended { status, bytes, said }));
-        } else {
-            // What closes its pipes is about to end.
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-}
-
-/// All frames of a video, scaled, as red, green and blue bytes; or why there are none.
-fn decode(
-    program: &Path,
-    path: &Path,
-    [height, width]: [usize; 2],
-    stop: fn() -> bool,
-) -> std::result::Result<Vec<u8>, String> {
-    // ffmpeg makes do with what there is of a file that was cut short.
-    if let Some(reason) = cut_short(path).map_err(|e| e.to_string())? {
-        return Err(reason);
-    }
-    let frame = height * width * 3;
-    let most = MOST_FRAMES.min(MOST_BYTES / frame.max(1)).max(1);
-    // Not a path that ffmpeg could take for an option or an address.
-    let mut input = std::ffi::OsString::from("file:");
-    input.push(path);
-    let mut command = Command::new(program);
-    command
-        .args(["-nostdin", "-v", "error", "-threads", "1", "-i"])
-        .arg(input)
-        .args(["-map", "0:v:0", "-vf", &format!("scale={width}:{height}")])
-        .args(["-frames:v", &(most + 1).to_string(), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]);
-    let ended = run(&mut command, (most + 1) * frame, stop).map_err(|e| e.to_string())?;
-    // A terminal's Ctrl-C ends ffmpeg as well, maybe before its last frame.
-    let Some(Ended { status, bytes, said }) = ended.filter(|_| !stop()) else {
-        return Err("stopped".to_owned());
-    };
-    let frames = bytes.len() / frame;
-    match status.code() {
-        None => Err(format!("ffmpeg was ended by a signal ({status})")),
-        _ if frames > most => Err(format!("it has more than {most} frames")),
-        Some(code) if code != 0 => Err(format!("ffmpeg ended with {code}: {said}")),
-        _ if frames == 0 => Err(format!("it has no frames: {said}")),
-        _ if !bytes.len().is_multiple_of(frame) => {
-            Err(format!("{} bytes are not whole frames of {frame}: {said}", bytes.len()))
-        }
-        _ => Ok(bytes),
-    }
-}
-
-/// Why a file is not whole, if its head (RIFF, as .avi has it) says so.
-fn cut_short(path: &Path) -> io::Result<Option<String>> {
-    let mut file = File::open(path)?;
-    let size = file.metadata()?.len();
-    let mut head = [0; 8];
-    match file.read_exact(&mut head) {
-        Ok(()) => {}
-        Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(Some(format!("it has {size} bytes"))),
-        Err(e) => return Err(e),
-    }
-    let [b'R', b'I', b'F', b'F', length @ ..] = head else { return Ok(None) };
-    let length = u32::from_le_bytes(length);
-    // What is written to a pipe has no true length.
-    let whole = u64::from(length) + 8;
-    Ok((length != u32::MAX && whole > size)
-        .then(|| format!("it is cut short: {size} bytes of the {whole} its head promises")))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FRAME: usize = 2 * 4 * 3;
-
-    /// A program that stands for `ffmpeg`, with lines of a shell that decode.
-    fn program(folder: &Path, lines: &str) -> PathBuf {
-        let path = folder.join("fake ffmpeg");
-        // Written by another process: one that forks meanwhile would keep it busy.
-        let write =
-            "printf '#!/bin/sh\\n[ \"$1\" = -version ] && exit\\n%s\\n' \"$1\" > \"$2\" && chmod +x \"$2\"";
-        let status = Command::new("sh").args(["-c", write, "sh", lines]).arg(&path).status().unwrap();
-        assert!(status.success());
-        path
-    }
-
-    /// A cache in `folder/cache` of videos that are decoded by `lines`, and two files that stand for videos.
-    fn cache(folder: &Path, lines: &str) -> Cache {
-        for path in ["a", "b"].map(|name| folder.join(name)).iter().filter(|path| !path.exists()) {
-            fs::write(path, "words of a video").unwrap();
-        }
-        let mut cache = Cache::open(folder.join("cache"), [2, 4]).unwrap();
-        cache.program = program(folder, lines);
-        cache
-    }
-
-    /// Two frames a video.
-    const TWO: &str = "head -c 48 /dev/zero";
-
-    #[test]
-    fn what_failed_is_tried_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path();
-        let mut bad =
-            cache(folder, &format!("case \"$*\" in */a*) echo no memory >&2; exit 1;; esac; {TWO}"));
-        bad.ensure(folder, &["a", "b"]).unwrap();
-        assert_eq!((bad.get("a"), bad.get("b")), (Err("ffmpeg ended with 1: no memory"), Ok((0, 2))));
-        let index = fs::read_to_string(folder.join("cache/index.json")).unwrap();
-        assert!(!index.contains("memory") && !index.contains("\"a\""), "{index}");
-        // An index that an older program wrote.
-        let time = fs::metadata(folder.join("a")).unwrap().modified().unwrap();
-        let time = time.duration_since(UNIX_EPOCH).unwrap().as_nanos();
-        let entry = format!("\"a\":{{\"size\":16,\"modified\":{time},\"reason\":\"no memory\"}},\"b\"");
-        fs::write(folder.join("cache/index.json"), index.replace("\"b\"", &entry)).unwrap();
-        let mut good = cache(folder, TWO);
-        good.ensure(folder, &["a"]).unwrap();
-        assert_eq!((good.get("a"), good.get("b")), (Ok((2 * FRAME, 2)), Ok((0, 2))));
-    }
-
-    #[test]
-    fn frames_that_are_gone_are_decoded_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path();
-        cache(folder, TWO).ensure(folder, &["a", "b"]).unwrap();
-        fs::remove_file(folder.join("cache/frames.bin")).unwrap();
-        let mut again = cache(folder, TWO);
-        assert!(again.get("a").is_err());
-        again.ensure(folder, &["b"]).unwrap();
-        assert_eq!((again.get("b"), again.store().unwrap().len()), (Ok((0, 2)), 2 * FRAME));
-        assert!(cache(folder, TWO).get("a").is_err());
-    }
-
-    #[test]
-    fn an_interruption_is_heard() {
-        static STUCK: AtomicUsize = AtomicUsize::new(0);
-        static LOCKED: AtomicUsize = AtomicUsize::new(0);
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path();
-        // While ffmpeg is stuck.
-        let mut stuck = cache(folder, "sleep 20");
-        stuck.stop = || STUCK.fetch_add(1, Ordering::SeqCst) > 8;
-        let start = Instant::now();
-        let error = stuck.ensure(folder, &["a", "b"]).unwrap_err();
-        assert!(matches!(error, DataError::Stopped { done: 0, all: 2, .. }), "{error}");
-        // While another program decodes.
-        let lock = File::open(folder.join("cache/frames.bin")).unwrap();
-        lock.lock().unwrap();
-        let mut waiting = cache(folder, TWO);
-        waiting.stop = || LOCKED.fetch_add(1, Ordering::SeqCst) > 8;
-        let error = waiting.ensure(folder, &["a", "b"]).unwrap_err();
-        assert!(matches!(error, DataError::Stopped { done: 0, all: 2, .. }), "{error}");
-        assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
-        drop(lock);
-        waiting.stop = || false;
-        waiting.ensure(folder, &["a", "b"]).unwrap();
-    }
-
-    #[test]
-    fn failed_writes_say_what_to_do() {
-        let path = Path::new("data/.convstat-cache");
-        for kind in [ErrorKind::ReadOnlyFilesystem, ErrorKind::PermissionDenied] {
-            let error = unkept("create", path, kind.into()).to_string();
-            assert!(error.contains("data/.convstat-cache: cannot create it"), "{error}");
-            assert!(
-                error.contains("link UCF-101 and ucfTrainTestlist") && error.contains("--data"),
-                "{error}"
-            );
-        }
-        #[cfg(target_os = "linux")]
-        {
-            let folder = tempfile::tempdir().unwrap();
-            let folder = folder.path();
-            let mut full = cache(folder, TWO);
-            std::os::unix::fs::symlink("/dev/full", folder.join("cache/index.tmp")).unwrap();
-            let error = full.ensure(folder, &["a"]).unwrap_err().to_string();
-            assert!(error.contains("No space left") && error.contains("make room"), "{error}");
-        }
-    }
-}
+mod tests;

@@ -1,10 +1,8 @@
 //! The operations of the portable backend.
 
-use std::collections::BTreeMap;
-
 use candle_core::{DType, Device, Tensor};
-use convstat_tensor::{Contraction, Einsum, optimisers};
-use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use convstat_tensor::{Einsum, optimisers};
+use ndarray::ArrayD;
 
 use super::contract::{contract, to_array};
 use super::conv::Conv;
@@ -12,8 +10,8 @@ use super::feed::Values;
 use super::real::{Real, by_type, slice, tensor};
 use super::{norm, pointwise, pool};
 use crate::{
-    Activation, Backend, ConvSpec, EngineError, Feed, Form, Gradients, Inputs, NORM_MOMENTUM, NormGradients,
-    NormState, Normalised, Pool, PoolSpec, Precision, Prepared, Result, Samples, Step, Window, optimiser,
+    Activation, Backend, ConvSpec, EngineError, Feed, Gradients, NORM_MOMENTUM, NormGradients, NormState,
+    Normalised, Pool, PoolSpec, Precision, Result, Samples, Step, Window, optimiser,
 };
 
 /// The portable backend. Results are the same bits for any number of threads.

@@ -41,6 +41,7 @@ impl Trainer<'_> {
             let (loss, _) = self.differentiate(&inputs)?;
             loss.to_device(&Device::Cpu)?;
             Ok(())
-        })
+        })?;
+        Ok(())
     }
 }

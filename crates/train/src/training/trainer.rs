@@ -127,11 +127,11 @@ impl<'a> Trainer<'a> {
         };
         let result = recorder.run(&mut || self.pass(&step, inputs));
         self.recorder = Some((inputs.clone(), recorder));
-        result
+        Ok(result?)
     }
 
     /// Forward, backward and update.
-    fn pass(&mut self, step: &Step, inputs: &Inputs) -> Result<()> {
+    fn pass(&mut self, step: &Step, inputs: &Inputs) -> convstat_engine::Result<()> {
         let (loss, gradients) = self.differentiate(inputs)?;
         self.losses = self.backend.accumulate(&self.losses, &loss)?;
         let network = self.network;
@@ -146,7 +146,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// The loss and its derivatives by the parameters.
-    pub(super) fn differentiate(&mut self, inputs: &Inputs) -> Result<(Tensor, Gradients)> {
+    pub(super) fn differentiate(&mut self, inputs: &Inputs) -> convstat_engine::Result<(Tensor, Gradients)> {
         let mut tape = Tape::new(self.backend, true);
         let x = tape.constant(inputs.x.clone());
         let mut state = State { parameters: &self.parameters, running: &mut self.running };
@@ -179,7 +179,7 @@ impl<'a> Trainer<'a> {
     /// Gives back what recorded steps hold beside the tensors.
     pub(super) fn release(&mut self) -> Result<()> {
         self.recorder = None;
-        self.backend.release()
+        Ok(self.backend.release()?)
     }
 
     /// Logits (`N, classes`) of inputs (`N, spatial…, C`), both in main memory, in evaluation mode.
