@@ -29,8 +29,9 @@ packages=${*:-tensor runner estimate engine data train cli}
 for package in $packages; do
     case $package in
         tensor | estimate) run --package "convstat-$package" --lib --tests ;;
-        runner | engine | data) run --package "convstat-$package" --lib ;;
-        train) run --package convstat-train --lib --test fuzz --test operators ;;
+        runner | data) run --package "convstat-$package" --lib ;;
+        engine) run --package convstat-engine --lib --test operators ;;
+        train) run --package convstat-train --lib --test fuzz --test networks ;;
         cli) run --package convstat-cli --test fuzz ;;
         *) echo "$package: no such package" >&2; exit 2 ;;
     esac

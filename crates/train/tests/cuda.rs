@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use convstat_data::{Augment, Clip, Dataset, Images, Loader, Normalisation, Record, Store};
+use convstat_engine::Result;
 use convstat_engine::cpu::Cpu;
 use convstat_engine::cuda::Cuda;
 use convstat_engine::optimiser::OptimiserSpec;
@@ -17,7 +18,6 @@ use convstat_engine::{
 };
 use convstat_runner::stream;
 use convstat_tensor::Einsum;
-use convstat_engine::Result;
 use convstat_train::layer::State;
 use convstat_train::network::{Network, NetworkSpec};
 use convstat_train::training::{Progress, Trainer, TrainingSpec};

@@ -75,3 +75,43 @@ pub(super) fn values<T: DataType>(
     }
     Ok(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader of one page.
+    struct One(Option<Page>);
+
+    impl Iterator for One {
+        type Item = std::result::Result<Page, ParquetError>;
+
+        fn next(&mut self) -> Option<Self::Item> {
+            self.0.take().map(Ok)
+        }
+    }
+
+    impl PageReader for One {
+        fn get_next_page(&mut self) -> std::result::Result<Option<Page>, ParquetError> {
+            Ok(self.0.take())
+        }
+
+        fn peek_next_page(&mut self) -> std::result::Result<Option<PageMetadata>, ParquetError> {
+            Ok(None)
+        }
+
+        fn skip_next_page(&mut self) -> std::result::Result<(), ParquetError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn dictionaries_that_cannot_be() {
+        for (num_values, good) in [(0, true), (4, true), (5, false), (u32::MAX, false)] {
+            let encoding = parquet::basic::Encoding::PLAIN;
+            let buf = vec![0; 16].into();
+            let page = Page::DictionaryPage { buf, num_values, encoding, is_sorted: false };
+            assert_eq!(Pages(Box::new(One(Some(page)))).get_next_page().is_ok(), good);
+        }
+    }
+}

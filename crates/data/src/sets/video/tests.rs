@@ -1,3 +1,5 @@
+use std::process::Command;
+
 use super::*;
 
 const FRAME: usize = 2 * 4 * 3;
