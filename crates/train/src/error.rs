@@ -26,16 +26,9 @@ pub enum TrainError {
         /// What to change.
         mend: String,
     },
-    /// TOML that cannot be read.
-    #[error("{message}")]
-    Toml {
-        /// What the parser says.
-        message: String,
-        /// What was meant.
-        help: Option<String>,
-        /// Where, in bytes of the text.
-        span: Option<std::ops::Range<usize>>,
-    },
+    /// An ablation file that cannot be read.
+    #[error("{0}")]
+    Toml(convstat_text::Diagnostic),
     /// A file of a data set that is missing, cut short or of the wrong kind.
     #[error("{}: {reason}", path.display())]
     BadData {

@@ -17,7 +17,7 @@ mod video;
 
 use std::path::Path;
 
-use convstat_cnn::spec::suggestion;
+use convstat_text::suggestion;
 
 use crate::dataset::Dataset;
 use crate::spec::DataSpec;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use convstat_data::Dataset;
+use convstat_text::Diagnostic;
 use convstat_train::TrainError;
 use convstat_train::ablation::{AblationFile, MOST_SEEDS};
 use miette::NamedSource;
@@ -13,7 +14,7 @@ use super::failure::{Failure, Result};
 pub fn load(path: &Path, data: Option<&Path>, seeds: Option<u64>) -> Result<(AblationFile, String, Dataset)> {
     let text = convstat_runner::read_text(path).map_err(TrainError::io("read", path))?;
     let mut file = AblationFile::parse(&text).map_err(|e| match e {
-        TrainError::Toml { message, help, span: Some(span) } => Failure::InFile {
+        TrainError::Toml(Diagnostic { message, help, span: Some(span), .. }) => Failure::InFile {
             message,
             help,
             file: NamedSource::new(path.display().to_string(), text.clone()),

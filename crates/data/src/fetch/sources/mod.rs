@@ -5,7 +5,7 @@ mod source;
 mod svhn;
 mod ucf101;
 
-use convstat_cnn::spec::suggestion;
+use convstat_text::suggestion;
 
 pub use source::{Action, Format, Source};
 
