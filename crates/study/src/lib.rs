@@ -25,6 +25,7 @@
 
 pub mod activated;
 pub mod checks;
+pub mod cell_theory;
 pub mod coverage;
 pub mod designs;
 pub mod error;
