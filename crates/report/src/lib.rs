@@ -19,6 +19,7 @@
 
 mod axis;
 pub mod bars;
+mod bounds;
 pub mod canvas;
 mod csv;
 mod digits;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use convstat_estimate::SolverKind;
 use convstat_runner::stream;
 use convstat_theory::bounds::Kind;
-use convstat_theory::{BoundOptions, DesignLaw, ErrorNorm, LazyDimension, SettingTheory, Sizes, Tangent, ols_risk};
+use convstat_theory::{DesignLaw, ErrorNorm, LazyDimension, SettingTheory, Sizes, Tangent, ols_risk};
 use ndarray::Array2;
 use rand::Rng;
 use rayon::prelude::*;
@@ -71,7 +71,7 @@ fn setting_theory<'a>(
     replicates: &[u64],
     dimension: &Arc<LazyDimension<'a>>,
 ) -> Result<Option<SettingTheory<'a>>> {
-    let (setting, o) = (plan.setting(cell), &plan.file.theory);
+    let setting = plan.setting(cell);
     let truths = first_order(plan, setting, replicates)?;
     Ok(truths.contained.then_some(SettingTheory {
         sizes: Sizes::new(&setting.geometry, &setting.structure),
@@ -81,12 +81,7 @@ fn setting_theory<'a>(
         spectrum: setting.geometry.factor_spectrum()?,
         law: design_law(plan, cell),
         sigma: plan.file.noise.sigma,
-        options: BoundOptions {
-            confidence: o.confidence,
-            c_h: o.c_h,
-            c_condition: o.c_condition,
-            delta: o.delta,
-        },
+        options: plan.file.theory.bound_options(),
         dimension: Arc::clone(dimension),
     }))
 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use convstat_cnn::{Geometry, Structure};
 
-use crate::error::{positive, probability};
-use crate::{DesignLaw, LazyDimension, Result, Tangent};
+use crate::{DesignLaw, LazyDimension, Tangent};
 
 /// Sizes of a geometry and of a structure over it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,26 +88,5 @@ impl SettingTheory<'_> {
     /// `κ_L = c_x c_u` and `κ_U = C_x C_u`.
     pub fn kappa(&self) -> (f64, f64) {
         (self.spectrum.0 * self.law.spectrum.0, self.spectrum.1 * self.law.spectrum.1)
-    }
-
-    /// Fails early, before anything is computed.
-    ///
-    /// # Errors
-    /// Noise or an option outside its range.
-    pub fn check(&self) -> Result<()> {
-        let o = &self.options;
-        positive("sigma", self.sigma)?;
-        probability("confidence", o.confidence)?;
-        positive("c_H", o.c_h)?;
-        positive("c_condition", o.c_condition)?;
-        positive("delta", o.delta)
-    }
-
-    /// The width `w` of the explicit bound.
-    ///
-    /// # Errors
-    /// A doubled structure that does not fit into memory.
-    pub fn width(&self) -> Result<f64> {
-        Ok(self.dimension.get()?.width())
     }
 }

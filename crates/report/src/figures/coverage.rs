@@ -2,7 +2,7 @@
 
 use convstat_study::CellSummary;
 use convstat_study::figure::Figure;
-use convstat_theory::{ExplicitBound, explicit_bound, planner::prediction_quantile};
+use convstat_theory::{ErrorNorm, ExplicitBound, bounds::find, explicit_bound, prediction_quantile};
 
 use super::{FigureData, Grid, distinct, setting_title};
 use crate::math::escape;
@@ -15,13 +15,11 @@ const LEVELS: [f64; 9] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9];
 const CORNERS: u32 = 40;
 
 pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
-    let cells: Vec<CellSummary> = data
-        .summary
-        .cells
-        .iter()
-        .filter(|c| !c.theory.explicit_pred.is_nan() && c.theory.delta.is_finite() && data.sigma > 0.0)
-        .cloned()
-        .collect();
+    let Some(bound) = find(data.summary.bounds, "explicit") else { return Ok(None) };
+    let has_bound = |c: &&CellSummary| {
+        !c.theory.bound(bound, ErrorNorm::Prediction).is_nan() && width(c).is_finite() && data.sigma > 0.0
+    };
+    let cells: Vec<CellSummary> = data.summary.cells.iter().filter(has_bound).cloned().collect();
     if cells.is_empty() {
         return Ok(None);
     }
@@ -42,6 +40,11 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         data.name
     );
     data.on_grid(Grid::of(panels.len(), 2, &[118.0]), &alt, panels, legend)
+}
+
+/// The width of the explicit bound in a cell.
+fn width(c: &CellSummary) -> f64 {
+    c.theory.value("explicit_bound_width")
 }
 
 /// Frequency = stated probability: a line, but on one logarithmic axis of two a curve, which begins at the smallest level.
@@ -80,7 +83,7 @@ fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
             let t = ExplicitBound::t_for(1.0 - level).ok()?;
             let (mut over, mut total) = (0usize, 0usize);
             for c in cells {
-                let bound = ExplicitBound { width: c.theory.width, t };
+                let bound = ExplicitBound { width: width(c), t };
                 let value = explicit_bound(&bound, data.sigma, c.n as f64).ok()?;
                 over += c.errors_pred.iter().filter(|e| **e > value.error).count();
                 total += c.errors_pred.len();

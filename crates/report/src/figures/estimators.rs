@@ -1,6 +1,7 @@
 //! Estimators beside each other: a stack a setting; error, optimisation failures and time against n.
 
 use convstat_study::CellSummary;
+use convstat_theory::ErrorNorm;
 
 use super::{FigureData, Grid, distinct, setting_title};
 use crate::math::escape;
@@ -66,7 +67,7 @@ fn stack(cells: &[&CellSummary], solvers: &[&str]) -> [Panel; 3] {
     let mut lines: Vec<Series> = Vec::new();
     let mut seen: Vec<Vec<(f64, f64)>> = Vec::new();
     for (style, solver) in solvers.iter().enumerate() {
-        let line: Vec<(f64, f64)> = of(solver).iter().map(|c| (c.n as f64, c.theory.risk_pred)).collect();
+        let line: Vec<(f64, f64)> = of(solver).iter().map(|c| (c.n as f64, c.theory.risk(ErrorNorm::Prediction).0)).collect();
         if line.iter().any(|(_, y)| y.is_finite()) && !seen.iter().any(|s| same(s, &line)) {
             seen.push(line.clone());
             lines.push(Series { style, mark: Mark::Levels(line) });

@@ -1,6 +1,7 @@
 //! Ratio of the measured error to the risk with its interval, a line a cell, about the line at 1.
 
 use convstat_study::CellSummary;
+use convstat_theory::ErrorNorm;
 
 use super::{FigureData, design_title, distinct, setting_title};
 use crate::axis::{Axis, Line};
@@ -108,7 +109,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
 /// A cell's ratio and its standard error, that of the risk (from drawn designs) included; none without a risk.
 fn ratio(c: &CellSummary) -> Option<(f64, f64)> {
     let (error, mcse) = c.pred;
-    let (risk, risk_se) = (c.theory.risk_pred, c.theory.risk_pred_se);
+    let (risk, risk_se) = c.theory.risk(ErrorNorm::Prediction);
     let ratio = error / risk;
     let se = (mcse / risk).hypot(ratio * risk_se / risk);
     (risk > 0.0 && ratio.is_finite()).then_some((ratio, se))

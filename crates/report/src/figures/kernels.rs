@@ -1,6 +1,7 @@
 //! The K/R picture: error against the number of kernels, beside parameters against it.
 
 use convstat_study::{Activation, CellSummary};
+use convstat_theory::ErrorNorm;
 
 use super::{FigureData, Grid};
 use crate::math::escape;
@@ -62,7 +63,7 @@ fn row(cells: &[&CellSummary], shown: &[u64], activation: Option<Activation>) ->
         let points = mine.iter().map(|c| Point { x: x(c), y: c.pred.0, error: c.pred.1 }).collect();
         series.push(Series {
             style,
-            mark: Mark::Curve(mine.iter().map(|c| (x(c), c.theory.risk_pred)).collect()),
+            mark: Mark::Curve(mine.iter().map(|c| (x(c), c.theory.risk(ErrorNorm::Prediction).0)).collect()),
         });
         series.push(Series { style, mark: Mark::Points(points) });
     }

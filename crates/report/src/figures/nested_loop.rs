@@ -3,6 +3,7 @@
 
 use convstat_study::CellSummary;
 use convstat_study::figure::FigureWidth;
+use convstat_theory::ErrorNorm;
 
 use super::{FigureData, design_title, distinct, is_wide, setting_title};
 use crate::grid::{Row, draw_grid};
@@ -97,7 +98,7 @@ fn series(cells: &[CellSummary], places: &[Place], solvers: &[&str]) -> Vec<Seri
                 continue;
             };
             let left = i as f64;
-            curve.extend([(left, c.theory.risk_pred), (left + 1.0, c.theory.risk_pred)]);
+            curve.extend([(left, c.theory.risk(ErrorNorm::Prediction).0), (left + 1.0, c.theory.risk(ErrorNorm::Prediction).0)]);
             measured.push(Point { x: left + 0.5 + aside, y: c.pred.0, error: c.pred.1 });
         }
         steps.push(Series { style, mark: Mark::Curve(curve) });

@@ -1,6 +1,7 @@
 //! Error against `√(d_M/n)`: a row a norm, a column a design, a series a setting (and solver).
 
 use convstat_study::CellSummary;
+use convstat_theory::ErrorNorm;
 
 use super::{FigureData, Grid, design_title, distinct, is_wide, setting_title};
 use crate::math::escape;
@@ -22,8 +23,8 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         }
     }
     let norms: [(String, fn(&CellSummary) -> ((f64, f64), f64)); 2] = [
-        (math::prediction_error(), |c| (c.pred, c.theory.risk_pred)),
-        (math::frobenius_error(), |c| (c.frob, c.theory.risk_frob)),
+        (math::prediction_error(), |c| (c.pred, c.theory.risk(ErrorNorm::Prediction).0)),
+        (math::frobenius_error(), |c| (c.frob, c.theory.risk(ErrorNorm::Frobenius).0)),
     ];
     let wide = is_wide(cells.iter().map(CellSummary::sqrt_dm_over_n));
     let mut panels = Vec::new();

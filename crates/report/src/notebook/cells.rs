@@ -32,8 +32,8 @@ fn figure(kind: FigureKind) -> (&'static str, Code) {
             code!("rate"),
         ),
         FigureKind::Bounds => (
-            "## Bounds, risk and measurement\n\nThe literature bound has unknown constants, set as in the study file; it is \
-             dashed where its condition on n fails. The explicit bound ends where its condition does.",
+            "## Bounds, risk and measurement\n\nA bound with unknown constants, set as in the study file, is dashed where its \
+             condition on n fails. Any other ends where its condition does.",
             code!("bounds"),
         ),
         FigureKind::Kernels => (

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use convstat_runner::{Column, Table};
 use convstat_study::{CellSummary, Plan, Summary};
+use convstat_theory::Bounds;
 
 use super::columns::{HEADINGS, SHARES, extended, find, standard_errors, usual};
 use super::latex::{self, escape_latex};
@@ -175,7 +176,7 @@ impl Shown {
             numeric: columns.iter().map(|c| !matches!(c, Column::Text(_))).collect(),
             groups,
             constants,
-            notes: notes(table, &names, notation)?,
+            notes: notes(table, &names, summary.bounds, notation)?,
             has_errors: names.iter().any(|n| standard_errors(table, n).is_some()),
             names,
         })
@@ -244,7 +245,7 @@ fn cells(summary: &Summary, table: &Table, name: &str, style: Style) -> Result<V
 }
 
 /// Sentences on what the columns do not show.
-fn notes(table: &Table, names: &[String], notation: Notation) -> Result<String> {
+fn notes(table: &Table, names: &[String], bounds: Bounds, notation: Notation) -> Result<String> {
     let mut lacking = Vec::new();
     for name in names {
         let lacks = matches!(find(table, name)?, Column::Float(v) if v.iter().any(|v| v.is_nan()));
@@ -252,7 +253,7 @@ fn notes(table: &Table, names: &[String], notation: Notation) -> Result<String> 
     }
     let latex = notation == Notation::Latex;
     let (dash, n) = if latex { ("--", "$n$") } else { ("–", "n") };
-    let mut text = missing::sentence(lacking, dash, n);
+    let mut text = missing::sentence(lacking, bounds, dash, n);
     let unanimous = |name: &String| match (table.floats(name), standard_errors(table, name)) {
         (Ok(v), Some(e)) => v.iter().zip(e).any(|(v, e)| digits::is_unanimous(*v, *e)),
         _ => false,

@@ -15,10 +15,6 @@ use crate::{Result, StudyError};
 /// Replicates a cell beyond which a plan would not fit into memory.
 const MOST_REPLICATES: u64 = 10_000_000;
 
-/// Draws, and random starts of each, beyond which theory takes days.
-const MOST_DRAWS: usize = 1_000_000;
-const MOST_STARTS: usize = 10_000;
-
 impl StudyFile {
     /// Reads a study file. Errors point at the key at fault, unknown keys name the nearest.
     pub fn parse(text: &str) -> Result<Self> {
@@ -104,32 +100,7 @@ impl StudyFile {
         if let Some(response) = &self.response {
             response.check(self)?;
         }
-        positive("theory.c_h", self.theory.c_h)?;
-        positive("theory.c_condition", self.theory.c_condition)?;
-        positive("theory.delta", self.theory.delta)?;
-        if !(self.theory.confidence > 0.0 && self.theory.confidence < 1.0) {
-            return Err(StudyError::bad(
-                "theory.confidence",
-                self.theory.confidence,
-                "it has to be between 0 and 1",
-            ));
-        }
-        for (key, value, most) in [
-            ("theory.draws", self.theory.draws, MOST_DRAWS),
-            ("theory.designs", self.theory.designs, MOST_DRAWS),
-            ("theory.starts", self.theory.starts, MOST_STARTS),
-        ] {
-            if value > most {
-                return Err(StudyError::bad(key, value, &format!("at most {most} are possible")));
-            }
-        }
-        if self.theory.draws < 2 || self.theory.designs < 2 {
-            return Err(StudyError::bad(
-                "theory.draws and theory.designs",
-                "below 2",
-                "a standard error needs two",
-            ));
-        }
+        self.theory.check()?;
         self.samples.check()
     }
 }

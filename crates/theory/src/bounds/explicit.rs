@@ -33,7 +33,7 @@ impl Bound for Explicit {
         &[
             Detail { column: "statistical_dimension", value: |s| Ok(s.dimension.get()?.estimate) },
             Detail { column: "statistical_dimension_se", value: |s| Ok(s.dimension.get()?.standard_error) },
-            Detail { column: "explicit_bound_width", value: SettingTheory::width },
+            Detail { column: "explicit_bound_width", value: width },
         ]
     }
 
@@ -90,6 +90,11 @@ impl Bound for Explicit {
     }
 }
 
+/// The width `w`.
+fn width(setting: &SettingTheory) -> Result<f64> {
+    Ok(setting.dimension.get()?.width())
+}
+
 /// What an error in prediction norm is divided by to bound that in another.
 fn scale(setting: &SettingTheory, norm: ErrorNorm) -> f64 {
     match norm {
@@ -136,7 +141,7 @@ impl ExplicitBound {
     /// # Errors
     /// A confidence that is no probability, or a doubled structure that does not fit into memory.
     pub fn of(setting: &SettingTheory) -> Result<Self> {
-        Ok(Self { t: Self::t_for(setting.options.confidence)?, width: setting.width()? })
+        Ok(Self { t: Self::t_for(setting.options.confidence)?, width: width(setting)? })
     }
 
     /// The parameter `t` for which the bound holds with probability `confidence`: `ln(3/(1 − confidence))`.
