@@ -27,15 +27,6 @@
 //! ```
 
 #![forbid(unsafe_code)]
-// No panic on a user's input; what cannot be reached says why.
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::todo,
-    clippy::unimplemented
-)]
 
 pub use convstat_assert as assert;
 pub use convstat_audit as audit;
@@ -45,6 +36,7 @@ pub use convstat_report as report;
 pub use convstat_runner as runner;
 pub use convstat_study as study;
 pub use convstat_tensor as tensor;
+pub use convstat_text as text;
 pub use convstat_theory as theory;
 
 /// What most programs use.

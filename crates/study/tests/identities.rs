@@ -2,6 +2,8 @@
 //!
 //! A renamed key or a changed default would move every random number. `CONVSTAT_DOCS=write` writes the fixture anew.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
