@@ -170,3 +170,29 @@ fn at(theory: &SettingTheory, bounds: Bounds, n: u64) -> Result<Value, Failure> 
     row.insert("assumptions".to_owned(), assumptions.map_err(|e| Failure::new(e.to_string()))?);
     Ok(row.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::setting::tests::{WITH_THRICE, evaluated};
+    use super::*;
+
+    #[test]
+    fn a_bound_is_printed_by_its_name_and_not_where_an_assumption_fails() {
+        let independent = evaluated("{ kind = \"rademacher\" }").theory;
+        let rows = table(&independent, WITH_THRICE, &[400]).unwrap();
+        let tail = |row: &Vec<String>| row[row.len() - 3..].to_vec();
+        assert_eq!(tail(&rows[0]), ["thrice pred", "thrice frob", "cond."]);
+        // 3 √(5/400): two positions times four taps, of rank 1, have df = 2 + 4 − 1.
+        assert_eq!(tail(&rows[1])[0], "0.3354");
+        assert!(explanations(&independent, WITH_THRICE).contains("thrice: holds with probability 8/9"));
+        let json = at(&independent, WITH_THRICE, 400).unwrap();
+        assert!(json["thrice_frobenius"].is_number() && json["thrice_condition"] == true);
+        // Neither the explicit nor the literature bound is about signs.
+        assert!(json["literature_frobenius"].is_null() && json["literature_probability"].is_null());
+        assert!(json["explicit_prediction"].is_null() && json["literature_condition"] == false);
+
+        let dependent = evaluated("{ kind = \"var1\", rho = 0.5 }").theory;
+        assert_eq!(tail(&table(&dependent, WITH_THRICE, &[400]).unwrap()[1]), ["-", "-", "fails"]);
+        assert!(at(&dependent, WITH_THRICE, 400).unwrap()["literature_frobenius"].is_number());
+    }
+}

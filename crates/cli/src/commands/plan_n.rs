@@ -187,3 +187,23 @@ fn empirical(by: &'static str, e: &EmpiricalSampleSize) -> Answer {
     );
     Answer { by, n: Some(e.n), standard_error: Some(e.standard_error), note }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::setting::tests::{WITH_THRICE, evaluated};
+    use super::*;
+
+    #[test]
+    fn a_bound_is_planned_with_by_its_name() {
+        let last = |design: &str| {
+            let theory = evaluated(design).theory;
+            answers(&theory, WITH_THRICE, ErrorNorm::Prediction, 0.3).unwrap().pop().unwrap()
+        };
+        let own = last("{ kind = \"normal-exact\" }");
+        // 9 · 5/0.09 rows, or one more by rounding.
+        assert_eq!(own.by, "thrice the error");
+        assert!((500.0..=501.0).contains(&own.n.unwrap()), "{:?}", own.n);
+        let own = last("{ kind = \"var1\", rho = 0.5 }");
+        assert_eq!((own.n, own.note.as_str()), (None, "given for independent rows only"));
+    }
+}

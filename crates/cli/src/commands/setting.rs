@@ -189,3 +189,74 @@ impl Evaluated {
         Ok(())
     }
 }
+
+/// What tests of the commands share.
+#[cfg(test)]
+pub mod tests {
+    use clap::Parser;
+    use convstat::theory::bounds::Kind;
+    use convstat::theory::{Assumptions, BOUNDS, Bound, BoundValue, Bounds, ErrorNorm, TheoryError};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        setting: SettingArgs,
+    }
+
+    /// A small setting with a design.
+    pub fn evaluated(design: &str) -> Evaluated {
+        convstat::tensor::blas::single_thread().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("g.toml");
+        std::fs::write(&path, "input = [7, 2]\nkernel = [2, 2]\npool = [3, 1]\n").unwrap();
+        let (path, cnn) = (path.to_str().unwrap(), "{ kind = \"cnn\", kernels = 1 }");
+        let words = ["setting", "--geometry", path, "--structure", cnn, "--design", design, "--draws", "3"];
+        let Ok(evaluated) = Line::parse_from(words).setting.evaluate() else { panic!("a right setting") };
+        evaluated
+    }
+
+    /// A bound that the registry does not have: thrice the first-order error.
+    struct Thrice;
+
+    /// The registry with it.
+    pub const WITH_THRICE: Bounds = &[BOUNDS[0], BOUNDS[3], BOUNDS[4], &Thrice];
+
+    impl Bound for Thrice {
+        fn name(&self) -> &'static str {
+            "thrice"
+        }
+        fn title(&self) -> &'static str {
+            "thrice the error"
+        }
+        fn source(&self) -> &'static str {
+            "Markov's inequality"
+        }
+        fn kind(&self) -> Kind {
+            Kind::Upper
+        }
+        fn assumptions(&self, setting: &SettingTheory, _: f64) -> Result<Assumptions, TheoryError> {
+            Ok(Assumptions::new("thrice the error (Markov)").premise(
+                "rows are independent",
+                setting.law.independent,
+                "given for independent rows only",
+            ))
+        }
+        fn formula(
+            &self,
+            setting: &SettingTheory,
+            norm: ErrorNorm,
+            n: f64,
+        ) -> Result<BoundValue, TheoryError> {
+            let error = 3.0 * setting.tangent.first_order(norm, setting.sigma, n).sqrt();
+            Ok(BoundValue { error, condition_holds: true, probability: 8.0 / 9.0 })
+        }
+        fn explanation(&self, _: &SettingTheory) -> String {
+            "holds with probability 8/9".to_owned()
+        }
+        fn meaning(&self, _: &SettingTheory, _: f64) -> String {
+            "error <= target with probability 8/9".to_owned()
+        }
+    }
+}
