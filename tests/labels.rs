@@ -5,6 +5,7 @@ use std::process::Output;
 
 use assert_cmd::Command;
 use convstat::prelude::*;
+use convstat::report::figures;
 use convstat::study::{self, RunOptions, run_replicate};
 use ndarray::{Array1, ArrayD, Axis, IxDyn};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
@@ -184,7 +185,9 @@ designs = 8
 
 fn study(text: &str) -> Result<Study, String> {
     convstat::tensor::blas::single_thread().unwrap();
-    Study::new(text, &Overrides::default()).map_err(|e| e.to_string())
+    let study = Study::new(text, &Overrides::default()).map_err(|e| e.to_string())?;
+    figures::check(&study.plan.file).map_err(|e| e.to_string())?;
+    Ok(study)
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::checks::CheckSpec;
 use crate::coverage::InferenceOptions;
 use crate::designs::DesignSpec;
-use crate::figure::{Figure, FigureKind};
+use crate::figure::Figure;
 use crate::place::{in_text, of_word};
 use crate::response::Response;
 use crate::{Result, StudyError};
@@ -463,7 +463,6 @@ impl StudyFile {
             ));
         }
         self.check_activations()?;
-        self.check_figures()?;
         for e in &self.estimator {
             e.check_training()?;
             positive("estimator.tolerance", e.tolerance)?;
@@ -527,27 +526,6 @@ impl StudyFile {
 }
 
 impl StudyFile {
-    /// Figures that would have nothing to show.
-    fn check_figures(&self) -> Result<()> {
-        let trained = self.setting.iter().any(|s| s.activation.is_some());
-        for figure in &self.figure {
-            let lacks = match figure.kind {
-                FigureKind::Confidence if self.inference.is_none() => {
-                    "it shows coverage; give a table [inference]"
-                }
-                FigureKind::Selection if self.estimator.iter().all(|e| e.select.is_none()) => {
-                    "it shows choices; give an [[estimator]] with select"
-                }
-                FigureKind::Bounds | FigureKind::Coverage | FigureKind::Collapse if trained => {
-                    "it shows theory of the linear network; use \"rate\", \"kernels\" or \"estimators\" with an activation"
-                }
-                _ => continue,
-            };
-            return Err(StudyError::bad("figure.kind", figure.kind.name(), lacks));
-        }
-        Ok(())
-    }
-
     /// Networks with an activation are trained, and nothing else is.
     fn check_activations(&self) -> Result<()> {
         let with = self.setting.iter().find(|s| s.activation.is_some());
