@@ -4,6 +4,8 @@
 //! `pub use` in a parent is a facade: a name that goes through it counts for the module that defines it. What a parent defines
 //! itself is a node of its own, so that a child that uses it and is used by it closes a cycle.
 
+#![cfg(test)]
+
 #[path = "support/modules.rs"]
 mod modules;
 
