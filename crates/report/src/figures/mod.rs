@@ -19,9 +19,9 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use convstat_cnn::spec::suggestion;
 use convstat_study::figure::Figure;
 use convstat_study::{CellSummary, StudyError, StudyFile, Summary};
+use convstat_text::suggestion;
 
 use crate::{Canvas, Format, ReportError, Result};
 
