@@ -3,6 +3,9 @@
 use convstat_theory::Bounds;
 use convstat_theory::bounds::Kind;
 
+/// Stands in the reasons where `n` is written.
+pub(crate) const N: &str = "{n}";
+
 /// Beginnings of names of columns of the summary, and why their numbers may lack: before those of bounds,
 const BEFORE: [(&str, &str); 2] = [
     ("err_", "error: every replicate ended in an error"),
@@ -46,7 +49,7 @@ pub(crate) fn sentence<'a>(
     if reasons.is_empty() {
         String::new()
     } else {
-        format!(" {dash} as {}.", reasons.join("; as ")).replace("{n}", n)
+        format!(" {dash} as {}.", reasons.join("; as ")).replace(N, n)
     }
 }
 
@@ -60,13 +63,13 @@ mod tests {
         assert_eq!(sentence([("risk_pred", false)], BOUNDS, "–", "n"), "");
         let columns =
             [("risk_pred", true), ("covered_region", true), ("err_pred", false), ("literature_bound_frob", true)];
-        let said = sentence(columns, BOUNDS, "–", "n");
+        let text = sentence(columns, BOUNDS, "–", "n");
         assert!(
-            said.starts_with(" – as risk: none is claimed")
-                && said.contains("; as literature bound: its theorem")
-                && said.contains("; as coverage: no interval"),
-            "{said}"
+            text.starts_with(" – as risk: none is claimed")
+                && text.contains("; as literature bound: its theorem")
+                && text.contains("; as coverage: no interval"),
+            "{text}"
         );
-        assert!(!said.contains("error:"), "{said}");
+        assert!(!text.contains("error:"), "{text}");
     }
 }

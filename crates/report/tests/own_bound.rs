@@ -4,7 +4,7 @@
 #![cfg(test)]
 
 use convstat_report::html::{PageData, page};
-use convstat_report::table::{TableFormat, TableOptions, paper_table};
+use convstat_report::{TableOptions, paper_table, table_format};
 use convstat_report::{Format, draw};
 use convstat_runner::RunDir;
 use convstat_study::run::summarise;
@@ -93,7 +93,7 @@ fn a_bound_of_ones_own_is_everywhere_by_its_name() {
     assert!(html.contains("as thrice the error: its theorem does not cover"));
 
     let options = TableOptions { columns: vec![column.to_owned()], ..TableOptions::default() };
-    let text = paper_table(&study.plan, summary, TableFormat::Markdown, &options).unwrap().text;
+    let text = paper_table(&study.plan, summary, table_format("markdown").unwrap(), &options).unwrap().text;
     assert!(text.contains("thrice bound frob"), "{text}");
 
     let drawn = draw(&study.plan.file, summary, folder.path(), &[Format::Svg]).unwrap();

@@ -3,8 +3,12 @@
 use convstat_study::CellSummary;
 use convstat_theory::{Bound, ErrorNorm};
 
-use super::{FigureData, Grid, distinct, is_wide, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::layout::{Grid, is_wide};
+use super::names::{distinct, setting_title};
+use super::requires::{self, has_bounds};
 use crate::bounds::stated;
+use crate::chapter::{Chapter, code};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
@@ -16,7 +20,21 @@ const NORM: ErrorNorm = ErrorNorm::Frobenius;
 /// A bound with the style of its curve.
 type Styled = (&'static dyn Bound, usize);
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+pub(super) const KIND: FigureKind = FigureKind {
+    name: "bounds",
+    requires: requires::linear,
+    notebook: |file| has_bounds(file).then_some(CHAPTER),
+    draw,
+};
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## Bounds, risk and measurement\n\nA bound with unknown constants, set as in the study file, is \
+           dashed where its condition on n fails. Any other ends where its condition does.",
+    code: code!("bounds"),
+};
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let bounds: Vec<Styled> = stated(data.summary)
         .into_iter()
         .filter(|b| b.norms().contains(&NORM))

@@ -4,9 +4,11 @@ use convstat_runner::Column as Stored;
 use convstat_study::{CellSummary, Plan, Summary};
 use convstat_theory::{Bound, ErrorNorm};
 
-use super::escape::download;
+use maud::{Markup, html};
+
+use super::download::download;
 use super::figure::figure;
-use super::notation::{N, RATE};
+use super::notation::{n, rate, with_formula};
 use super::table::{Cell, Column, table_with_notes, without_constants};
 use crate::bounds;
 use crate::csv;
@@ -16,27 +18,27 @@ use crate::missing;
 use crate::{Result, figures};
 
 /// Figures, then the summary.
-pub fn performance(plan: &Plan, summary: &Summary) -> Result<String> {
+pub fn performance(plan: &Plan, summary: &Summary) -> Result<Markup> {
     if summary.cells.is_empty() {
-        return Ok("<p>No replicate is stored yet, so there is nothing to show.</p>\n".to_owned());
+        return Ok(html! { p { "No replicate is stored yet, so there is nothing to show." } });
     }
-    let mut out = String::new();
     let canvases = figures::canvases(&plan.file, summary)?;
-    for (i, canvas) in canvases.iter().enumerate() {
-        out += &figure(i + 1, canvas)?;
-    }
-    if canvases.is_empty() {
-        out += "<p>The run has no cell with data for the figures that the study names.</p>\n";
-    }
+    let drawn =
+        canvases.iter().enumerate().map(|(i, canvas)| figure(i + 1, canvas)).collect::<Result<Vec<_>>>()?;
     let (mut columns, mut rows) = (columns(summary), rows(summary));
     let constants = without_constants(&["Design", "Estimator", "Replicates"], &mut columns, &mut rows);
-    out += &table_with_notes("summary", &(caption(summary) + &constants), &columns, &rows, &notes(summary));
+    let caption = html! { (caption(summary)) (constants) };
     let file = format!("{}-summary.csv", plan.file.study.name);
-    out += &format!(
-        "<p class=\"buttons\">{}</p>\n",
-        download(&file, "text/csv", &summary_csv(plan, summary), "Summary in full precision (CSV)")
-    );
-    Ok(out)
+    Ok(html! {
+        @for figure in &drawn { (figure) }
+        @if drawn.is_empty() {
+            p { "The run has no cell with data for the figures that the study names." }
+        }
+        (table_with_notes("summary", caption, &columns, &rows, &notes(summary)))
+        p class="buttons" {
+            (download(&file, "text/csv", &summary_csv(plan, summary), "Summary in full precision (CSV)"))
+        }
+    })
 }
 
 /// What the summary's cells have beyond errors and risk.
@@ -65,24 +67,21 @@ impl Shown {
     }
 }
 
-fn caption(summary: &Summary) -> String {
+fn caption(summary: &Summary) -> Markup {
     let shown = Shown::new(summary);
-    let mut text = "Summary, a row a cell: root mean squared errors with their Monte Carlo standard errors in parentheses, beside \
-                    the risk. Column heads sort."
-        .to_owned();
-    for bound in shown.bounds {
-        let title = bound.title();
-        if !bound.has_unknown_constants() {
-            text += &format!(
-                " The {title} holds with probability {}; ∞ where its condition fails.",
-                summary.confidence
-            );
-        } else if summary.cells.iter().any(|c| !c.theory.condition_holds(bound)) {
-            text += &format!(" † The {title}’s condition on <i>n</i> fails.");
+    html! {
+        "Summary, a row a cell: root mean squared errors with their Monte Carlo standard errors in parentheses, beside the risk. \
+         Column heads sort."
+        @for bound in shown.bounds {
+            @if !bound.has_unknown_constants() {
+                " The " (bound.title()) " holds with probability " (summary.confidence) "; ∞ where its condition fails."
+            } @else if summary.cells.iter().any(|c| !c.theory.condition_holds(bound)) {
+                " † The " (bound.title()) "’s condition on " (n()) " fails."
+            }
         }
+        " Failures: errors, fits that did not converge and missed optima, by kind " a href="#failures" { "below" } ". Time: median \
+         of a replicate."
     }
-    text + " Failures: errors, fits that did not converge and missed optima, by kind <a href=\"#failures\">below</a>. Time: median of \
-            a replicate."
 }
 
 /// Shares of replicates in a cell, each with its Monte Carlo standard error and the number of replicates.
@@ -93,7 +92,7 @@ fn shares(c: &CellSummary) -> Vec<((f64, f64), usize)> {
 }
 
 /// Below the table: why a number lacks, and what stands for a standard error that is none.
-fn notes(summary: &Summary) -> String {
+fn notes(summary: &Summary) -> Markup {
     let shown = Shown::new(summary);
     let any = |f: &dyn Fn(&CellSummary) -> bool| summary.cells.iter().any(f);
     let nan = f64::is_nan;
@@ -114,18 +113,24 @@ fn notes(summary: &Summary) -> String {
         lacking.push((column, lacks));
     }
     let lacking = lacking.iter().map(|(column, lacks)| (column.as_str(), *lacks));
-    let mut text = missing::sentence(lacking, summary.bounds, "–", N);
-    if any(&|c| shares(c).iter().any(|((share, error), _)| is_unanimous(*share, *error))) {
-        text += " (&lt; <i>x</i>): all replicates agree; <i>x</i>, three over their number, is the 95 % bound on the share of \
-                 others. A mean without a standard error is of replicates that all agree.";
+    let lacking = missing::sentence(lacking, summary.bounds, "–", missing::N);
+    let unanimous = any(&|c| shares(c).iter().any(|((share, error), _)| is_unanimous(*share, *error)));
+    let x = html! { i { "x" } };
+    html! {
+        (with_formula(lacking.trim_start(), missing::N, &n()))
+        @if unanimous {
+            @if !lacking.is_empty() { " " }
+            "(< " (x) "): all replicates agree; " (x) ", three over their number, is the 95 % bound on the share of others. A mean \
+             without a standard error is of replicates that all agree."
+        }
     }
-    text.trim_start().to_owned()
 }
 
 fn columns(summary: &Summary) -> Vec<Column> {
     let shown = Shown::new(summary);
     let mut columns = ["Setting", "Design", "Estimator"].map(Column::text).to_vec();
-    columns.extend([N, RATE, "Replicates", "Prediction error", "Risk"].map(Column::number));
+    columns.extend([n(), rate()].map(Column::number));
+    columns.extend(["Replicates", "Prediction error", "Risk"].map(Column::number));
     let bounds =
         |norm| shown.bounds.iter().filter(move |b| b.norms().contains(&norm)).map(|b| heading(*b));
     columns.extend(bounds(ErrorNorm::Prediction));
@@ -148,7 +153,7 @@ fn columns(summary: &Summary) -> Vec<Column> {
 fn heading(bound: &dyn Bound) -> Column {
     let mut letters = bound.title().chars();
     let first: String = letters.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
-    Column::number(&(first + letters.as_str()))
+    Column::number(first + letters.as_str())
 }
 
 /// The cells of a bound in a norm, one a row; a mark where a condition with unknown constants fails.
@@ -157,7 +162,7 @@ fn bound_cells(summary: &Summary, bound: &dyn Bound, norm: ErrorNorm) -> Vec<Cel
     let texts = digits::column(&values, Notation::Plain);
     let cell = |((c, value), text): ((&CellSummary, &f64), &String)| {
         let mark = if c.theory.condition_holds(bound) || value.is_nan() { "" } else { " †" };
-        Cell::number(*value, &format!("{text}{mark}"))
+        Cell::number(*value, format!("{text}{mark}"))
     };
     summary.cells.iter().zip(&values).zip(&texts).map(cell).collect()
 }
@@ -178,11 +183,10 @@ fn rows(summary: &Summary) -> Vec<Vec<Cell>> {
         Cell::theory(value, error)
     };
     let row = |(i, c): (usize, &CellSummary)| {
-        let mut row =
-            vec![Cell::text(&c.setting), Cell::text(&design_name(&c.design)), Cell::text(&c.solver)];
+        let mut row = vec![Cell::text(&c.setting), Cell::text(design_name(&c.design)), Cell::text(&c.solver)];
         row.extend([
             Cell::count(c.n as usize),
-            Cell::number(c.sqrt_dm_over_n(), &digits::rate(c.sqrt_dm_over_n(), Notation::Plain)),
+            Cell::number(c.sqrt_dm_over_n(), digits::rate(c.sqrt_dm_over_n(), Notation::Plain)),
             Cell::count(c.replicates()),
             Cell::measured(c.pred),
             risk(c, ErrorNorm::Prediction),
