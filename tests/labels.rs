@@ -8,7 +8,9 @@ mod place;
 use std::process::Output;
 
 use convstat::prelude::*;
+use convstat::report::figures;
 use convstat::study::{self, RunOptions, run_replicate};
+use convstat::theory::ErrorNorm::Prediction;
 use ndarray::{Array1, ArrayD, Axis, IxDyn};
 use ndarray_npy::WriteNpyExt;
 use place::Place;
@@ -168,7 +170,9 @@ designs = 8
 
 fn study(text: &str) -> Result<Study, String> {
     convstat::tensor::blas::single_thread().unwrap();
-    Study::new(text, &Overrides::default()).map_err(|e| e.to_string())
+    let study = Study::new(text, &Overrides::default()).map_err(|e| e.to_string())?;
+    figures::check(&study.plan.file).map_err(|e| e.to_string())?;
+    Ok(study)
 }
 
 #[test]
@@ -182,16 +186,16 @@ fn a_study_of_labels_runs_and_counts_separation() {
     let (one, two) = (run(1), run(2));
     for (c, d) in one.cells.iter().zip(&two.cells) {
         assert_eq!(
-            (&c.errors_pred, c.theory.risk_pred.to_bits()),
-            (&d.errors_pred, d.theory.risk_pred.to_bits())
+            (&c.errors_pred, c.theory.risk(Prediction).0.to_bits()),
+            (&d.errors_pred, d.theory.risk(Prediction).0.to_bits())
         );
         assert_eq!(c.replicates() + c.errors, 6);
-        assert!(c.theory.explicit_pred.is_nan() && c.theory.literature_frob.is_nan());
+        assert!(c.theory.value("explicit_bound_pred").is_nan() && c.theory.value("literature_bound_frob").is_nan());
         // Twelve labels of a dozen features are separated.
         assert!(if c.n == 12 { c.errors > 0 } else { c.errors == 0 }, "{} of {}", c.errors, c.n);
         if c.n == 400 {
             // Six replicates: within a factor that has no chance to fail, and the risk above its first order.
-            let (risk, first) = (c.theory.risk_pred, c.theory.first_order_pred);
+            let (risk, first) = (c.theory.risk(Prediction).0, c.theory.first_order(Prediction));
             assert!(first < risk && risk < 1.2 * first && c.pred.0 > 0.5 * risk && c.pred.0 < 2.0 * risk);
         }
     }

@@ -16,6 +16,7 @@ use convstat::runner::RunDir;
 use convstat::study::record::FailureKind;
 use convstat::study::run::{prepare, summarise};
 use convstat::study::{self, CheckOutcome, Record, RunOptions};
+use convstat::theory::ErrorNorm::{Frobenius, Prediction};
 use serde_json::{Value, json};
 
 /// Names that would be markup, and settings that fail: five observations are fewer than the structure needs.
@@ -154,7 +155,7 @@ fn a_page_holds_every_cell_every_verdict_and_no_markup_of_others() {
         for text in [&cell.setting, &cell.solver] {
             assert!(row.contains(&escaped(text)), "{text} is not in {row}");
         }
-        for value in [cell.n as f64, cell.pred.0, cell.theory.risk_pred, cell.frob.0, cell.theory.risk_frob] {
+        for value in [cell.n as f64, cell.pred.0, cell.theory.risk(Prediction).0, cell.frob.0, cell.theory.risk(Frobenius).0] {
             let value = if value.is_nan() { String::new() } else { value.to_string() };
             assert!(row.contains(&format!("data-v=\"{value}\"")), "{value} is not in {row}");
         }

@@ -4,6 +4,7 @@ use convstat_cnn::{ActivatedNetwork, Activation, Factors, Geometry, Structure};
 use convstat_estimate::train;
 use convstat_runner::{Outcome, stream};
 use convstat_tensor::linalg::{qr_r, solve_upper_transposed, svd};
+use convstat_theory::ErrorNorm;
 use ndarray::{Array2, s};
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -15,7 +16,7 @@ use crate::plan::{Cell, Plan};
 use crate::replicate::streams;
 use crate::row::Row;
 use crate::summary::root_mean;
-use crate::theory::CellTheory;
+use crate::cell_theory::CellTheory;
 
 /// Fresh inputs on which a replicate's prediction error is measured.
 pub(crate) const FRESH: usize = 2000;
@@ -145,7 +146,7 @@ impl Activated {
             return Ok(());
         }
         let (sigma, n) = (plan.file.noise.sigma, cell.n as f64);
-        theory.first_order_pred = sigma * (df as f64 / n).sqrt();
+        theory.set_first_order(ErrorNorm::Prediction, sigma * (df as f64 / n).sqrt());
         if cell.n as usize * self.network.structure().outputs() <= df {
             return Ok(());
         }
@@ -159,7 +160,7 @@ impl Activated {
             })
             .collect::<Result<_>>()?;
         if given.iter().all(|v| v.is_finite()) {
-            (theory.risk_pred, theory.risk_pred_se) = root_mean(&given);
+            theory.set_risk(ErrorNorm::Prediction, root_mean(&given));
         }
         Ok(())
     }

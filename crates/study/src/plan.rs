@@ -9,8 +9,9 @@ use convstat_estimate::{SolverKind, Start};
 use convstat_runner::{Digest, shard_of, stream};
 use convstat_tensor::algebra::{entries, shaped};
 use convstat_tensor::linalg::echelon_root;
-use convstat_theory::{Identification, TangentRisk};
+use convstat_theory::{BOUNDS, Bounds, Identification, TangentRisk, pulled_back};
 use ndarray::Array2;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::activated::Activated;
@@ -95,6 +96,8 @@ pub struct Plan {
     pub settings: Vec<SettingContext>,
     /// Its cells, in the order setting, design, estimator, n.
     pub cells: Vec<Cell>,
+    /// The bounds of its summaries; all of the registry.
+    pub bounds: Bounds,
     /// Candidates of each setting and estimator, the estimator fastest; none where it does not select.
     candidates: Vec<Option<Candidates>>,
     /// Place of each cell in the order of falling cost.
@@ -133,7 +136,7 @@ impl Plan {
             );
             return Err(StudyError::bad("study.replicates", file.study.replicates, &mend));
         }
-        Ok(Self { file, settings, cells, candidates, cost_order: OnceLock::new() })
+        Ok(Self { file, settings, cells, bounds: BOUNDS, candidates, cost_order: OnceLock::new() })
     }
 
     /// Replicates a cell.
@@ -266,16 +269,14 @@ impl SettingContext {
 
     /// What the inputs leave identified, at a generic point.
     pub fn identification(&self) -> Result<Identification> {
-        let risk = TangentRisk::under(&self.structure, &self.structure.generic_point(), |w| self.image(w))?;
+        let risk = TangentRisk::of_windows(&self.structure, &self.structure.generic_point(), &self.windows)?;
         Ok(Identification::new(&risk, self.structure.features(), self.geometry.feature_rank()?))
     }
 
     /// Coefficients `D M × k` (the response fastest) pulled back to the input, whose covariance is the identity: there the
     /// Euclidean norm is the prediction norm.
     pub fn image(&self, w: &Array2<f64>) -> Array2<f64> {
-        let (d, m, k) = (self.structure.features(), self.structure.outputs(), w.ncols());
-        let wide = shaped((d, m * k), entries(w));
-        shaped((self.geometry.inputs() * m, k), entries(&self.windows.pull_back(&wide.view())))
+        pulled_back(&self.windows, self.structure.outputs(), w)
     }
 
     /// The truth of a replicate.
@@ -314,13 +315,18 @@ impl SettingContext {
         let same = self.truth_structure.network() == self.structure.network()
             && self.truth_structure.sizes() == self.structure.sizes();
         let factors = if same { own } else { nearest(&self.structure, &w, normal)?.factors };
-        let risk = TangentRisk::under(&self.structure, &factors, |w| self.image(w))?;
+        let risk = TangentRisk::of_windows(&self.structure, &factors, &self.windows)?;
         let again = self.structure.coefficient_matrix(&factors)?;
         let squares = |a: &Array2<f64>| a.iter().map(|v| v * v).sum::<f64>();
         let is_contained = squares(&(&again - &w)) <= CONTAINED * CONTAINED * squares(&w);
         let is_regular = is_contained && risk.tangent_dimension == self.dimension;
         Ok(TrueCoefficient { w, factors, risk, is_contained, is_regular })
     }
+}
+
+/// The stream from which the first truth of a setting is drawn, where it has no key that others share.
+pub fn truth_stream(seed: u64, setting: &Setting) -> ChaCha8Rng {
+    stream(seed, "truth", &describe_setting(setting), 0)
 }
 
 /// Everything about a setting that decides its rows, as text.

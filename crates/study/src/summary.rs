@@ -4,14 +4,16 @@ use std::collections::HashMap;
 
 use convstat_cnn::Activation;
 use convstat_runner::{Column, Digest, Table};
+use convstat_theory::Bounds;
 
 use crate::Result;
+use crate::cell_theory::{CellTheory, columns as theory_columns};
 use crate::coverage::{COLUMNS, CellCoverage};
 use crate::outcome::{FailureKind, TERMINATION, failures, read_outcome};
 use crate::plan::{Cell, Plan};
 
 use crate::selection::CellSelection;
-use crate::theory::{CellTheory, cell_theory, setting_dimension};
+use crate::theory::{cell_theory, setting_dimension};
 
 /// Measurement and theory of one cell.
 #[derive(Debug, Clone)]
@@ -83,6 +85,8 @@ impl CellSummary {
 pub struct Summary {
     /// The cells.
     pub cells: Vec<CellSummary>,
+    /// The bounds of their theory.
+    pub bounds: Bounds,
     /// Probability with which the explicit bounds hold.
     pub confidence: f64,
     /// Cells of the plan that have no replicate yet.
@@ -221,9 +225,11 @@ impl Summary {
     /// where it still applies.
     pub fn new(groups: Groups, earlier: Option<&Table>) -> Result<Self> {
         let plan = groups.plan;
-        let known = earlier.map_or_else(HashMap::new, |t| read_theory(t).unwrap_or_default());
-        let mut dimensions = vec![None; plan.settings.len()];
-        let mut summary = Self { confidence: plan.file.theory.confidence, ..Self::default() };
+        // A summary without a column that is asked for is of no use.
+        let known = earlier.map_or_else(HashMap::new, |t| read_theory(t, plan.bounds).unwrap_or_default());
+        let dimensions: Vec<_> = plan.settings.iter().map(|s| setting_dimension(plan, s)).collect();
+        let mut summary =
+            Self { confidence: plan.file.theory.confidence, bounds: plan.bounds, ..Self::default() };
         for (cell, mut rows) in plan.cells.iter().zip(groups.rows) {
             let missing = (plan.replicates() as usize).saturating_sub(rows.count());
             summary.missing_replicates += missing;
@@ -235,16 +241,9 @@ impl Summary {
             rows.covered.sort_unstable_by_key(|e| e.0);
             rows.chosen.sort_unstable_by_key(|e| e.0);
             let key = theory_key(plan, cell, rows.count());
-            let theory = if let Some(t) = known.get(&key) {
-                *t
-            } else {
-                let structured =
-                    plan.estimator(cell).solver.is_structured() && plan.setting(cell).activated.is_none();
-                let bounds = plan.file.theory.bounds && plan.file.response.is_none();
-                if bounds && structured && dimensions[cell.setting].is_none() {
-                    dimensions[cell.setting] = Some(setting_dimension(plan, plan.setting(cell))?);
-                }
-                cell_theory(plan, cell, &rows.replicates(), dimensions[cell.setting])?
+            let theory = match known.get(&key) {
+                Some(theory) => theory.clone(),
+                None => cell_theory(plan, cell, &rows.replicates(), &dimensions[cell.setting])?,
             };
             summary.cells.push(cell_summary(plan, cell, &rows, theory));
         }
@@ -282,21 +281,15 @@ impl Summary {
             ("not_converged", int(&|s| s.not_converged)),
             ("optimisation_failures", int(&|s| s.optimisation_failures)),
             ("seconds", float(&|s| s.seconds)),
-            ("risk_pred", float(&|s| s.theory.risk_pred)),
-            ("risk_pred_se", float(&|s| s.theory.risk_pred_se)),
-            ("risk_frob", float(&|s| s.theory.risk_frob)),
-            ("risk_frob_se", float(&|s| s.theory.risk_frob_se)),
-            ("first_order_pred", float(&|s| s.theory.first_order_pred)),
-            ("first_order_frob", float(&|s| s.theory.first_order_frob)),
-            ("explicit_bound_pred", float(&|s| s.theory.explicit_pred)),
-            ("explicit_bound_frob", float(&|s| s.theory.explicit_frob)),
-            ("statistical_dimension", float(&|s| s.theory.delta)),
-            ("statistical_dimension_se", float(&|s| s.theory.delta_se)),
-            ("explicit_bound_width", float(&|s| s.theory.width)),
-            ("literature_bound_frob", float(&|s| s.theory.literature_frob)),
-            ("literature_condition", int(&|s| usize::from(s.theory.literature_holds))),
-            ("theory_key", text(&key)),
         ];
+        let theory = theory_columns(self.bounds);
+        for column in &theory {
+            let value = |s: &CellSummary| s.theory.value(&column.name);
+            // A flag is 0 or 1.
+            let stored = if column.is_flag { int(&|s| usize::from(value(s) == 1.0)) } else { float(&value) };
+            columns.push((&column.name, stored));
+        }
+        columns.push(("theory_key", text(&key)));
         if c.iter().any(|s| s.coverage.is_some()) {
             const MCSE: [&str; 3] =
                 ["covered_entries_mcse", "covered_predictions_mcse", "covered_region_mcse"];
@@ -352,7 +345,7 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
 }
 
 /// Changes when the formulas of the theory columns do.
-const THEORY_VERSION: u32 = 4;
+const THEORY_VERSION: u32 = 5;
 
 /// Under which the theory of a cell may be used again; with a truth a replicate it depends on how
 /// many there are.
@@ -361,30 +354,18 @@ fn theory_key(plan: &Plan, cell: &Cell, replicates: usize) -> String {
     Digest::of(&format!("{THEORY_VERSION} {} {:?} {truths}", cell.id, plan.file.theory)).short()
 }
 
-fn read_theory(table: &Table) -> Result<HashMap<String, CellTheory>> {
-    let f = |name: &str| table.floats(name);
-    let holds = table.ints("literature_condition")?;
-    table
-        .texts("theory_key")?
-        .iter()
-        .enumerate()
-        .map(|(i, key)| {
-            let theory = CellTheory {
-                risk_pred: f("risk_pred")?[i],
-                risk_frob: f("risk_frob")?[i],
-                risk_pred_se: f("risk_pred_se")?[i],
-                risk_frob_se: f("risk_frob_se")?[i],
-                first_order_pred: f("first_order_pred")?[i],
-                first_order_frob: f("first_order_frob")?[i],
-                explicit_pred: f("explicit_bound_pred")?[i],
-                explicit_frob: f("explicit_bound_frob")?[i],
-                delta: f("statistical_dimension")?[i],
-                delta_se: f("statistical_dimension_se")?[i],
-                width: f("explicit_bound_width")?[i],
-                literature_frob: f("literature_bound_frob")?[i],
-                literature_holds: holds[i] == 1,
-            };
-            Ok((key.clone(), theory))
-        })
-        .collect()
+/// The theory of each cell of a summary that was stored, under its key.
+fn read_theory(table: &Table, bounds: Bounds) -> Result<HashMap<String, CellTheory>> {
+    let mut all = vec![CellTheory::default(); table.rows()];
+    for column in theory_columns(bounds) {
+        let values = if column.is_flag {
+            table.ints(&column.name)?.iter().map(|v| *v as f64).collect()
+        } else {
+            table.floats(&column.name)?.to_vec()
+        };
+        for (theory, value) in all.iter_mut().zip(values) {
+            theory.set(column.name.clone(), value);
+        }
+    }
+    Ok(table.texts("theory_key")?.iter().cloned().zip(all).collect())
 }

@@ -2,9 +2,13 @@
 
 use convstat_study::CellSummary;
 use convstat_study::figure::Figure;
-use convstat_theory::{ExplicitBound, explicit_bound, planner::prediction_quantile};
+use convstat_theory::{ErrorNorm, ExplicitBound, bounds::find, explicit_bound, prediction_quantile};
 
-use super::{FigureData, Grid, distinct, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::layout::Grid;
+use super::names::{distinct, setting_title};
+use super::requires::{self, has_bounds};
+use crate::chapter::{Chapter, code};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result};
@@ -14,14 +18,25 @@ const LEVELS: [f64; 9] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9];
 /// Pieces of a line that is a curve on the axes.
 const CORNERS: u32 = 40;
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
-    let cells: Vec<CellSummary> = data
-        .summary
-        .cells
-        .iter()
-        .filter(|c| !c.theory.explicit_pred.is_nan() && c.theory.delta.is_finite() && data.sigma > 0.0)
-        .cloned()
-        .collect();
+pub(super) const KIND: FigureKind = FigureKind {
+    name: "coverage",
+    requires: requires::linear,
+    notebook: |file| has_bounds(file).then_some(CHAPTER),
+    draw,
+};
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## How often the explicit bound is exceeded\n\nIt may be exceeded with the stated probability at most.",
+    code: code!("coverage"),
+};
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+    let Some(bound) = find(data.summary.bounds, "explicit") else { return Ok(None) };
+    let has_bound = |c: &&CellSummary| {
+        !c.theory.bound(bound, ErrorNorm::Prediction).is_nan() && width(c).is_finite() && data.sigma > 0.0
+    };
+    let cells: Vec<CellSummary> = data.summary.cells.iter().filter(has_bound).cloned().collect();
     if cells.is_empty() {
         return Ok(None);
     }
@@ -42,6 +57,11 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         data.name
     );
     data.on_grid(Grid::of(panels.len(), 2, &[118.0]), &alt, panels, legend)
+}
+
+/// The width of the explicit bound in a cell.
+fn width(c: &CellSummary) -> f64 {
+    c.theory.value("explicit_bound_width")
 }
 
 /// Frequency = stated probability: a line, but on one logarithmic axis of two a curve, which begins at the smallest level.
@@ -80,7 +100,7 @@ fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
             let t = ExplicitBound::t_for(1.0 - level).ok()?;
             let (mut over, mut total) = (0usize, 0usize);
             for c in cells {
-                let bound = ExplicitBound { width: c.theory.width, t };
+                let bound = ExplicitBound { width: width(c), t };
                 let value = explicit_bound(&bound, data.sigma, c.n as f64).ok()?;
                 over += c.errors_pred.iter().filter(|e| **e > value.error).count();
                 total += c.errors_pred.len();
@@ -102,11 +122,10 @@ fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use convstat_study::figure::FigureKind;
 
     #[test]
     fn the_line_of_equality_runs_over_the_positive_range_of_logarithmic_axes() {
-        let plain = Figure::new(FigureKind::Coverage);
+        let plain = Figure::new("coverage");
         assert_eq!(identity(&plain), [(0.0, 0.0), (1.0, 1.0)]);
         for (log_x, log_y) in [(true, false), (false, true), (true, true)] {
             let figure = Figure { log_x: Some(log_x), log_y: Some(log_y), ..plain.clone() };

@@ -1,9 +1,13 @@
 //! Ratio of the measured error to the risk with its interval, a line a cell, about the line at 1.
 
 use convstat_study::CellSummary;
+use convstat_theory::ErrorNorm;
 
-use super::{FigureData, design_title, distinct, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::names::{design_title, distinct, setting_title};
+use super::requires;
 use crate::axis::{Axis, Line};
+use crate::chapter::{Chapter, code};
 use crate::legend::draw_legend;
 use crate::lettering::{FONT, centred, from_left, height, lines, text, width};
 use crate::math::{self, escape};
@@ -31,9 +35,19 @@ struct Entry {
     ratio: Option<(f64, f64)>,
 }
 
+pub(super) const KIND: FigureKind =
+    FigureKind { name: "forest", requires: requires::nothing, notebook: |_| Some(CHAPTER), draw };
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## Error over risk, a line a cell\n\nIntervals are ± 1.96 Monte Carlo standard errors, that of a simulated risk \
+             included.",
+    code: code!("forest"),
+};
+
 // Every figure has this signature.
 #[allow(clippy::unnecessary_wraps)]
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells: Vec<&CellSummary> = data.summary.cells.iter().filter(|c| ratio(c).is_some()).collect();
     if cells.is_empty() {
         return Ok(None);
@@ -108,7 +122,7 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
 /// A cell's ratio and its standard error, that of the risk (from drawn designs) included; none without a risk.
 fn ratio(c: &CellSummary) -> Option<(f64, f64)> {
     let (error, mcse) = c.pred;
-    let (risk, risk_se) = (c.theory.risk_pred, c.theory.risk_pred_se);
+    let (risk, risk_se) = c.theory.risk(ErrorNorm::Prediction);
     let ratio = error / risk;
     let se = (mcse / risk).hypot(ratio * risk_se / risk);
     (risk > 0.0 && ratio.is_finite()).then_some((ratio, se))

@@ -1,8 +1,12 @@
 //! The K/R picture: error against the number of kernels, beside parameters against it.
 
 use convstat_study::{Activation, CellSummary};
+use convstat_theory::ErrorNorm;
 
-use super::{FigureData, Grid};
+use super::kind::{FigureData, FigureKind};
+use super::layout::Grid;
+use super::requires;
+use crate::chapter::{Chapter, code};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
@@ -12,7 +16,16 @@ const SIZES: [usize; 4] = [0, 1, 2, 4];
 const COUNTS: [usize; 3] = [5, 6, 3];
 const PLAIN: usize = 6;
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+pub(super) const KIND: FigureKind =
+    FigureKind { name: "kernels", requires: requires::nothing, notebook: |_| Some(CHAPTER), draw };
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## Error and parameters against the number of kernels\n\nWhat the data identify (df) beside naive parameters.",
+    code: code!("kernels"),
+};
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let mut cells: Vec<CellSummary> =
         data.summary.cells.iter().filter(|c| c.kernels.is_some()).cloned().collect();
     cells.sort_by_key(|c| (c.kernels, c.n));
@@ -62,7 +75,7 @@ fn row(cells: &[&CellSummary], shown: &[u64], activation: Option<Activation>) ->
         let points = mine.iter().map(|c| Point { x: x(c), y: c.pred.0, error: c.pred.1 }).collect();
         series.push(Series {
             style,
-            mark: Mark::Curve(mine.iter().map(|c| (x(c), c.theory.risk_pred)).collect()),
+            mark: Mark::Curve(mine.iter().map(|c| (x(c), c.theory.risk(ErrorNorm::Prediction).0)).collect()),
         });
         series.push(Series { style, mark: Mark::Points(points) });
     }

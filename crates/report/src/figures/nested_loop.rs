@@ -3,8 +3,13 @@
 
 use convstat_study::CellSummary;
 use convstat_study::figure::FigureWidth;
+use convstat_theory::ErrorNorm;
 
-use super::{FigureData, design_title, distinct, is_wide, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::layout::is_wide;
+use super::names::{design_title, distinct, setting_title};
+use super::requires;
+use crate::chapter::{Chapter, code};
 use crate::grid::{Row, draw_grid};
 use crate::lettering::{text, width};
 use crate::math::{self, escape};
@@ -22,7 +27,16 @@ const SMALL: f64 = 7.5;
 /// A place on the abscissa.
 type Place<'a> = (&'a str, &'a str, u64);
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+pub(super) const KIND: FigureKind =
+    FigureKind { name: "nested-loop", requires: requires::nothing, notebook: |_| Some(CHAPTER), draw };
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## Nested-loop plot\n\nAll cells in a row over setting, design and n (Rücker and Schwarzer 2014).",
+    code: code!("nested_loop"),
+};
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells = &data.summary.cells;
     let solvers = distinct(cells, |c| &c.solver);
     let settings = distinct(cells, |c| &c.setting);
@@ -97,7 +111,7 @@ fn series(cells: &[CellSummary], places: &[Place], solvers: &[&str]) -> Vec<Seri
                 continue;
             };
             let left = i as f64;
-            curve.extend([(left, c.theory.risk_pred), (left + 1.0, c.theory.risk_pred)]);
+            curve.extend([(left, c.theory.risk(ErrorNorm::Prediction).0), (left + 1.0, c.theory.risk(ErrorNorm::Prediction).0)]);
             measured.push(Point { x: left + 0.5 + aside, y: c.pred.0, error: c.pred.1 });
         }
         steps.push(Series { style, mark: Mark::Curve(curve) });

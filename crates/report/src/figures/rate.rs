@@ -1,13 +1,28 @@
 //! Error against `√(d_M/n)`: a row a norm, a column a design, a series a setting (and solver).
 
 use convstat_study::CellSummary;
+use convstat_theory::ErrorNorm;
 
-use super::{FigureData, Grid, design_title, distinct, is_wide, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::layout::{Grid, is_wide};
+use super::names::{design_title, distinct, setting_title};
+use super::requires;
+use crate::chapter::{Chapter, code};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+pub(super) const KIND: FigureKind =
+    FigureKind { name: "rate", requires: requires::nothing, notebook: |_| Some(CHAPTER), draw };
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## Error against √(d_M/n)\n\nPoints are measured errors with their Monte Carlo standard errors, lines the risk; \
+             nothing is fitted.",
+    code: code!("rate"),
+};
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells = &data.summary.cells;
     if cells.is_empty() {
         return Ok(None);
@@ -22,8 +37,8 @@ pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         }
     }
     let norms: [(String, fn(&CellSummary) -> ((f64, f64), f64)); 2] = [
-        (math::prediction_error(), |c| (c.pred, c.theory.risk_pred)),
-        (math::frobenius_error(), |c| (c.frob, c.theory.risk_frob)),
+        (math::prediction_error(), |c| (c.pred, c.theory.risk(ErrorNorm::Prediction).0)),
+        (math::frobenius_error(), |c| (c.frob, c.theory.risk(ErrorNorm::Frobenius).0)),
     ];
     let wide = is_wide(cells.iter().map(CellSummary::sqrt_dm_over_n));
     let mut panels = Vec::new();

@@ -2,11 +2,15 @@
 
 use convstat_runner::Column as Stored;
 use convstat_study::{CellSummary, Plan, Summary};
+use convstat_theory::{Bound, ErrorNorm};
 
-use super::escape::download;
+use maud::{Markup, html};
+
+use super::download::download;
 use super::figure::figure;
-use super::notation::{N, RATE};
+use super::notation::{n, rate, with_formula};
 use super::table::{Cell, Column, table_with_notes, without_constants};
+use crate::bounds;
 use crate::csv;
 use crate::digits::{self, Notation, is_unanimous};
 use crate::figures::design_name;
@@ -14,34 +18,34 @@ use crate::missing;
 use crate::{Result, figures};
 
 /// Figures, then the summary.
-pub fn performance(plan: &Plan, summary: &Summary) -> Result<String> {
+pub fn performance(plan: &Plan, summary: &Summary) -> Result<Markup> {
     if summary.cells.is_empty() {
-        return Ok("<p>No replicate is stored yet, so there is nothing to show.</p>\n".to_owned());
+        return Ok(html! { p { "No replicate is stored yet, so there is nothing to show." } });
     }
-    let mut out = String::new();
     let canvases = figures::canvases(&plan.file, summary)?;
-    for (i, canvas) in canvases.iter().enumerate() {
-        out += &figure(i + 1, canvas)?;
-    }
-    if canvases.is_empty() {
-        out += "<p>The run has no cell with data for the figures that the study names.</p>\n";
-    }
+    let drawn =
+        canvases.iter().enumerate().map(|(i, canvas)| figure(i + 1, canvas)).collect::<Result<Vec<_>>>()?;
     let (mut columns, mut rows) = (columns(summary), rows(summary));
     let constants = without_constants(&["Design", "Estimator", "Replicates"], &mut columns, &mut rows);
-    out += &table_with_notes("summary", &(caption(summary) + &constants), &columns, &rows, &notes(summary));
+    let caption = html! { (caption(summary)) (constants) };
     let file = format!("{}-summary.csv", plan.file.study.name);
-    out += &format!(
-        "<p class=\"buttons\">{}</p>\n",
-        download(&file, "text/csv", &summary_csv(plan, summary), "Summary in full precision (CSV)")
-    );
-    Ok(out)
+    Ok(html! {
+        @for figure in &drawn { (figure) }
+        @if drawn.is_empty() {
+            p { "The run has no cell with data for the figures that the study names." }
+        }
+        (table_with_notes("summary", caption, &columns, &rows, &notes(summary)))
+        p class="buttons" {
+            (download(&file, "text/csv", &summary_csv(plan, summary), "Summary in full precision (CSV)"))
+        }
+    })
 }
 
 /// What the summary's cells have beyond errors and risk.
 struct Shown {
     frobenius: bool,
-    explicit: bool,
-    literature: bool,
+    /// Bounds with numbers.
+    bounds: Vec<&'static dyn Bound>,
     coverage: bool,
     selection: bool,
     /// Times are in milliseconds.
@@ -55,8 +59,7 @@ impl Shown {
         let any = |f: &dyn Fn(&CellSummary) -> bool| summary.cells.iter().any(f);
         Self {
             frobenius: any(&|c| c.frob.0.is_finite()),
-            explicit: any(&|c| !c.theory.explicit_pred.is_nan()),
-            literature: any(&|c| c.theory.literature_frob.is_finite()),
+            bounds: bounds::stated(summary),
             coverage: any(&|c| c.coverage.is_some()),
             selection: any(&|c| c.selection.is_some()),
             milliseconds: !any(&|c| c.seconds > SLOW),
@@ -64,22 +67,21 @@ impl Shown {
     }
 }
 
-fn caption(summary: &Summary) -> String {
+fn caption(summary: &Summary) -> Markup {
     let shown = Shown::new(summary);
-    let mut text = "Summary, a row a cell: root mean squared errors with their Monte Carlo standard errors in parentheses, beside \
-                    the risk. Column heads sort."
-        .to_owned();
-    if shown.explicit {
-        text += &format!(
-            " The explicit bound holds with probability {}; ∞ where its condition fails.",
-            summary.confidence
-        );
+    html! {
+        "Summary, a row a cell: root mean squared errors with their Monte Carlo standard errors in parentheses, beside the risk. \
+         Column heads sort."
+        @for bound in shown.bounds {
+            @if !bound.has_unknown_constants() {
+                " The " (bound.title()) " holds with probability " (summary.confidence) "; ∞ where its condition fails."
+            } @else if summary.cells.iter().any(|c| !c.theory.condition_holds(bound)) {
+                " † The " (bound.title()) "’s condition on " (n()) " fails."
+            }
+        }
+        " Failures: errors, fits that did not converge and missed optima, by kind " a href="#failures" { "below" } ". Time: median \
+         of a replicate."
     }
-    if shown.literature && summary.cells.iter().any(|c| !c.theory.literature_holds) {
-        text += " † The literature bound’s condition on <i>n</i> fails.";
-    }
-    text + " Failures: errors, fits that did not converge and missed optima, by kind <a href=\"#failures\">below</a>. Time: median of \
-            a replicate."
 }
 
 /// Shares of replicates in a cell, each with its Monte Carlo standard error and the number of replicates.
@@ -90,46 +92,51 @@ fn shares(c: &CellSummary) -> Vec<((f64, f64), usize)> {
 }
 
 /// Below the table: why a number lacks, and what stands for a standard error that is none.
-fn notes(summary: &Summary) -> String {
+fn notes(summary: &Summary) -> Markup {
     let shown = Shown::new(summary);
     let any = |f: &dyn Fn(&CellSummary) -> bool| summary.cells.iter().any(f);
     let nan = f64::is_nan;
-    let mut text = missing::sentence(
-        [
-            ("err_pred", any(&|c| nan(c.pred.0))),
-            ("risk_pred", any(&|c| nan(c.theory.risk_pred) || shown.frobenius && nan(c.theory.risk_frob))),
-            ("explicit_bound", shown.explicit && any(&|c| nan(c.theory.explicit_pred))),
-            (
-                "covered_",
-                shown.coverage && any(&|c| c.coverage.is_none_or(|k| k.means.iter().any(|m| nan(m.0)))),
-            ),
-            ("chosen_", shown.selection && any(&|c| c.selection.is_none())),
-        ],
-        "–",
-        N,
-    );
-    if any(&|c| shares(c).iter().any(|((share, error), _)| is_unanimous(*share, *error))) {
-        text += " (&lt; <i>x</i>): all replicates agree; <i>x</i>, three over their number, is the 95 % bound on the share of \
-                 others. A mean without a standard error is of replicates that all agree.";
+    let risk_lacks = |c: &CellSummary| {
+        let lacks = |norm| nan(c.theory.risk(norm).0);
+        lacks(ErrorNorm::Prediction) || shown.frobenius && lacks(ErrorNorm::Frobenius)
+    };
+    let covered = |c: &CellSummary| c.coverage.is_some_and(|k| k.means.iter().all(|m| !nan(m.0)));
+    let mut lacking: Vec<(String, bool)> = vec![
+        ("err_pred".to_owned(), any(&|c| nan(c.pred.0))),
+        ("risk_pred".to_owned(), any(&risk_lacks)),
+        ("covered_".to_owned(), shown.coverage && any(&|c| !covered(c))),
+        ("chosen_".to_owned(), shown.selection && any(&|c| c.selection.is_none())),
+    ];
+    for &bound in &shown.bounds {
+        let column = bound.column(bound.norms()[0]);
+        let lacks = any(&|c| nan(c.theory.value(&column)));
+        lacking.push((column, lacks));
     }
-    text.trim_start().to_owned()
+    let lacking = lacking.iter().map(|(column, lacks)| (column.as_str(), *lacks));
+    let lacking = missing::sentence(lacking, summary.bounds, "–", missing::N);
+    let unanimous = any(&|c| shares(c).iter().any(|((share, error), _)| is_unanimous(*share, *error)));
+    let x = html! { i { "x" } };
+    html! {
+        (with_formula(lacking.trim_start(), missing::N, &n()))
+        @if unanimous {
+            @if !lacking.is_empty() { " " }
+            "(< " (x) "): all replicates agree; " (x) ", three over their number, is the 95 % bound on the share of others. A mean \
+             without a standard error is of replicates that all agree."
+        }
+    }
 }
 
 fn columns(summary: &Summary) -> Vec<Column> {
     let shown = Shown::new(summary);
     let mut columns = ["Setting", "Design", "Estimator"].map(Column::text).to_vec();
-    columns.extend([N, RATE, "Replicates", "Prediction error", "Risk"].map(Column::number));
-    if shown.explicit {
-        columns.push(Column::number("Explicit bound"));
-    }
+    columns.extend([n(), rate()].map(Column::number));
+    columns.extend(["Replicates", "Prediction error", "Risk"].map(Column::number));
+    let bounds =
+        |norm| shown.bounds.iter().filter(move |b| b.norms().contains(&norm)).map(|b| heading(*b));
+    columns.extend(bounds(ErrorNorm::Prediction));
     if shown.frobenius {
         columns.extend(["Estimation error", "Risk"].map(Column::number));
-        if shown.explicit {
-            columns.push(Column::number("Explicit bound"));
-        }
-    }
-    if shown.literature {
-        columns.push(Column::number("Literature bound"));
+        columns.extend(bounds(ErrorNorm::Frobenius));
     }
     if shown.coverage {
         columns.extend(["Covered entries", "Covered predictions", "Covered region"].map(Column::number));
@@ -142,38 +149,52 @@ fn columns(summary: &Summary) -> Vec<Column> {
     columns
 }
 
+/// The title of a bound as a heading.
+fn heading(bound: &dyn Bound) -> Column {
+    let mut letters = bound.title().chars();
+    let first: String = letters.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    Column::number(first + letters.as_str())
+}
+
+/// The cells of a bound in a norm, one a row; a mark where a condition with unknown constants fails.
+fn bound_cells(summary: &Summary, bound: &dyn Bound, norm: ErrorNorm) -> Vec<Cell> {
+    let values: Vec<f64> = summary.cells.iter().map(|c| c.theory.bound(bound, norm)).collect();
+    let texts = digits::column(&values, Notation::Plain);
+    let cell = |((c, value), text): ((&CellSummary, &f64), &String)| {
+        let mark = if c.theory.condition_holds(bound) || value.is_nan() { "" } else { " †" };
+        Cell::number(*value, format!("{text}{mark}"))
+    };
+    summary.cells.iter().zip(&values).zip(&texts).map(cell).collect()
+}
+
 fn rows(summary: &Summary) -> Vec<Vec<Cell>> {
     let shown = Shown::new(summary);
     let all = |f: &dyn Fn(&CellSummary) -> f64| -> Vec<f64> { summary.cells.iter().map(f).collect() };
     let column = |values: Vec<f64>| digits::column(&values, Notation::Plain);
-    let explicit_pred = column(all(&|c| c.theory.explicit_pred));
-    let explicit_frob = column(all(&|c| c.theory.explicit_frob));
-    let literature = column(all(&|c| c.theory.literature_frob));
+    let bounds = |norm: ErrorNorm| -> Vec<Vec<Cell>> {
+        let own = shown.bounds.iter().filter(|b| b.norms().contains(&norm));
+        own.map(|b| bound_cells(summary, *b, norm)).collect()
+    };
+    let (bounds_pred, bounds_frob) = (bounds(ErrorNorm::Prediction), bounds(ErrorNorm::Frobenius));
     let unit = if shown.milliseconds { 1e3 } else { 1.0 };
     let times = column(all(&|c| unit * c.seconds));
+    let risk = |c: &CellSummary, norm| {
+        let (value, error) = c.theory.risk(norm);
+        Cell::theory(value, error)
+    };
     let row = |(i, c): (usize, &CellSummary)| {
-        let mut row =
-            vec![Cell::text(&c.setting), Cell::text(&design_name(&c.design)), Cell::text(&c.solver)];
+        let mut row = vec![Cell::text(&c.setting), Cell::text(design_name(&c.design)), Cell::text(&c.solver)];
         row.extend([
             Cell::count(c.n as usize),
-            Cell::number(c.sqrt_dm_over_n(), &digits::rate(c.sqrt_dm_over_n(), Notation::Plain)),
+            Cell::number(c.sqrt_dm_over_n(), digits::rate(c.sqrt_dm_over_n(), Notation::Plain)),
             Cell::count(c.replicates()),
             Cell::measured(c.pred),
-            Cell::theory(c.theory.risk_pred, c.theory.risk_pred_se),
+            risk(c, ErrorNorm::Prediction),
         ]);
-        if shown.explicit {
-            row.push(Cell::number(c.theory.explicit_pred, &explicit_pred[i]));
-        }
+        row.extend(bounds_pred.iter().map(|cells| cells[i].clone()));
         if shown.frobenius {
-            row.extend([Cell::measured(c.frob), Cell::theory(c.theory.risk_frob, c.theory.risk_frob_se)]);
-            if shown.explicit {
-                row.push(Cell::number(c.theory.explicit_frob, &explicit_frob[i]));
-            }
-        }
-        if shown.literature {
-            let value = c.theory.literature_frob;
-            let mark = if c.theory.literature_holds || value.is_nan() { "" } else { " †" };
-            row.push(Cell::number(value, &format!("{}{mark}", literature[i])));
+            row.extend([Cell::measured(c.frob), risk(c, ErrorNorm::Frobenius)]);
+            row.extend(bounds_frob.iter().map(|cells| cells[i].clone()));
         }
         let nothing = (f64::NAN, f64::NAN);
         if shown.coverage {

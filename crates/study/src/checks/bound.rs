@@ -1,5 +1,6 @@
 //! `bound`: the explicit bound (THEORY §4.2) is exceeded no more often than its probability allows.
 
+use convstat_theory::bounds::find;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF};
 
@@ -34,12 +35,14 @@ impl Check for Bound {
     /// in every cell whose condition holds; the confidence is that of the study's `[theory]`.
     fn run(&self, summary: &Summary) -> Result<CheckOutcome> {
         let allowed = 1.0 - summary.confidence;
+        let explicit = find(summary.bounds, "explicit");
         let mut comparisons = Vec::new();
         for c in self.0.cells(summary) {
-            let (bound, errors) = match self.0.norm {
-                Norm::Prediction => (c.theory.explicit_pred, &c.errors_pred),
-                Norm::Frobenius => (c.theory.explicit_frob, &c.errors_frob),
+            let errors = match self.0.norm {
+                Norm::Prediction => &c.errors_pred,
+                Norm::Frobenius => &c.errors_frob,
             };
+            let bound = explicit.map_or(f64::NAN, |bound| c.theory.bound(bound, self.0.norm.into()));
             if !bound.is_finite() {
                 continue;
             }

@@ -7,6 +7,7 @@ pub(crate) mod rate;
 mod risk;
 
 use bound::Bound;
+use convstat_theory::ErrorNorm;
 use coverage::Coverage;
 use rate::Rate;
 use risk::Risk;
@@ -120,9 +121,15 @@ impl Norm {
 
     /// Root of the exact risk and its standard error.
     fn risk(self, c: &CellSummary) -> (f64, f64) {
-        match self {
-            Self::Prediction => (c.theory.risk_pred, c.theory.risk_pred_se),
-            Self::Frobenius => (c.theory.risk_frob, c.theory.risk_frob_se),
+        c.theory.risk(self.into())
+    }
+}
+
+impl From<Norm> for ErrorNorm {
+    fn from(norm: Norm) -> Self {
+        match norm {
+            Norm::Prediction => Self::Prediction,
+            Norm::Frobenius => Self::Frobenius,
         }
     }
 }

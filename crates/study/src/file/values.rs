@@ -8,16 +8,11 @@ use convstat_estimate::SolverKind;
 use super::study::StudyFile;
 use super::toml::parse_toml;
 use crate::designs::DesignSpec;
-use crate::figure::FigureKind;
 use crate::place::in_text;
 use crate::{Result, StudyError};
 
 /// Replicates a cell beyond which a plan would not fit into memory.
 const MOST_REPLICATES: u64 = 10_000_000;
-
-/// Draws, and random starts of each, beyond which theory takes days.
-const MOST_DRAWS: usize = 1_000_000;
-const MOST_STARTS: usize = 10_000;
 
 impl StudyFile {
     /// Reads a study file. Errors point at the key at fault, unknown keys name the nearest.
@@ -71,7 +66,6 @@ impl StudyFile {
             ));
         }
         self.check_activations()?;
-        self.check_figures()?;
         for e in &self.estimator {
             e.check_training()?;
             positive("estimator.tolerance", e.tolerance)?;
@@ -104,58 +98,12 @@ impl StudyFile {
         if let Some(response) = &self.response {
             response.check(self)?;
         }
-        positive("theory.c_h", self.theory.c_h)?;
-        positive("theory.c_condition", self.theory.c_condition)?;
-        positive("theory.delta", self.theory.delta)?;
-        if !(self.theory.confidence > 0.0 && self.theory.confidence < 1.0) {
-            return Err(StudyError::bad(
-                "theory.confidence",
-                self.theory.confidence,
-                "it has to be between 0 and 1",
-            ));
-        }
-        for (key, value, most) in [
-            ("theory.draws", self.theory.draws, MOST_DRAWS),
-            ("theory.designs", self.theory.designs, MOST_DRAWS),
-            ("theory.starts", self.theory.starts, MOST_STARTS),
-        ] {
-            if value > most {
-                return Err(StudyError::bad(key, value, &format!("at most {most} are possible")));
-            }
-        }
-        if self.theory.draws < 2 || self.theory.designs < 2 {
-            return Err(StudyError::bad(
-                "theory.draws and theory.designs",
-                "below 2",
-                "a standard error needs two",
-            ));
-        }
+        self.theory.check()?;
         self.samples.check()
     }
 }
 
 impl StudyFile {
-    /// Figures that would have nothing to show.
-    fn check_figures(&self) -> Result<()> {
-        let trained = self.setting.iter().any(|s| s.activation.is_some());
-        for figure in &self.figure {
-            let lacks = match figure.kind {
-                FigureKind::Confidence if self.inference.is_none() => {
-                    "it shows coverage; give a table [inference]"
-                }
-                FigureKind::Selection if self.estimator.iter().all(|e| e.select.is_none()) => {
-                    "it shows choices; give an [[estimator]] with select"
-                }
-                FigureKind::Bounds | FigureKind::Coverage | FigureKind::Collapse if trained => {
-                    "it shows theory of the linear network; use \"rate\", \"kernels\" or \"estimators\" with an activation"
-                }
-                _ => continue,
-            };
-            return Err(StudyError::bad("figure.kind", figure.kind.name(), lacks));
-        }
-        Ok(())
-    }
-
     /// Networks with an activation are trained, and nothing else is.
     fn check_activations(&self) -> Result<()> {
         let with = self.setting.iter().find(|s| s.activation.is_some());

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use convstat::prelude::*;
+use convstat::report::figures;
 use convstat::runner::RunDir;
+use convstat::study::in_text;
 
 use crate::failure::Failure;
 use crate::input::read_text;
@@ -32,7 +34,10 @@ impl StudyInput {
             (read_text(&self.file)?, self.replicates)
         };
         let overrides = Overrides { replicates, set: self.set.clone() };
-        Study::new(&text, &overrides).map_err(|e| Failure::in_file(e, &self.file, &text))
+        let study = Study::new(&text, &overrides).map_err(|e| Failure::in_file(e, &self.file, &text))?;
+        figures::check(&study.plan.file)
+            .map_err(|e| Failure::in_file(in_text(e, &study.text), &self.file, &study.text))?;
+        Ok(study)
     }
 
     /// The run directory: the one asked for, the one gone on with, or `runs/NAME`.

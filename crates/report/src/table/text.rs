@@ -1,15 +1,7 @@
-//! Tables: aligned text for the terminal, and those of papers.
-
-mod columns;
-mod latex;
-mod paper;
-
-pub use latex::escape_latex;
-pub use paper::{PaperTable, TableFormat, TableOptions, paper_table};
-
-pub use crate::digits::Uncertainty;
+//! Tables as aligned text, for the terminal.
 
 use convstat_study::{CheckOutcome, Summary};
+use convstat_theory::ErrorNorm;
 
 /// Columns aligned to the right, texts to the left; the first row is the header.
 pub fn align(rows: &[Vec<String>]) -> String {
@@ -122,10 +114,10 @@ pub fn summary_table(summary: &Summary, width: usize) -> String {
             format!("{:.3}", c.sqrt_dm_over_n()),
             number(c.pred.0),
             number(c.pred.1),
-            number(c.theory.risk_pred),
+            number(c.theory.risk(ErrorNorm::Prediction).0),
             number(c.frob.0),
             number(c.frob.1),
-            number(c.theory.risk_frob),
+            number(c.theory.risk(ErrorNorm::Frobenius).0),
             (c.errors + c.not_converged + c.optimisation_failures).to_string(),
         ];
         if several {
