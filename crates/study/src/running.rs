@@ -127,7 +127,7 @@ impl Watch<Row> for Running<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::root_mean;
+    use crate::statistics::root_mean;
 
     #[test]
     fn the_recurrence_agrees_with_the_summary() {

@@ -12,8 +12,11 @@ use rand::Rng;
 use rayon::prelude::*;
 
 use crate::cell_theory::CellTheory;
-use crate::plan::{Cell, Plan, SettingContext};
-use crate::replicate::draw_sample;
+use crate::plan::{Cell, Plan};
+use crate::sampling::draw_sample;
+use crate::setting::SettingContext;
+use crate::statistics::root_mean;
+use crate::trained;
 use crate::{Result, StudyError};
 
 /// Statistical dimension of a setting, the same for all its cells; not computed before it is asked for.
@@ -37,7 +40,7 @@ pub fn cell_theory(
     let setting = plan.setting(cell);
     if let Some(activated) = &setting.activated {
         let mut theory = CellTheory::default();
-        activated.risk(plan, cell, &mut theory)?;
+        trained::risk(activated, plan, cell, &mut theory)?;
         return Ok(theory);
     }
     if plan.file.response.is_some() {
@@ -166,7 +169,7 @@ fn first_order(plan: &Plan, setting: &SettingContext, replicates: &[u64]) -> Res
 /// (Frobenius, prediction) norm. The designs are not those of the replicates.
 fn drawn_designs(plan: &Plan, cell: &Cell) -> Result<Option<((f64, f64), (f64, f64))>> {
     let setting = plan.setting(cell);
-    let key = format!("theory {}", plan.data_key(cell));
+    let key = format!("theory {}", plan.data_key(cell)?);
     let draws: Vec<Option<(f64, f64)>> = (0..plan.file.theory.designs as u64)
         .into_par_iter()
         .map(|r| {
@@ -178,11 +181,8 @@ fn drawn_designs(plan: &Plan, cell: &Cell) -> Result<Option<((f64, f64), (f64, f
         })
         .collect::<Result<_>>()?;
     let Some(values) = draws.into_iter().collect::<Option<Vec<(f64, f64)>>>() else { return Ok(None) };
-    let root_mean = |f: fn(&(f64, f64)) -> f64| {
-        let squares: Vec<f64> = values.iter().map(f).collect();
-        crate::summary::root_mean(&squares)
-    };
-    Ok(Some((root_mean(|v| v.0), root_mean(|v| v.1))))
+    let column = |f: fn(&(f64, f64)) -> f64| root_mean(&values.iter().map(f).collect::<Vec<f64>>());
+    Ok(Some((column(|v| v.0), column(|v| v.1))))
 }
 
 /// Risks of maximum likelihood (THEORY §4.8): given designs of n rows, averaged over those drawn, and to first order.
@@ -194,7 +194,7 @@ fn label_theory(plan: &Plan, cell: &Cell, replicates: &[u64]) -> Result<CellTheo
         return Ok(theory);
     }
     let is_identified = truths.tangent.trace.is_finite();
-    let key = format!("theory {}", plan.data_key(cell));
+    let key = format!("theory {}", plan.data_key(cell)?);
     let informations: Vec<Option<Array2<f64>>> = (0..plan.file.theory.designs as u64)
         .into_par_iter()
         .map(|r| {
@@ -207,13 +207,11 @@ fn label_theory(plan: &Plan, cell: &Cell, replicates: &[u64]) -> Result<CellTheo
     let truth = |r: usize| setting.truth(plan.file.study.seed, r as u64);
     let given = informations.iter().enumerate().map(|(r, i)| Ok(truth(r)?.risk.given_information(i)));
     if let Some(values) = given.collect::<Result<Option<Vec<(f64, f64)>>>>()? {
-        let root_mean = |f: fn(&(f64, f64)) -> f64| {
-            crate::summary::root_mean(&values.iter().map(f).collect::<Vec<f64>>())
-        };
+        let column = |f: fn(&(f64, f64)) -> f64| root_mean(&values.iter().map(f).collect::<Vec<f64>>());
         if is_identified {
-            theory.set_risk(ErrorNorm::Frobenius, root_mean(|v| v.0));
+            theory.set_risk(ErrorNorm::Frobenius, column(|v| v.0));
         }
-        theory.set_risk(ErrorNorm::Prediction, root_mean(|v| v.1));
+        theory.set_risk(ErrorNorm::Prediction, column(|v| v.1));
     }
     if setting.has_fixed_truth()
         && let Some(risk) = truth(0)?.risk.likelihood(&informations)?

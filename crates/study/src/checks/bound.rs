@@ -4,7 +4,9 @@ use convstat_theory::bounds::find;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF};
 
-use super::{Check, CheckOutcome, Comparison, Norm, Select, outcome};
+use super::check::{Check, CheckOutcome, Comparison, outcome};
+use super::names::Names;
+use super::select::{Norm, Select};
 use crate::summary::Summary;
 use crate::{Result, StudyError};
 
@@ -22,13 +24,22 @@ fn lower_limit(hits: usize, n: usize) -> Result<f64> {
         return Ok(0.0);
     }
     let beta = Beta::new(hits as f64, (n - hits + 1) as f64)
-        .map_err(|e| StudyError::bad("check bound", format!("{hits} of {n}"), &e.to_string()))?;
+        .map_err(|e| StudyError::internal("the limit of a share", e))?;
     Ok(beta.inverse_cdf(FALSE_ALARM))
 }
 
 impl Check for Bound {
     fn select(&self) -> &Select {
         &self.0
+    }
+
+    fn validate(&self, names: &Names) -> Result<()> {
+        let what = match (names.response, names.activation) {
+            (Some(family), _) => format!("for {family} responses"),
+            (None, Some(activation)) => format!("with an activation (\"{activation}\")"),
+            (None, None) => return Ok(()),
+        };
+        Err(StudyError::bad("kind", "bound", &format!("no bound is known {what}; leave it out")))
     }
 
     /// Passes where the Clopper–Pearson lower limit of `P(error > bound)` is at most `1 − confidence`

@@ -26,7 +26,10 @@ pub trait Design {
         Ok(())
     }
     /// A generator of successive blocks of observations with `inputs` entries each.
-    fn sampler(&self, inputs: usize) -> Box<dyn Sampler>;
+    ///
+    /// # Errors
+    /// Parameters that [`Design::check`] refuses.
+    fn sampler(&self, inputs: usize) -> Result<Box<dyn Sampler>>;
 }
 
 /// Draws successive blocks of one data set.

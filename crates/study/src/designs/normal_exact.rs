@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::design::{Design, Sampler};
 use super::normal::Normal;
+use crate::Result;
 
 /// Keys of design `normal-exact` (none).
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,7 +33,7 @@ impl Design for NormalExact {
         true
     }
 
-    fn sampler(&self, inputs: usize) -> Box<dyn Sampler> {
+    fn sampler(&self, inputs: usize) -> Result<Box<dyn Sampler>> {
         Normal {}.sampler(inputs)
     }
 }

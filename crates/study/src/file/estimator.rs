@@ -97,8 +97,29 @@ impl Estimator {
         }
     }
 
+    /// Fails on options outside their range.
+    ///
+    /// # Errors
+    /// The key, below the estimator's.
+    pub fn check(&self) -> Result<()> {
+        self.check_training()?;
+        if !(self.tolerance.is_finite() && self.tolerance > 0.0) {
+            return Err(StudyError::bad("tolerance", self.tolerance, "it has to be a finite number above 0"));
+        }
+        if self.starts.is_empty() {
+            return Err(StudyError::bad("starts", "[]", "give at least one of spectral, random, oracle"));
+        }
+        if self.max_iterations == 0 {
+            return Err(StudyError::bad("max_iterations", 0, "it has to be at least 1"));
+        }
+        if !(self.lambda.is_finite() && self.lambda >= 0.0) {
+            return Err(StudyError::bad("lambda", self.lambda, "it has to be finite and at least 0"));
+        }
+        Ok(())
+    }
+
     /// Fails on keys of training where nothing is trained, and on values outside their range.
-    pub(super) fn check_training(&self) -> Result<()> {
+    fn check_training(&self) -> Result<()> {
         let given = [
             ("steps", self.steps.is_some()),
             ("batch", self.batch.is_some()),
@@ -108,7 +129,7 @@ impl Estimator {
             return match given.iter().find(|(_, given)| *given) {
                 None => Ok(()),
                 Some((key, _)) => Err(StudyError::bad(
-                    &format!("estimator.{key}"),
+                    key,
                     "…",
                     &format!("solver {} has no such key; it is of adam", self.solver.name()),
                 )),
@@ -117,18 +138,16 @@ impl Estimator {
         if self.starts.contains(&Start::Spectral) {
             let mend = "the default, spectral and oracle, is not for training; write starts = [\"random\", \"random\", \"oracle\"]";
             return Err(StudyError::bad(
-                "estimator.starts",
+                "starts",
                 format!("{:?}", self.starts.iter().map(|s| s.name()).collect::<Vec<_>>()),
                 mend,
             ));
         }
         self.training().check()?;
         match self.training().steps {
-            steps if steps > MOST_TRAINING_STEPS => Err(StudyError::bad(
-                "estimator.steps",
-                steps,
-                &format!("at most {MOST_TRAINING_STEPS} are possible"),
-            )),
+            steps if steps > MOST_TRAINING_STEPS => {
+                Err(StudyError::bad("steps", steps, &format!("at most {MOST_TRAINING_STEPS} are possible")))
+            }
             _ => Ok(()),
         }
     }

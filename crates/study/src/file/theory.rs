@@ -70,12 +70,10 @@ impl TheoryOptions {
                 return Err(StudyError::bad(key, value, &format!("at most {most} are possible")));
             }
         }
-        if self.draws < 2 || self.designs < 2 {
-            return Err(StudyError::bad(
-                "theory.draws and theory.designs",
-                "below 2",
-                "a standard error needs two",
-            ));
+        for (key, value) in [("theory.draws", self.draws), ("theory.designs", self.designs)] {
+            if value < 2 {
+                return Err(StudyError::bad(key, value, "a standard error needs two"));
+            }
         }
         Ok(())
     }
