@@ -41,6 +41,11 @@ impl Scale {
         Self { z: units(&sample.z), y: units(&sample.y), operands }
     }
 
+    /// The units of data that are fitted as they are.
+    pub(crate) fn one() -> Self {
+        Self { z: 0, y: 0, operands: 1 }
+    }
+
     /// Whether there is nothing to do.
     pub fn is_one(&self) -> bool {
         (self.z, self.y) == (0, 0)
