@@ -143,6 +143,16 @@ impl Inference {
         Ok(Self::with(rows, scale, w, df as f64, spread))
     }
 
+    /// The same of a sample that was in units itself.
+    pub(crate) fn in_units_of(self, scale: &Scale) -> Self {
+        Self {
+            objective: scale.square(self.objective),
+            variance: scale.square(self.variance),
+            scale: *scale,
+            ..self
+        }
+    }
+
     /// Residual degrees of freedom `n M − df`; not above 0 where nothing is left to estimate σ² from.
     pub fn residual_df(&self) -> f64 {
         self.residual_df

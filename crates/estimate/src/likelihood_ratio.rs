@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use crate::model::{FitOptions, FittedModel, Fitting};
 use crate::nearest::nearest;
 use crate::outcome::{Fit, Start};
+use crate::scale::Scale;
 use crate::solvers::{Algorithm, Method};
 use crate::tolerance::EXACT;
 use crate::{EstimateError, Result, Sample};
@@ -38,6 +39,8 @@ pub struct LikelihoodRatio {
     pub df: (f64, f64),
     /// `σ̂² = RSS₀/(nM − df₀)`, the noise of the bootstrap samples.
     pub variance: f64,
+    /// Its root.
+    pub sigma: f64,
 }
 
 /// Tests `null` against `alternative`, a set that contains it, with `draws` bootstrap samples from `seed`.
@@ -52,6 +55,28 @@ pub struct LikelihoodRatio {
 /// An alternative that does not contain the fit of the null, two names of one set, no residual degrees of freedom, no
 /// draws, the oracle start, those of [`Fitting::fit`].
 pub fn likelihood_ratio(
+    null: &Structure,
+    alternative: &Structure,
+    sample: &Sample,
+    method: &Method,
+    draws: usize,
+    seed: u64,
+) -> Result<LikelihoodRatio> {
+    let operands = [null, alternative].map(|s| s.owners().len());
+    let scale = Scale::common(sample, operands.into_iter());
+    let sample = if scale.is_one() { sample.compressed()? } else { scale.to_unit(sample).compressed()? };
+    let found = in_units(null, alternative, &sample, method, draws, seed)?;
+    Ok(LikelihoodRatio {
+        null: found.null.rescaled(&scale.with_operands(operands[0])),
+        alternative: found.alternative.rescaled(&scale.with_operands(operands[1])),
+        variance: scale.square(found.variance),
+        sigma: scale.response(found.sigma),
+        ..found
+    })
+}
+
+/// The test of a compressed sample near unit size.
+fn in_units(
     null: &Structure,
     alternative: &Structure,
     sample: &Sample,
@@ -117,6 +142,7 @@ pub fn likelihood_ratio(
         alternative: fit1,
         df,
         variance,
+        sigma,
     })
 }
 

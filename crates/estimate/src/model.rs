@@ -112,8 +112,8 @@ impl<'a> Fitting<'a> {
 
     /// Tells an observer of every step of every start; the fit is the same, bit for bit.
     #[must_use]
-    pub fn observer(self, observer: Option<&'a mut dyn FnMut(&TracePoint)>) -> Self {
-        Self { observer, ..self }
+    pub fn observer(self, observer: &'a mut dyn FnMut(&TracePoint)) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// Asked before each step; once it says yes, the fit ends with the best point so far and
@@ -121,6 +121,16 @@ impl<'a> Fitting<'a> {
     #[must_use]
     pub fn interrupt(self, interrupt: &'a dyn Fn() -> bool) -> Self {
         Self { interrupt: Some(interrupt), ..self }
+    }
+
+    /// What keeps a fit of these `rows` from being trusted, found later than the fit.
+    ///
+    /// # Errors
+    /// Rows or factors that do not fit the structure.
+    pub fn diagnose(&self, rows: &dyn Rows, fit: &Fit) -> Result<Vec<Diagnostic>> {
+        let prepared = Prepared::new(self.structure, rows)?;
+        let unit = in_units(fit.clone(), &prepared.scale);
+        prepared.diagnose(self.structure, self.options, &unit, self.geometry)
     }
 
     /// Fits `rows`: a [`Sample`] raw or compressed, a [`LabelledSample`], or rows that are made block by block.
@@ -284,6 +294,21 @@ fn rescaled(fit: Fit, scale: &Scale) -> Fit {
     }
 }
 
+/// The converse of [`rescaled`].
+fn in_units(fit: Fit, scale: &Scale) -> Fit {
+    if scale.is_one() {
+        return fit;
+    }
+    let single = |f: &SingleFit| SingleFit { objective: scale.unit_square(f.objective), ..f.clone() };
+    Fit {
+        factors: scale.unit_factors(&fit.factors),
+        w: fit.w.mapv(|v| scale.unit_coefficient(v)),
+        best: single(&fit.best),
+        all: fit.all.iter().map(single).collect(),
+        oracle_gap: fit.oracle_gap.map(|g| scale.unit_square(g)),
+    }
+}
+
 /// How well a fit describes the rows it was given.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Goodness {
@@ -370,6 +395,16 @@ impl FittedModel {
     /// A fit without inference, a level that is not between 0 and 1, no residual degrees of freedom.
     pub fn confidence(&self, level: f64) -> Result<Confidence<'_>> {
         self.inference()?.confidence(level)
+    }
+
+    /// The fit of a sample in units, for the sample itself.
+    pub(crate) fn rescaled(self, scale: &Scale) -> Self {
+        Self {
+            fit: rescaled(self.fit, scale),
+            inference: self.inference.map(|i| i.in_units_of(scale)),
+            goodness: self.goodness.map(|g| Goodness { objective: scale.square(g.objective), ..g }),
+            ..self
+        }
     }
 
     /// Why the best start ended.

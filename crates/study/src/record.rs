@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use convstat_estimate::fit::is_optimisation_failure;
+use convstat_estimate::is_optimisation_failure;
 use convstat_runner::{Provenance, RunDir, Table};
 
 use crate::row::tabulate;

@@ -12,7 +12,8 @@ pub struct Evidence<'a> {
     pub structures: &'a [Structure],
     /// The sample, raw or compressed.
     pub sample: &'a Sample,
-    /// Pooled positions `P`, the rows of the unfolding for [`Criterion::Evbmf`](super::Criterion::Evbmf); for plain data the size of the first axis.
+    /// Pooled positions `P`, the rows of the unfolding for EVBMF; for plain data the size of the
+    /// first axis.
     pub positions: usize,
     /// A fit of each candidate with its dimension, for the information criteria; may be empty for the others.
     pub fitted: &'a [FittedModel],

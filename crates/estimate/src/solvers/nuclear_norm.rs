@@ -11,7 +11,7 @@ use convstat_tensor::memory;
 use ndarray::{Array1, Array2, s};
 use serde::{Deserialize, Serialize};
 
-use super::solver::{Algorithm, Describe, Direct, check_penalty};
+use super::solver::{Algorithm, Describe, Direct, check_limits, check_penalty};
 use crate::inference::Inference;
 use crate::outcome::{Fit, SingleFit, Termination};
 use crate::scale::Scale;
@@ -63,6 +63,7 @@ impl Describe for NuclearNorm {
     }
 
     fn check(&self) -> Result<()> {
+        check_limits(self.max_iterations, self.tolerance)?;
         check_penalty(self.lambda)
     }
 }

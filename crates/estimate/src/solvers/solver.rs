@@ -168,6 +168,21 @@ pub(crate) fn check_penalty(lambda: f64) -> Result<()> {
     Err(EstimateError::BadOption { option: "lambda", value: lambda.to_string(), mend })
 }
 
+/// Fails unless there is an iteration, and a tolerance above 0.
+///
+/// # Errors
+/// The option at fault.
+pub(crate) fn check_limits(max_iterations: usize, tolerance: f64) -> Result<()> {
+    let bad = |option, value: String, mend| Err(EstimateError::BadOption { option, value, mend });
+    if max_iterations == 0 {
+        return bad("max_iterations", "0".to_owned(), "it has to be at least 1");
+    }
+    if !(tolerance.is_finite() && tolerance > 0.0) {
+        return bad("tolerance", tolerance.to_string(), "it has to be a finite number above 0");
+    }
+    Ok(())
+}
+
 /// Fails without a start.
 ///
 /// # Errors
@@ -236,7 +251,8 @@ macro_rules! iterative {
             }
 
             fn check(&self) -> $crate::Result<()> {
-                $crate::solvers::solver::check_starts(&self.starts)
+                $crate::solvers::solver::check_starts(&self.starts)?;
+                $crate::solvers::solver::check_limits(self.max_iterations, self.tolerance)
             }
         }
 

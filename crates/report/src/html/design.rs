@@ -236,7 +236,7 @@ pub fn methods(plan: &Plan) -> String {
     );
     let mut out = table("structures", &caption, &columns, &rows);
     // A solver is named where an estimator has another name.
-    let renamed = plan.file.estimator.iter().any(|e| e.label() != e.solver.name());
+    let renamed = plan.file.estimator.iter().any(|e| e.label() != e.method.name());
     let rows: Vec<Vec<Cell>> = plan
         .file
         .estimator
@@ -244,13 +244,13 @@ pub fn methods(plan: &Plan) -> String {
         .map(|e| {
             let mut row = vec![Cell::text(e.label())];
             if renamed {
-                row.push(Cell::text(e.solver.name()));
+                row.push(Cell::text(e.method.name()));
             }
             row.extend([
-                Cell::text(&if e.solver.is_structured() {
-                    list(e.starts.iter().map(|s| s.name()))
-                } else {
+                Cell::text(&if e.method.starts().is_empty() {
                     "–".to_owned()
+                } else {
+                    list(e.method.starts().iter().map(|s| s.name()))
                 }),
                 Cell::long(&options(e)),
             ]);
@@ -266,19 +266,7 @@ pub fn methods(plan: &Plan) -> String {
 
 /// What else decides an estimate.
 fn options(e: &Estimator) -> String {
-    let mut parts = Vec::new();
-    match e.solver.name() {
-        "adam" => {
-            let t = e.training();
-            parts.push(format!(
-                "{} steps of {} observations, learning rate {}",
-                t.steps, t.batch, t.learning_rate
-            ));
-        }
-        "ols" => {}
-        "ridge" | "nuclear-norm" => parts.push(format!("penalty λ = {}", e.lambda)),
-        _ => parts.push(format!("at most {} iterations, tolerance {:e}", e.max_iterations, e.tolerance)),
-    }
+    let mut parts = e.solver_options();
     if let Some(criterion) = e.select {
         let over = e.over.iter().map(|(key, values)| format!("{key} = {}", list(values)));
         parts.push(format!(
