@@ -4,14 +4,14 @@ mod labels;
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use convstat::estimate::confidence::check_level;
-use convstat::estimate::{Joint, RANDOM_STARTS, Rows};
+use convstat::estimate::solvers::Algorithm;
+use convstat::estimate::{EstimateError, Goodness, Joint, Rows};
 use convstat::prelude::*;
 use labels::FamilyName;
 use ndarray::{Array2, ArrayD, Axis, concatenate};
-use rand::SeedableRng;
-use rand_distr::{Distribution, StandardNormal};
 
 use super::data::{MOST_STARTS, as_json, build, features, responses};
 use super::{parse_structure, read_geometry, trace_table};
@@ -51,17 +51,17 @@ pub struct FitCommand {
     #[arg(long, value_enum, default_value_t = FamilyName::Gaussian)]
     family: FamilyName,
     /// Solver
-    #[arg(long, value_enum, default_value_t = Solver::LevenbergMarquardt)]
-    solver: Solver,
+    #[arg(long, value_name = "SOLVER", default_value = "levenberg-marquardt", value_parser = solvers())]
+    solver: String,
     /// Random starts besides the spectral one [default: 10]
     #[arg(long, value_name = "N")]
     starts: Option<usize>,
     /// Seed of the random starts
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Most iterations from one start
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    max_iterations: usize,
+    /// Most iterations from one start [default: 1000]
+    #[arg(long, value_name = "N")]
+    max_iterations: Option<usize>,
     /// Penalty: of ridge on the scale of ZᵀZ, of nuclear-norm as a multiple of the noise level [default: 1]
     #[arg(long, value_name = "L", allow_negative_numbers = true)]
     lambda: Option<f64>,
@@ -83,55 +83,60 @@ pub struct FitCommand {
     json: bool,
 }
 
-/// Solvers of `fit`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Solver {
-    /// Levenberg–Marquardt on all factors
-    LevenbergMarquardt,
-    /// Alternating least squares
-    Als,
-    /// Scaled gradient descent on all factors
-    ScaledGradient,
-    /// Projected gradient descent (iterative hard thresholding)
-    ProjectedGradient,
-    /// Riemannian Gauss–Newton
-    RiemannianGaussNewton,
-    /// Nuclear-norm penalty on one unfolding (positions x taps); no standard errors
-    NuclearNorm,
-    /// Least squares without the structure
-    Ols,
-    /// Ridge without the structure
-    Ridge,
+/// The solvers that fit data, with what they do.
+fn solvers() -> PossibleValuesParser {
+    let fits = |m: &Method| !matches!(m.solver().algorithm(), Algorithm::Training);
+    let value = |m: Method| PossibleValue::new(m.name()).help(m.solver().summary());
+    PossibleValuesParser::new(Method::all().into_iter().filter(fits).map(value))
 }
 
+/// Most iterations of a start unless an option says otherwise.
+const MAX_ITERATIONS: usize = 1000;
+
 impl FitCommand {
-    fn penalty(&self) -> f64 {
-        self.lambda.unwrap_or(1.0)
+    /// The solver with the options given; one that it does not have is an error.
+    fn method(&self) -> Result<Method, Failure> {
+        let default: Method = serde_json::from_value(serde_json::json!({ "solver": self.solver }))?;
+        let mut options = serde_json::to_value(&default)?;
+        let known = options.as_object_mut().ok_or_else(|| Failure::new("a solver without options"))?;
+        if known.contains_key("max_iterations") {
+            known.insert("max_iterations".to_owned(), MAX_ITERATIONS.into());
+        }
+        if self.starts.is_some_and(|n| n > MOST_STARTS) {
+            let given = self.starts.unwrap_or(0);
+            return Err(Failure::new(format!("--starts {given}; at most {MOST_STARTS}")));
+        }
+        let starts = self.starts.map(|n| Start::spectral_and_random(n).into_iter().map(Start::name).collect());
+        let given: [(&str, Option<serde_json::Value>); 3] = [
+            ("starts", starts),
+            ("max_iterations", self.max_iterations.map(Into::into)),
+            ("lambda", self.lambda.map(Into::into)),
+        ];
+        for (option, value) in given {
+            let Some(value) = value else { continue };
+            if !known.contains_key(option) {
+                let names: Vec<&str> = known.keys().map(String::as_str).filter(|k| *k != "solver").collect();
+                let help = match names.as_slice() {
+                    [] => "leave it out; the solver has no options".to_owned(),
+                    names => format!("leave it out; the solver has {}", names.join(", ")),
+                };
+                let option = option.replace('_', "-");
+                let message = format!("--{option}: solver {} has no such option", self.solver);
+                return Err(Failure::new(message).help(help));
+            }
+            known.insert(option.to_owned(), value);
+        }
+        let method: Method = serde_json::from_value(options)?;
+        method.check()?;
+        Ok(method)
     }
 
-    /// Fails on options that would do nothing, and on intervals that there are not.
-    fn check_options(&self) -> Result<(), Failure> {
-        let value = self.solver.to_possible_value();
-        let solver = value.as_ref().map_or("", |v| v.get_name());
-        let shrinks = matches!(self.solver, Solver::NuclearNorm | Solver::Ridge);
-        if self.starts.is_some_and(|n| n > MOST_STARTS) {
-            return Err(Failure::new(format!(
-                "--starts {:?}; at most {MOST_STARTS}",
-                self.starts.unwrap_or(0)
-            )));
-        }
-        if self.starts.is_some() && (shrinks || self.solver == Solver::Ols) {
-            return Err(Failure::new(format!("--starts: solver {solver} has none")).help("leave it out"));
-        }
-        if self.lambda.is_some() && !shrinks {
-            let help = "it is the penalty of ridge and nuclear-norm; leave it out";
-            return Err(Failure::new(format!("--lambda: solver {solver} has no penalty")).help(help));
-        }
-        if self.level.is_some() && shrinks {
+    /// Fails on intervals that there are not.
+    fn check_level(&self, method: &Method) -> Result<(), Failure> {
+        if self.level.is_some() && method.shrinks() {
             let help = "shrinkage biases them; use ols, or a solver of the structure";
-            return Err(
-                Failure::new(format!("--level: solver {solver} has no confidence intervals")).help(help)
-            );
+            let message = format!("--level: solver {} has no confidence intervals", self.solver);
+            return Err(Failure::new(message).help(help));
         }
         if self.level.is_some() && self.family != FamilyName::Gaussian {
             let help = "--fitted writes probabilities and their standard errors; leave --level out";
@@ -144,7 +149,7 @@ impl FitCommand {
 
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
-        self.check_options()?;
+        self.check_level(&self.method()?)?;
         let spec = parse_structure("--structure", &self.structure)?;
         let geometry = self.geometry.as_deref().map(read_geometry).transpose()?;
         let x = read(&self.x, "x")?;
@@ -163,96 +168,40 @@ impl FitCommand {
             return self.fit_labels(&structure, &sample, geometry.as_ref(), &x);
         }
         let sample = Sample::new(z, y)?;
-        // Squares of data beyond 1e±154 leave the range of f64: everything is done near unit size.
-        let scale = Scale::of(&sample, structure.owners().len());
-        let sample = if scale.is_one() { sample } else { scale.to_unit(&sample) };
-        let lambda = match self.solver {
-            Solver::Ridge => scale.unit_penalty(self.penalty()),
-            Solver::NuclearNorm => self.penalty(),
-            _ => 0.0,
-        };
-        let compressed = sample.compressed()?;
-        let options = self.options(lambda);
-        let (fit, steps) = self.fit(&structure, &compressed, &options)?;
-        let inference = match self.solver {
-            Solver::NuclearNorm => Inference::shrunken(&compressed, &fit.w),
-            Solver::Ols | Solver::Ridge => Inference::unstructured(&compressed, &fit.w, lambda)?,
-            _ => Inference::new(&structure, &compressed, &fit.factors)?,
-        };
-        let mut diagnostics = diagnose(&structure, &compressed, &fit, &options, geometry.as_ref())?;
-        if compressed.z.nrows() < sample.z.nrows() {
-            // Rows of the compressed sample have no mean.
-            diagnostics.extend(convstat::estimate::offset(&sample, &fit));
-        }
-        let (objective, total_variation) = (sample.objective(&fit.w.view()), centred_squares(&sample.y));
-        diagnostics.extend(convstat::estimate::out_of_range(&scale, total_variation.1, objective));
-        let found = Found {
-            structure: &structure,
-            objective,
-            total_variation,
-            fitted_se: inference.fitted_se(&sample.z.view()),
-            steps: steps.into_iter().map(|s| s.rescaled(&scale)).collect(),
-            diagnostics,
-            sample,
-            scale,
-            fit,
-            inference,
-        };
+        let (model, steps) = self.fitted(&structure, &sample, geometry.as_ref())?;
+        let fitted_se = model.inference()?.fitted_se(&sample.z.view());
+        let found = Found { structure: &structure, sample, model, fitted_se, steps };
         self.write(&found, geometry.as_ref(), &x)?;
         self.report(&found)
     }
 
-    fn options(&self, lambda: f64) -> FitOptions {
-        FitOptions {
-            solver: match self.solver {
-                Solver::LevenbergMarquardt => SolverKind::LevenbergMarquardt,
-                Solver::Als => SolverKind::Als,
-                Solver::ScaledGradient => SolverKind::ScaledGradient,
-                Solver::ProjectedGradient => SolverKind::ProjectedGradient,
-                Solver::RiemannianGaussNewton => SolverKind::RiemannianGaussNewton,
-                Solver::NuclearNorm => SolverKind::NuclearNorm,
-                Solver::Ols => SolverKind::Ols,
-                Solver::Ridge => SolverKind::Ridge,
-            },
-            starts: Start::spectral_and_random(self.starts.unwrap_or(RANDOM_STARTS)),
-            max_iterations: self.max_iterations,
-            lambda,
-            ..FitOptions::default()
-        }
-    }
-
-    /// The fit to its last digits, and its steps if they are asked for.
-    fn fit(
+    /// The fit, and its steps if they are asked for.
+    fn fitted(
         &self,
         structure: &Structure,
-        sample: &dyn Rows,
-        options: &FitOptions,
-    ) -> Result<(Fit, Vec<TracePoint>), Failure> {
-        let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(self.seed);
-        let normal = || StandardNormal.sample(&mut rng);
+        rows: &dyn Rows,
+        geometry: Option<&Geometry>,
+    ) -> Result<(FittedModel, Vec<TracePoint>), Failure> {
+        let options = FitOptions { seed: self.seed, ..FitOptions::new(self.method()?) };
         let mut steps = Vec::new();
-        let mut found = if self.trace {
-            fit_traced(structure, sample, options, None, normal, &mut |point| steps.push(*point))?
-        } else {
-            fit(structure, sample, options, None, normal)?
-        };
-        refine(structure, sample, &mut found)?;
-        Ok((found, steps))
+        let mut follow = |point: &TracePoint| steps.push(*point);
+        let fitting = Fitting::new(structure, &options).geometry(geometry);
+        let fitting = if self.trace { fitting.observer(&mut follow) } else { fitting };
+        Ok((fitting.fit(rows)?, steps))
     }
 
     fn write(&self, found: &Found, geometry: Option<&Geometry>, x: &ArrayD<f64>) -> Result<(), Failure> {
-        let (sample, scale, fit) = (&found.sample, &found.scale, &found.fit);
-        self.write_coefficients(&fit.w.mapv(|v| scale.coefficient(v)), geometry, x)?;
+        let (sample, fit) = (&found.sample, &found.model.fit);
+        self.write_coefficients(&fit.w, geometry, x)?;
         if let Some(path) = &self.fitted {
             let values = sample.z.dot(&fit.w);
             let mut columns = vec![values.clone(), found.fitted_se.clone()];
             if let Some(level) = self.level {
-                let half = found.inference.confidence(level)?.fitted(&sample.z.view(), Joint::Pointwise);
+                let half = found.model.confidence(level)?.fitted(&sample.z.view(), Joint::Pointwise);
                 columns.extend([&values - &half, &values + &half]);
             }
             let views: Vec<_> = columns.iter().map(|c| c.view().insert_axis(Axis(1))).collect();
             let all = concatenate(Axis(1), &views).map_err(Failure::from_error)?;
-            let all = all.mapv(|v| scale.response(v));
             write(
                 path,
                 &reshape(
@@ -281,20 +230,18 @@ impl FitCommand {
     }
 
     fn report(&self, found: &Found) -> Result<Status, Failure> {
-        let Found { structure, sample, scale, fit, inference, .. } = found;
-        let objective = scale.square(found.objective);
-        let (about_mean, about_zero) = found.total_variation;
-        // Without variation there is nothing to explain; JSON writes the NaN as null.
-        let share = |of: f64| if of > 0.0 { 1.0 - found.objective / of } else { f64::NAN };
-        let r_squared = share(about_mean);
-        let variance = scale.square(inference.variance);
-        let mut se: Vec<f64> = found.fitted_se.iter().map(|v| scale.response(*v)).collect();
+        let Found { structure, sample, model, .. } = found;
+        let (fit, inference) = (&model.fit, model.inference()?);
+        let goodness = model.goodness.ok_or(EstimateError::NoInference)?;
+        let Goodness { objective, r_squared, r_squared_about_zero } = goodness;
+        let variance = inference.variance;
+        let mut se: Vec<f64> = found.fitted_se.iter().copied().collect();
         se.sort_by(f64::total_cmp);
         let quantile =
             |q: f64| se.get((q * (se.len() - 1) as f64).round() as usize).copied().unwrap_or(f64::NAN);
-        let starts: Vec<f64> = fit.all.iter().map(|f| scale.square(f.objective)).collect();
+        let starts: Vec<f64> = fit.all.iter().map(|f| f.objective).collect();
         let worst = fit.all.iter().map(|f| f.objective).fold(0.0f64, f64::max);
-        let spread = scale.square(worst - fit.best.objective);
+        let spread = worst - fit.best.objective;
         if self.json {
             let mut value = serde_json::json!({
                 "structure": structure.name(),
@@ -306,14 +253,14 @@ impl FitCommand {
                 "naive_parameters": structure.naive_parameters(),
                 "d_m": structure.d_m(),
                 "r_squared": r_squared,
-                "r_squared_about_zero": share(about_zero),
+                "r_squared_about_zero": r_squared_about_zero,
                 "residual_variance": variance,
                 "fitted_se": { "min": quantile(0.0), "median": quantile(0.5), "max": quantile(1.0) },
                 "iterations": fit.best.iterations,
                 "termination": fit.best.termination.name(),
                 "start": fit.best.start.map(convstat::prelude::Start::name),
                 "starts": starts,
-                "diagnostics": found.diagnostics.iter().map(as_json).collect::<Vec<_>>(),
+                "diagnostics": model.diagnostics.iter().map(as_json).collect::<Vec<_>>(),
                 "out": self.out,
                 "fitted": self.fitted,
             });
@@ -326,7 +273,7 @@ impl FitCommand {
                 print(&trace_table(&found.steps))?;
             }
             let shrunken = "none: shrinkage biases them";
-            let errors = if self.solver == Solver::NuclearNorm {
+            let errors = if inference.df.is_nan() {
                 shrunken.to_owned()
             } else if se.iter().all(|v| v.is_nan()) {
                 "none: no residual degrees of freedom".to_owned()
@@ -343,7 +290,7 @@ impl FitCommand {
                 sample.n,
                 if inference.df.is_nan() { shrunken.to_owned() } else { inference.df.to_string() },
                 structure.naive_parameters(),
-                share(about_zero),
+                r_squared_about_zero,
                 if inference.df.is_nan() { shrunken.to_owned() } else { format!("{variance:.6e}") },
                 fit.best.start.map_or("direct", |s| s.name()),
                 fit.best.iterations,
@@ -357,7 +304,7 @@ impl FitCommand {
                 }
             }
         }
-        for diagnostic in &found.diagnostics {
+        for diagnostic in &model.diagnostics {
             eprintln!("warning: {diagnostic}");
         }
         Ok(if fit.best.termination.is_success() { Status::Done } else { Status::Partly })
@@ -372,31 +319,16 @@ fn with_outputs(mut shape: Vec<usize>, m: usize) -> Vec<usize> {
     shape
 }
 
-/// A fit near unit size, what it means, and the units.
+/// A fit with what is reported of it.
 struct Found<'a> {
     structure: &'a Structure,
     sample: Sample,
-    scale: Scale,
-    fit: Fit,
-    inference: Inference,
+    model: FittedModel,
     fitted_se: Array2<f64>,
-    objective: f64,
-    total_variation: (f64, f64),
-    diagnostics: Vec<Diagnostic>,
     steps: Vec<TracePoint>,
 }
 
 /// A dimension as JSON: a whole number unless it is ridge's effective one.
 fn whole(df: f64) -> serde_json::Value {
     if df.fract() == 0.0 { (df as u64).into() } else { df.into() }
-}
-
-/// Sums of squares of the responses about their means and about zero.
-fn centred_squares(y: &Array2<f64>) -> (f64, f64) {
-    let mut centred = 0.0;
-    for column in y.columns() {
-        let mean = column.sum() / column.len() as f64;
-        centred += column.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-    }
-    (centred, y.iter().map(|v| v * v).sum())
 }

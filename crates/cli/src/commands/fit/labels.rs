@@ -93,10 +93,8 @@ impl FitCommand {
         geometry: Option<&Geometry>,
         x: &ArrayD<f64>,
     ) -> Result<Status, Failure> {
-        let options = self.options(0.0);
-        let (fit, steps) = self.fit(structure, sample, &options)?;
-        let inference = Inference::new(structure, sample, &fit.factors)?;
-        let diagnostics = diagnose(structure, sample, &fit, &options, geometry)?;
+        let (model, steps) = self.fitted(structure, sample, geometry)?;
+        let (fit, inference, diagnostics) = (&model.fit, model.inference()?, &model.diagnostics);
         let (z, w) = (sample.sample().z.view(), fit.w.view());
         self.write_coefficients(&fit.w, geometry, x)?;
         if let Some(path) = &self.fitted {
@@ -187,7 +185,7 @@ impl FitCommand {
                 }
             }
         }
-        for diagnostic in &diagnostics {
+        for diagnostic in diagnostics {
             eprintln!("warning: {diagnostic}");
         }
         Ok(if fit.best.termination.is_success() { Status::Done } else { Status::Partly })
