@@ -123,11 +123,23 @@ impl<'a> Fitting<'a> {
         Self { interrupt: Some(interrupt), ..self }
     }
 
-    /// What keeps a fit of these `rows` from being trusted, found later than the fit.
+    /// Dimension, residual variance and standard errors at a fit of these `rows` found elsewhere; none of rows that are not
+    /// in memory.
+    ///
+    /// # Errors
+    /// Rows or factors that do not fit the structure.
+    pub fn inference(&self, rows: &dyn Rows, fit: &Fit) -> Result<Option<Inference>> {
+        check(self.structure, rows)?;
+        let prepared = Prepared::new(self.structure, rows)?;
+        prepared.inference(self.structure, self.options, &in_units(fit.clone(), &prepared.scale))
+    }
+
+    /// What keeps a fit of these `rows`, found elsewhere, from being trusted.
     ///
     /// # Errors
     /// Rows or factors that do not fit the structure.
     pub fn diagnose(&self, rows: &dyn Rows, fit: &Fit) -> Result<Vec<Diagnostic>> {
+        check(self.structure, rows)?;
         let prepared = Prepared::new(self.structure, rows)?;
         let unit = in_units(fit.clone(), &prepared.scale);
         prepared.diagnose(self.structure, self.options, &unit, self.geometry)
