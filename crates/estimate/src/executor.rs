@@ -54,7 +54,8 @@ pub(crate) fn execute(
             solver.solve(structure, sample, scale, trace)
         }
         Algorithm::Training => unsuited(
-            "it trains networks with an activation; use levenberg-marquardt for the linear network".to_owned(),
+            "it trains networks with an activation; use levenberg-marquardt for the linear network"
+                .to_owned(),
         ),
     }
 }

@@ -102,7 +102,16 @@ impl Inference {
         };
         let variance = scale.square(unit_variance);
         let objective = scale.square(objective);
-        Self { df, objective, variance, residual_df, unit_variance, spread, scale: *scale, outputs: sample.outputs() }
+        Self {
+            df,
+            objective,
+            variance,
+            residual_df,
+            unit_variance,
+            spread,
+            scale: *scale,
+            outputs: sample.outputs(),
+        }
     }
 
     fn from_basis(

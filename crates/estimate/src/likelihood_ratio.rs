@@ -11,7 +11,8 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
 use rayon::prelude::*;
 
-use crate::model::{FitOptions, FittedModel, Fitting};
+use crate::fitting::{FitOptions, Fitting};
+use crate::model::FittedModel;
 use crate::nearest::nearest;
 use crate::outcome::{Fit, Start};
 use crate::scale::Scale;
@@ -174,8 +175,10 @@ impl Pair<'_> {
         let embedded = self.embed(&null.fit.w, &mut normal)?;
         let starts = self.method.starts().iter().copied().chain([Start::Oracle]).collect();
         let options = FitOptions { method: self.method.clone().with_starts(starts), ..options };
-        let alternative =
-            Fitting::new(self.alternative, &options).truth(Some(&embedded)).normal(&mut normal).fit(sample)?;
+        let alternative = Fitting::new(self.alternative, &options)
+            .truth(Some(&embedded))
+            .normal(&mut normal)
+            .fit(sample)?;
         Ok((null, alternative))
     }
 

@@ -3,7 +3,7 @@
 use convstat_cnn::{Factors, Structure};
 use ndarray::Array2;
 
-use crate::model::{FitOptions, Fitting};
+use crate::fitting::{FitOptions, Fitting};
 use crate::outcome::{Fit, Start};
 use crate::solvers::LevenbergMarquardt;
 use crate::{Result, Sample};

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::scale::{Scale, times_power};
 use crate::outcome::{Start, Termination};
+use crate::scale::{Scale, times_power};
 
 /// What a solver did in a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

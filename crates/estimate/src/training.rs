@@ -70,12 +70,7 @@ pub fn train(
     })
 }
 
-fn check(
-    network: &ActivatedNetwork,
-    windows: &Array2<f64>,
-    y: &Array2<f64>,
-    options: &Adam,
-) -> Result<()> {
+fn check(network: &ActivatedNetwork, windows: &Array2<f64>, y: &Array2<f64>, options: &Adam) -> Result<()> {
     let rows = windows.nrows() / network.windows_of_one();
     if y.is_empty() {
         return Err(EstimateError::NoRows);

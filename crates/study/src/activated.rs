@@ -9,13 +9,13 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
-use crate::{Result, StudyError};
 use crate::file::TruthDraw;
 use crate::plan::{Cell, Plan};
 use crate::replicate::streams;
 use crate::row::Row;
 use crate::summary::root_mean;
 use crate::theory::CellTheory;
+use crate::{Result, StudyError};
 
 /// Fresh inputs on which a replicate's prediction error is measured.
 pub(crate) const FRESH: usize = 2000;

@@ -115,12 +115,7 @@ impl SelectCommand {
         Ok(specs)
     }
 
-    fn report(
-        &self,
-        data: &Data,
-        candidates: &Candidates,
-        selection: &Selection,
-    ) -> Result<Status, Failure> {
+    fn report(&self, data: &Data, candidates: &Candidates, selection: &Selection) -> Result<Status, Failure> {
         let Selection { fitted, verdicts, diagnostics } = selection;
         let df = |f: &FittedModel| f.df().unwrap_or(f64::NAN);
         let is_done = fitted.iter().all(|f| f.fit.best.termination.is_success());

@@ -8,7 +8,7 @@ use convstat_cnn::Structure;
 use ndarray::{Axis, concatenate};
 
 use super::evidence::{CrossValidation, Evidence, Verdict, check_count, least};
-use crate::model::{FitOptions, Fitting};
+use crate::fitting::{FitOptions, Fitting};
 use crate::solvers::Method;
 use crate::{EstimateError, Result, Sample};
 

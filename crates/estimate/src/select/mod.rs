@@ -26,15 +26,15 @@
 //! # Ok::<(), convstat_estimate::EstimateError>(())
 //! ```
 
-pub mod cross_validation;
 mod criterion;
+pub mod cross_validation;
 mod evidence;
 mod information;
 mod selection;
 mod unfolding;
 
-pub use cross_validation::{cross_validate, folds_of};
 pub use criterion::Criterion;
+pub use cross_validation::{cross_validate, folds_of};
 pub use evidence::{CrossValidation, Evidence, Verdict};
 pub use selection::{SelectOptions, Selection, select};
 pub use unfolding::unfolding_rank;

@@ -118,7 +118,11 @@ impl Search {
                 // Without Newton's matrix the point may be a saddle.
                 let least = SADDLE * largest + 8.0 * GAUGE * gauge;
                 let is_minimum = is_newton || self.damped.is_convex(at, least);
-                return Progress::Done(if is_minimum { Termination::Converged } else { Termination::Stalled });
+                return Progress::Done(if is_minimum {
+                    Termination::Converged
+                } else {
+                    Termination::Stalled
+                });
             }
             let gain = (objective - trial_objective) / promised;
             if gain > 0.0 {
