@@ -92,8 +92,8 @@ const MAX_ITERATIONS: usize = 1000;
 impl FitCommand {
     /// The solver with the options given; one that it does not have is an error.
     pub(super) fn method(&self) -> Result<Method, Failure> {
-        let default: Method = serde_json::from_value(serde_json::json!({ "solver": self.solver }))?;
-        let mut options = serde_json::to_value(&default)?;
+        let named = Method::all().into_iter().find(|m| m.name() == self.solver);
+        let mut options = serde_json::to_value(named.unwrap_or_default()).map_err(Failure::from_error)?;
         let known = options.as_object_mut().ok_or_else(|| Failure::new("a solver without options"))?;
         if known.contains_key("max_iterations") {
             known.insert("max_iterations".to_owned(), MAX_ITERATIONS.into());
@@ -123,7 +123,7 @@ impl FitCommand {
             }
             known.insert(option.to_owned(), value);
         }
-        let method: Method = serde_json::from_value(options)?;
+        let method: Method = serde_json::from_value(options).map_err(Failure::from_error)?;
         method.check()?;
         Ok(method)
     }
