@@ -112,7 +112,11 @@ impl FitCommand {
         for (option, value) in given {
             let Some(value) = value else { continue };
             if !known.contains_key(option) {
-                let names: Vec<&str> = known.keys().map(String::as_str).filter(|k| *k != "solver").collect();
+                let options = ["starts", "max_iterations", "lambda"].into_iter();
+                let names: Vec<String> = options
+                    .filter(|o| known.contains_key(*o))
+                    .map(|o| format!("--{}", o.replace('_', "-")))
+                    .collect();
                 let help = match names.as_slice() {
                     [] => "leave it out; the solver has no options".to_owned(),
                     names => format!("leave it out; the solver has {}", names.join(", ")),
