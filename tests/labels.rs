@@ -207,7 +207,8 @@ fn a_study_of_labels_runs_and_counts_separation() {
     let logistic = study(&only.replace("multinomial", "logistic")).unwrap();
     let row = |s: &Study| run_replicate(&s.plan, s.plan.cells.iter().find(|c| c.n == 400).unwrap(), 0);
     assert!(
-        row(&logistic).termination == "converged" && row(&logistic).cell != row(&study(&only).unwrap()).cell
+        row(&logistic).termination() == "converged"
+            && row(&logistic).cell != row(&study(&only).unwrap()).cell
     );
 }
 

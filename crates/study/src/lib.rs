@@ -22,6 +22,7 @@ pub mod error;
 pub mod estimate_cost;
 pub mod figure;
 pub mod file;
+pub mod outcome;
 mod place;
 pub mod plan;
 pub mod record;
