@@ -1,4 +1,5 @@
-//! Solvers, one file each: a type that owns its options. A new one is a file here and a line in the registry below.
+//! Solvers, one file each: a type that owns its options. A new one is a file here, its `mod` line and a line
+//! in the registry below; study files, the command line, diagnostics and tables find it there.
 
 pub(crate) mod adam;
 mod als;
@@ -13,15 +14,6 @@ pub(crate) mod solver;
 
 use serde::{Deserialize, Serialize};
 
-pub use adam::Adam;
-pub use als::Als;
-pub use levenberg_marquardt::LevenbergMarquardt;
-pub use nuclear_norm::NuclearNorm;
-pub use ols::Ols;
-pub use projected_gradient::ProjectedGradient;
-pub use ridge::Ridge;
-pub use riemannian_gauss_newton::RiemannianGaussNewton;
-pub use scaled_gradient::ScaledGradient;
 pub use solver::{Algorithm, Describe, Direct, Iterative, Point, Progress, Solver};
 
 use crate::Result;
@@ -29,7 +21,9 @@ use crate::outcome::Start;
 
 /// Defines [`Method`] from the types of the solvers.
 macro_rules! registry {
-    ($($solver:ident),* $(,)?) => {
+    ($($module:ident::$solver:ident),* $(,)?) => {
+        $(pub use $module::$solver;)*
+
         /// A solver with its options, as a study file's `[[estimator]]` says it: `solver = "ridge"`, `lambda = 3.0`. An
         /// option that the solver does not have is an error.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,15 +67,15 @@ macro_rules! registry {
 }
 
 registry! {
-    LevenbergMarquardt,
-    Als,
-    ScaledGradient,
-    ProjectedGradient,
-    RiemannianGaussNewton,
-    NuclearNorm,
-    Ols,
-    Ridge,
-    Adam,
+    levenberg_marquardt::LevenbergMarquardt,
+    als::Als,
+    scaled_gradient::ScaledGradient,
+    projected_gradient::ProjectedGradient,
+    riemannian_gauss_newton::RiemannianGaussNewton,
+    nuclear_norm::NuclearNorm,
+    ols::Ols,
+    ridge::Ridge,
+    adam::Adam,
 }
 
 impl Default for Method {

@@ -8,6 +8,7 @@ use convstat::estimate::Rows;
 use convstat::estimate::confidence::check_level;
 use convstat::estimate::solvers::Algorithm;
 use convstat::prelude::*;
+use convstat::runner::interrupt;
 use ndarray::{Array2, ArrayD};
 
 use super::family::FamilyName;
@@ -158,7 +159,9 @@ impl FitCommand {
         let options = FitOptions { seed: self.seed, ..FitOptions::new(self.method()?) };
         let mut steps = Vec::new();
         let mut follow = |point: &TracePoint| steps.push(*point);
-        let fitting = Fitting::new(structure, &options).geometry(geometry);
+        interrupt::install();
+        // The best point so far is kept where the user stops a long fit.
+        let fitting = Fitting::new(structure, &options).geometry(geometry).interrupt(&interrupt::requested);
         let fitting = if self.trace { fitting.observer(&mut follow) } else { fitting };
         Ok((fitting.fit(rows)?, steps))
     }
