@@ -1,5 +1,8 @@
 //! The parts that a replicate is made of.
 
+// A benchmark ends at its first error.
+#![allow(clippy::unwrap_used)]
+
 use convstat::audit::catalogue::{CatalogueOptions, network};
 use convstat::audit::graph::{Numbers, Op, Weight};
 use convstat::audit::spectrum::spectra;

@@ -1,5 +1,7 @@
 //! The command line as a user meets it.
 
+#![cfg(test)]
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -1,6 +1,8 @@
 //! What someone meets who has never seen the program: help, examples, completions, templates, errors that point at the line,
 //! progress, and the doctor.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Labels from the command line and in studies.
 
+#![cfg(test)]
+
 use std::path::PathBuf;
 use std::process::Output;
 

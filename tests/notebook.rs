@@ -1,6 +1,8 @@
 //! Notebooks of a run: the Jupyter one executed by the real Jupyter, the Quarto one read (and run, where R has what it
 //! needs).
 
+#![cfg(test)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;

@@ -1,5 +1,7 @@
 //! The page of a run: its content, its safety, and how it behaves in a real browser.
 
+#![cfg(test)]
+
 #[path = "support/browser.rs"]
 mod browser;
 

@@ -1,5 +1,7 @@
 //! Studies on a real Slurm: the merged result of a job array whose tasks are killed is that of a local run.
 
+#![cfg(test)]
+
 #[path = "support/cluster.rs"]
 mod cluster;
 #[path = "support/rows.rs"]

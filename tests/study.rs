@@ -1,5 +1,7 @@
 //! Studies across crates: reproducibility, resume, checks that can fail, reference figures.
 
+#![cfg(test)]
+
 #[path = "support/rows.rs"]
 mod rows_of;
 

@@ -1,5 +1,7 @@
 //! Paper tables of a run, and figures with options.
 
+#![cfg(test)]
+
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,5 +1,7 @@
 //! Blocks of published networks: forms, K/R, counts.
 
+#![cfg(test)]
+
 use convstat_audit::catalogue::{CatalogueOptions, network};
 use convstat_audit::{Audit, BlockAudit};
 

@@ -1,5 +1,7 @@
 //! The catalogue against PyTorch (`data/make_catalogue.py`), the papers, and its own rules.
 
+#![cfg(test)]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use convstat_audit::catalogue::{CatalogueOptions, find, names, network, networks};

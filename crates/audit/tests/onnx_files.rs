@@ -3,6 +3,8 @@
 //! `CONVSTAT_ONNX=DIR` checks every file of a folder: those in its `expected.tsv` against PyTorch, others for being read; and
 //! prints a table.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,11 @@
 //! ONNX files that are damaged or made to harm: an error that names the file, or a graph; never a panic, a hang or memory
 //! that the file does not account for.
 
+#![cfg(test)]
+
+#[path = "../../../tests/support/long.rs"]
+mod long;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -269,8 +274,7 @@ impl Source {
 
 #[test]
 fn damaged_files_are_read_or_refused() {
-    let soak = std::env::var("CONVSTAT_SOAK").is_ok_and(|v| v == "1");
-    let cases = if soak { 40_000 } else { 3_000 };
+    let cases = long::size(3_000, 40_000);
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/onnx");
     let mut files: Vec<PathBuf> = fs::read_dir(data).unwrap().map(|e| e.unwrap().path()).collect();
     files.retain(|f| f.extension().is_some_and(|e| e == "onnx"));

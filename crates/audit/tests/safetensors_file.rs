@@ -1,5 +1,7 @@
 //! Safetensors files: real networks' names against torch.fx traces (`data/make_names.py`), real weights, and hostile files.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! Architecture files: counts against torchvision's published ones, shapes, and errors with their places.
 
+#![cfg(test)]
+
 use std::path::Path;
 
 use convstat_audit::catalogue::{CatalogueOptions, network};

@@ -7,16 +7,6 @@
 //! * [`execute`](fn@execute): rayon over tasks, one writer, progress, interruption.
 //! * [`slurm`]: shards as a job array of a cluster.
 
-// No panic on a user's input; what cannot be reached says why.
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::todo,
-    clippy::unimplemented
-)]
-
 pub mod error;
 pub mod execute;
 pub mod interrupt;

@@ -1,5 +1,7 @@
 //! Coverage and selection in studies.
 
+#![cfg(test)]
+
 use convstat_estimate::{FitOptions, Inference, Joint, Start, fit};
 use convstat_study::replicate::draw_sample;
 use convstat_study::row::tabulate;

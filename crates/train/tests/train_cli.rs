@@ -1,6 +1,8 @@
 //! `convstat-train` as a user runs it: ablations that are repeated, extended, killed and resumed, CIFAR-10 files, single
 //! networks, bad input.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
