@@ -36,7 +36,7 @@ fn blocks_say_what_they_are() {
     for page in pages() {
         for block in blocks(&read(&page)) {
             let place = format!("{}:{}", page.display(), block.line);
-            let known = ["console", "sh", "toml", "rust", "python", "text", "json", "math"];
+            let known = ["console", "sh", "toml", "rust", "diff", "python", "text", "json", "math"];
             assert!(known.contains(&block.language()), "{place}: ```{}", block.info);
             if block.language() == "console" {
                 let options = block.options();

@@ -1,5 +1,7 @@
 //! The recipes of `docs/src/how-to/extend.md`: each one file and one line, applied to a copy of the sources, built and run there.
 
+#![cfg(test)]
+
 #[path = "support/pages.rs"]
 mod pages;
 
@@ -40,15 +42,19 @@ fn target(block: &Block) -> Option<&str> {
     block.info.split_once("file=").map(|(_, path)| path.trim())
 }
 
-/// The file with the block's lines that begin with `+`, at the one place that has its other lines.
+/// The text after a change as `diff -u` writes it, each at the one place that has its lines. A line `…` stands between places.
 fn edited(text: &str, block: &Block) -> String {
-    let join = |signs: &[char]| -> String {
-        let lines = block.lines.iter().filter(|l| l.starts_with(signs));
-        lines.map(|l| format!("{}\n", l.get(1..).unwrap_or_default())).collect()
-    };
-    let old = join(&[' ']);
-    assert!(!old.is_empty() && text.matches(&old).count() == 1, "{}: not one place has\n{old}", block.info);
-    text.replacen(&old, &join(&[' ', '+']), 1)
+    let mut text = text.to_owned();
+    for hunk in block.lines.split(|line| line == "…") {
+        let join = |signs: &[char]| -> String {
+            let lines = hunk.iter().filter(|l| l.starts_with(signs));
+            lines.map(|l| format!("{}\n", l.get(1..).unwrap_or_default())).collect()
+        };
+        let old = join(&[' ', '-']);
+        assert!(!old.is_empty() && text.matches(&old).count() == 1, "{}: not one place has\n{old}", block.info);
+        text = text.replacen(&old, &join(&[' ', '+']), 1);
+    }
+    text
 }
 
 /// The files under `folder` of the repository, by their paths.
