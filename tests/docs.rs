@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 // Links the BLAS that ndarray uses.
+use convstat::report::figures;
 use convstat::study::StudyFile;
 use pages::{Block, blocks, commands_in, pages, prose, root};
 
@@ -56,7 +57,8 @@ fn files_on_pages_are_read() {
             let text = block.lines.join("\n");
             let table: toml::Table = toml::from_str(&text).unwrap_or_else(|e| panic!("{place}: {e}"));
             if table.contains_key("study") {
-                StudyFile::parse(&text).unwrap_or_else(|e| panic!("{place}: {e}"));
+                let file = StudyFile::parse(&text).and_then(|file| figures::check(&file));
+                file.unwrap_or_else(|e| panic!("{place}: {e}"));
                 studies += 1;
             }
         }

@@ -23,7 +23,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use convstat::prelude::*;
-use convstat::report::{Format, draw};
+use convstat::report::{Format, draw, figures};
 use convstat::runner::{Column, Digest, RunDir, Table};
 use convstat::study::run::{read_rows, summarise};
 use convstat::study::{self, run_checks};
@@ -266,6 +266,7 @@ fn study_file(source: &mut Source) -> String {
 
 fn read_study(text: &str, overrides: &Overrides) -> Verdict {
     let study = Study::new(text, overrides).map_err(said)?;
+    figures::check(&study.plan.file).map_err(said)?;
     for setting in &study.plan.settings {
         // Both are errors of a setting, not of the file.
         let _ = setting.identification();

@@ -36,6 +36,7 @@ pub use convstat_report as report;
 pub use convstat_runner as runner;
 pub use convstat_study as study;
 pub use convstat_tensor as tensor;
+pub use convstat_text as text;
 pub use convstat_theory as theory;
 
 /// What most programs use.

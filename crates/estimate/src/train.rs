@@ -2,6 +2,7 @@
 //! along a half cosine (Kingma & Ba 2015; Loshchilov & Hutter 2017).
 
 use convstat_cnn::{ActivatedNetwork, Factors};
+use convstat_tensor::optimisers::Adam;
 use ndarray::{Array2, Axis, Slice};
 
 use crate::fit::{Fit, SingleFit};
@@ -50,10 +51,7 @@ impl TrainOptions {
     }
 }
 
-/// Decay of Adam's means of gradients and of their squares, and what keeps their ratio finite.
-const MOMENTUM: f64 = 0.9;
-const SECOND_MOMENTUM: f64 = 0.999;
-const LEAST_ROOT: f64 = 1e-12;
+const ADAM: Adam = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-12, weight_decay: 0.0 };
 
 /// Trains `network` on windows (`n·m × L`, [`ActivatedNetwork::windows`]) and responses (`n × M`) from every start and
 /// keeps the one with the smallest residual sum of squares. The fit's `w` is `Σ_k B_k ∘ A_k`, which means something for
@@ -188,13 +186,7 @@ fn descend(
             let done = step as f64 / options.steps as f64;
             let rate = size * options.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
             step += 1;
-            // Means start at 0, which the two divisors undo.
-            let (first, second) = (1.0 - MOMENTUM.powf(step as f64), 1.0 - SECOND_MOMENTUM.powf(step as f64));
-            for (j, &g) in gradient.iter().enumerate() {
-                mean[j] = MOMENTUM * mean[j] + (1.0 - MOMENTUM) * g;
-                square[j] = SECOND_MOMENTUM * square[j] + (1.0 - SECOND_MOMENTUM) * g * g;
-                parameters[j] -= rate * (mean[j] / first) / ((square[j] / second).sqrt() + LEAST_ROOT);
-            }
+            ADAM.step(rate, step as u64, parameters, &gradient, &mut mean, &mut square);
         }
     }
     let residual = y - &network.predict(parameters, &windows.view())?;

@@ -6,7 +6,6 @@ use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::figure::FigureKind;
 use crate::{Result, StudyError, StudyFile};
 
 /// Keys of `[response]`; without the table responses are Gaussian.
@@ -72,12 +71,6 @@ impl Response {
                 file.noise.sigma,
                 "labels have no noise; leave it out",
             ));
-        }
-        let any_law = [FigureKind::Rate, FigureKind::Kernels, FigureKind::NestedLoop, FigureKind::Forest];
-        let is_gaussian = |k: FigureKind| !any_law.contains(&k);
-        if let Some(figure) = file.figure.iter().find(|f| is_gaussian(f.kind)) {
-            let mend = format!("it is about Gaussian responses; use \"rate\" for {family} ones");
-            return Err(StudyError::bad("figure.kind", figure.kind.name(), &mend));
         }
         for setting in file.setting.iter().filter(|_| self.family == Family::Logistic) {
             let outputs = setting.structure.outputs()?;

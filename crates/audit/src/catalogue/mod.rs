@@ -28,7 +28,7 @@ mod vgg;
 mod video;
 mod window;
 
-use convstat_cnn::spec::nearest;
+use convstat_text::nearest;
 
 use crate::{AuditError, Graph, Result};
 use builder::{Builder, Maps};

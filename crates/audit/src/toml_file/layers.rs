@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use convstat_cnn::spec::suggestion;
+use convstat_text::suggestion;
 
 use super::Place;
 use super::blocks;

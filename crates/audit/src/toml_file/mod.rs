@@ -54,7 +54,7 @@ mod windows;
 
 use std::path::{Path, PathBuf};
 
-use convstat_cnn::spec::suggestion;
+use convstat_text::suggestion;
 
 use crate::{AuditError, Graph, Result};
 

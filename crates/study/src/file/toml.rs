@@ -1,6 +1,6 @@
 //! Reads TOML with errors that carry a place.
 
-use convstat_cnn::spec::suggestion;
+use convstat_text::suggestion;
 
 use crate::place::of_word;
 use crate::{Result, StudyError};

@@ -8,7 +8,6 @@ use convstat_estimate::SolverKind;
 use super::study::StudyFile;
 use super::toml::parse_toml;
 use crate::designs::DesignSpec;
-use crate::figure::FigureKind;
 use crate::place::in_text;
 use crate::{Result, StudyError};
 
@@ -71,7 +70,6 @@ impl StudyFile {
             ));
         }
         self.check_activations()?;
-        self.check_figures()?;
         for e in &self.estimator {
             e.check_training()?;
             positive("estimator.tolerance", e.tolerance)?;
@@ -135,27 +133,6 @@ impl StudyFile {
 }
 
 impl StudyFile {
-    /// Figures that would have nothing to show.
-    fn check_figures(&self) -> Result<()> {
-        let trained = self.setting.iter().any(|s| s.activation.is_some());
-        for figure in &self.figure {
-            let lacks = match figure.kind {
-                FigureKind::Confidence if self.inference.is_none() => {
-                    "it shows coverage; give a table [inference]"
-                }
-                FigureKind::Selection if self.estimator.iter().all(|e| e.select.is_none()) => {
-                    "it shows choices; give an [[estimator]] with select"
-                }
-                FigureKind::Bounds | FigureKind::Coverage | FigureKind::Collapse if trained => {
-                    "it shows theory of the linear network; use \"rate\", \"kernels\" or \"estimators\" with an activation"
-                }
-                _ => continue,
-            };
-            return Err(StudyError::bad("figure.kind", figure.kind.name(), lacks));
-        }
-        Ok(())
-    }
-
     /// Networks with an activation are trained, and nothing else is.
     fn check_activations(&self) -> Result<()> {
         let with = self.setting.iter().find(|s| s.activation.is_some());
