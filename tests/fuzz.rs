@@ -22,6 +22,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use convstat::estimate::solvers::LevenbergMarquardt;
 use convstat::prelude::*;
 use convstat::report::{Format, draw, figures};
 use convstat::runner::{Column, Digest, RunDir, Table};
@@ -297,13 +298,10 @@ fn use_structure(structure: &Structure) -> Verdict {
     let z = Array2::from_shape_simple_fn((rows, structure.features()), &mut normal);
     let y = Array2::from_shape_simple_fn((rows, structure.outputs()), &mut normal);
     let sample = Sample::new(z, y).map_err(said)?;
-    let options = FitOptions {
-        starts: vec![Start::Spectral, Start::Random],
-        max_iterations: 2,
-        ..FitOptions::default()
-    };
-    let fitted = fit(structure, &sample, &options, None, normal).map_err(said)?;
-    Inference::new(structure, &sample, &fitted.factors).map_err(said)?;
+    let starts = vec![Start::Spectral, Start::Random];
+    let method = LevenbergMarquardt { starts, max_iterations: 2, ..LevenbergMarquardt::default() };
+    let options = FitOptions { inference: true, ..FitOptions::bare(method) };
+    Fitting::new(structure, &options).normal(&mut normal).fit(&sample).map_err(said)?;
     Ok(())
 }
 
@@ -317,14 +315,14 @@ fn read_structure(bytes: &[u8]) -> Verdict {
     let modes = if keys.is_empty() {
         OutputModes::plain(&[3, 4, 2], outputs)
     } else {
-        let geometry: GeometrySpec = study::file::parse_toml(keys).map_err(said)?;
+        let geometry: GeometrySpec = study::parse_toml(keys).map_err(said)?;
         Geometry::new(&geometry).map_err(said)?.output_modes(outputs)
     };
     use_structure(&spec.build(&modes).map_err(said)?)
 }
 
 fn read_geometry(bytes: &[u8]) -> Verdict {
-    let spec: GeometrySpec = study::file::parse_toml(text(bytes)?).map_err(said)?;
+    let spec: GeometrySpec = study::parse_toml(text(bytes)?).map_err(said)?;
     let geometry = Geometry::new(&spec).map_err(said)?;
     let windows = geometry.windows();
     assert_eq!(windows.features(), geometry.features());
@@ -480,7 +478,7 @@ impl Run {
             let formats = Format::parse_list("svg").map_err(said)?;
             draw(&study.plan.file, &summary, &self.folder.path().join("figures"), &formats).map_err(said)?;
         }
-        run_checks(&study.plan.file, &summary).map_err(said)?;
+        run_checks(&study.plan.file.check, &summary).map_err(said)?;
         damaged.first().map_or(Ok(()), |e| Err(e.to_string()))
     }
 

@@ -206,7 +206,7 @@ fn checks_pass_on_the_theory_and_fail_on_wrong_ones() {
         assert!(check.passed && check.kind == kind, "{check:#?}");
     }
     let verdicts = |summary: &Summary| -> Vec<bool> {
-        run_checks(&study.plan.file, summary).unwrap().iter().map(|c| c.passed).collect()
+        run_checks(&study.plan.file.check, summary).unwrap().iter().map(|c| c.passed).collect()
     };
     // df off by 10 %: the risk is off by 5 %; the slope is not.
     let mut wrong = summary.clone();
@@ -694,7 +694,7 @@ kind = "coverage"
             .collect(),
         ..summary.clone()
     };
-    assert!(!run_checks(&whole.plan.file, &wrong).unwrap()[0].passed);
+    assert!(!run_checks(&whole.plan.file.check, &wrong).unwrap()[0].passed);
     // Shards unite to the same rows.
     let shards: Vec<_> = (1..=2)
         .map(|i| {

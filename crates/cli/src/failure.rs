@@ -62,9 +62,8 @@ impl Failure {
     /// From an error in a TOML text read from `path`.
     pub fn in_file(error: StudyError, path: &Path, text: &str) -> Self {
         match error {
-            StudyError::File { message, help, span } => {
-                Self { message, help, source_code: None, span: None }.at(path, text, span)
-            }
+            StudyError::File(e) => Self { message: e.message, help: e.help, source_code: None, span: None }
+                .at(path, text, e.span),
             StudyError::Set { pair, message, help } => {
                 let text = format!("--set {pair}");
                 let span = 0..text.len();
@@ -74,7 +73,9 @@ impl Failure {
                     Some(span),
                 )
             }
-            StudyError::BadValue { ref key, .. } if key.starts_with("--") => Self::from_error(error),
+            StudyError::BadValue { ref key, .. } if key.to_string().starts_with("--") => {
+                Self::from_error(error)
+            }
             other => Self::new(format!("{}: {other}", path.display())),
         }
     }

@@ -29,5 +29,5 @@ pub fn build_geometry(spec: &GeometrySpec, path: &Path) -> Result<Geometry, Fail
 /// The keys of a geometry file.
 pub fn read_geometry_spec(path: &Path) -> Result<GeometrySpec, Failure> {
     let text = read_text(path)?;
-    convstat::study::file::parse_toml(&text).map_err(|e| Failure::in_file(e, path, &text))
+    convstat::study::parse_toml(&text).map_err(|e| Failure::in_file(e, path, &text))
 }

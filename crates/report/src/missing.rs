@@ -61,8 +61,12 @@ mod tests {
     #[test]
     fn only_what_lacks_is_explained() {
         assert_eq!(sentence([("risk_pred", false)], BOUNDS, "–", "n"), "");
-        let columns =
-            [("risk_pred", true), ("covered_region", true), ("err_pred", false), ("literature_bound_frob", true)];
+        let columns = [
+            ("risk_pred", true),
+            ("covered_region", true),
+            ("err_pred", false),
+            ("literature_bound_frob", true),
+        ];
         let text = sentence(columns, BOUNDS, "–", "n");
         assert!(
             text.starts_with(" – as risk: none is claimed")

@@ -57,8 +57,8 @@ pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
         for _ in &plan.file.design {
             for estimator in &plan.file.estimator {
                 let cells: Vec<_> = series.next().into_iter().flatten().collect();
-                cost.fits +=
-                    cells.len() as u64 * replicates * (estimator.starts.len() * fits(estimator)) as u64;
+                let starts = estimator.method.starts().len().max(1);
+                cost.fits += cells.len() as u64 * replicates * (starts * fits(estimator)) as u64;
                 let (Some(low), Some(high)) =
                     (cells.iter().min_by_key(|c| c.n), cells.iter().max_by_key(|c| c.n))
                 else {

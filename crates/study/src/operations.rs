@@ -1,5 +1,7 @@
 //! How much work a replicate is.
 
+use convstat_estimate::Method;
+
 use crate::candidates::FOLDS;
 use crate::file::{Estimator, StudyFile};
 use crate::setting::SettingContext;
@@ -41,13 +43,15 @@ pub(crate) fn operations(
         n * (DRAW * (setting.geometry.inputs() as f64 + m) + compression) + d * d * d / 3.0
     };
     if let Some(a) = &setting.activated {
-        let training = estimator.training();
-        let steps = (training.steps * training.batch * training.starts.len()) as f64;
-        return data + steps * a.network.operations();
+        let steps = match &estimator.method {
+            Method::Adam(adam) => adam.steps * adam.batch * adam.starts.len(),
+            _ => 0,
+        };
+        return data + steps as f64 * a.network.operations();
     }
-    let fit = if estimator.solver.is_structured() {
+    let fit = if estimator.method.is_structured() {
         let iteration = rows * m * (2.0 * d + p * p) + p * p * p / 3.0;
-        (estimator.starts.len() * fits(estimator)) as f64 * ITERATIONS * iteration
+        (estimator.method.starts().len() * fits(estimator)) as f64 * ITERATIONS * iteration
     } else {
         rows * d * d
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use convstat_estimate::SolverKind;
+use convstat_estimate::Method;
 use convstat_runner::{Digest, shard_of};
 use convstat_text::KeyPath;
 use convstat_theory::{BOUNDS, Bounds};
@@ -200,7 +200,7 @@ fn identity(file: &StudyFile, context: &SettingContext, cell: &Cell) -> Result<S
         file.setting[s].name,
         data_key(file, context, s, d, n)?,
         file.setting[s].structure,
-        canonical(&file.estimator[e])?
+        file.estimator[e].identity()?
     ))
 }
 
@@ -219,7 +219,7 @@ fn candidates(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Optio
 
 /// Fails on estimators that could fit no replicate of a setting.
 fn check_estimators(file: &StudyFile, settings: &[SettingContext]) -> Result<()> {
-    let Some(i) = file.estimator.iter().position(|e| e.solver == SolverKind::NuclearNorm) else {
+    let Some(i) = file.estimator.iter().position(|e| matches!(e.method, Method::NuclearNorm(_))) else {
         return Ok(());
     };
     for (setting, context) in file.setting.iter().zip(settings) {

@@ -92,7 +92,7 @@ impl SettingContext {
             None => None,
         };
         if let (Some(a), true) =
-            (&activated, file.estimator.iter().any(|e| e.starts.contains(&Start::Oracle)))
+            (&activated, file.estimator.iter().any(|e| e.method.starts().contains(&Start::Oracle)))
         {
             a.embed(&truth_structure.generic_point(), || 1.0)?;
         }

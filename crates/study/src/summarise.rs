@@ -209,7 +209,7 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
     let setting = plan.setting(cell);
     let errors_pred: Vec<f64> = rows.errors.iter().map(|e| e.1).collect();
     let errors_frob: Vec<f64> = rows.errors.iter().map(|e| e.2).collect();
-    let inference = plan.file.inference.as_ref().filter(|_| !plan.estimator(cell).solver.shrinks());
+    let inference = plan.file.inference.as_ref().filter(|_| !plan.estimator(cell).method.shrinks());
     let squares = |v: &[f64]| root_mean(&v.iter().map(|e| e * e).collect::<Vec<_>>());
     CellSummary {
         cell: cell.id.clone(),
@@ -231,7 +231,7 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
         activation: setting.activated.as_ref().map(|a| a.network.activation()),
         not_converged: rows.not_converged,
         optimisation_failures: rows.optimisation_failures,
-        has_starts: plan.estimator(cell).solver.is_structured(),
+        has_starts: plan.estimator(cell).method.is_structured(),
         seconds: median(&rows.seconds),
         coverage: inference.map(|i| CellCoverage::new(i.level, &rows.covered)),
         selection: plan.candidates(cell).map(|c| selected(c, &rows.chosen)),

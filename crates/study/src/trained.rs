@@ -1,6 +1,6 @@
 //! Replicates and risk of settings with an activation: estimates are trained, errors are those of predictions.
 
-use convstat_estimate::train;
+use convstat_estimate::{Method, train};
 use convstat_runner::{Outcome, stream};
 use convstat_tensor::linalg::{qr_r, solve_upper_transposed};
 use convstat_theory::ErrorNorm;
@@ -9,7 +9,6 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
-use crate::Result;
 use crate::activated::{Activated, tangent};
 use crate::cell_theory::CellTheory;
 use crate::file::TruthDraw;
@@ -17,6 +16,7 @@ use crate::plan::{Cell, Plan};
 use crate::row::Row;
 use crate::sampling::streams;
 use crate::statistics::root_mean;
+use crate::{Result, StudyError};
 
 /// Fresh inputs on which a replicate's prediction error is measured.
 pub(crate) const FRESH: usize = 2000;
@@ -45,8 +45,11 @@ pub fn fill(activated: &Activated, plan: &Plan, cell: &Cell, replicate: u64, row
     let mut normal = || -> f64 { StandardNormal.sample(&mut starts) };
     // A truth that the network does not hold has no oracle start; the plan has seen to that.
     let oracle = activated.embed(&factors, &mut normal).ok();
-    let fit =
-        train(&activated.network, &windows, &y, &plan.estimator(cell).training(), oracle.as_ref(), normal)?;
+    let Method::Adam(adam) = &plan.estimator(cell).method else {
+        let mend = "settings with an activation are trained: solver = \"adam\"";
+        return Err(StudyError::bad("estimator.solver", plan.estimator(cell).method.name(), mend));
+    };
+    let fit = train(&activated.network, &windows, &y, adam, oracle.as_ref(), normal)?;
     let fresh = draw(activated, plan, cell, FRESH, &mut stream(seed, "fresh inputs", &key, replicate))?;
     let found = activated.network.structure().flatten(&fit.factors)?;
     let error =

@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
 
 use crate::deserialize::Value;
-use crate::item::{Item, Name, Node};
+use crate::item::Item;
 
 /// Keys of a type that is read from a table, as serde knows them; none of other types.
 pub fn keys_of<T: DeserializeOwned>() -> &'static [&'static str] {
@@ -33,15 +33,17 @@ where
     if let Some(key) = table.keys().find(|k| !known.contains(&k.as_str())) {
         return Err(D::Error::unknown_field(key, known));
     }
-    let (first, second): (Vec<_>, Vec<_>) =
+    let (first, second): (toml::Table, toml::Table) =
         table.into_iter().partition(|(key, _)| keys_of::<A>().contains(&key.as_str()));
-    Ok((read(first)?, read(second)?))
+    Ok((read_part(first)?, read_part(second)?))
 }
 
-fn read<T: DeserializeOwned, E: Error>(entries: Vec<(String, toml::Value)>) -> Result<T, E> {
-    let entry = |(text, value)| (Name { text, span: 0..0 }, Item::unplaced(value));
-    let item = Item { span: 0..0, node: Node::Table(entries.into_iter().map(entry).collect()) };
-    T::deserialize(Value::new(item, |error: E, _| error))
+/// Reads a part of a table inside a `Deserialize` of one's own: errors stay what serde says, whatever the format.
+///
+/// # Errors
+/// A value that does not fit.
+pub fn read_part<T: DeserializeOwned, E: Error>(table: toml::Table) -> Result<T, E> {
+    T::deserialize(Value::new(Item::unplaced(toml::Value::Table(table)), |error: E, _| error))
 }
 
 struct Probe<'a> {

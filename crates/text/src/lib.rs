@@ -35,6 +35,6 @@ pub mod spelling;
 
 pub use diagnostic::{Diagnostic, UnknownWord};
 pub use document::{Document, from_table, line_and_column, parse};
-pub use flat::{flattened, keys_of};
+pub use flat::{flattened, keys_of, read_part};
 pub use path::{KeyPath, Step};
 pub use spelling::{nearest, suggestion};

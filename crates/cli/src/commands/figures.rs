@@ -8,7 +8,7 @@ use convstat::prelude::*;
 use convstat::report::{FIGURES, Format, draw, figures};
 use convstat::runner::RunDir;
 use convstat::study::designs::DesignSpec;
-use convstat::study::figure::{Figure, FigureWidth};
+use convstat::study::file::{Figure, FigureWidth};
 use convstat::study::run::summarise;
 
 use crate::failure::Failure;

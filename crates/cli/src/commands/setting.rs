@@ -9,8 +9,9 @@ use clap::Args;
 use convstat::cnn::Geometry;
 use convstat::prelude::*;
 use convstat::study::designs::DesignSpec;
-use convstat::study::file::{Setting, TheoryOptions, parse_toml};
-use convstat::study::plan::truth_stream;
+use convstat::study::file::{Setting, TheoryOptions};
+use convstat::study::parse_toml;
+use convstat::study::setting::truth_stream;
 use convstat::theory::{BoundOptions, Identification, LazyDimension, SettingTheory, Sizes};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -103,10 +104,10 @@ impl SettingArgs {
         let setting = Setting::new("setting", spec, parse_structure("--structure", &self.structure)?);
         let OfDesign { design } = parse_toml(&format!("design = {}", self.design))
             .map_err(|e| Failure::new(format!("--design {}: {e}", self.design)))?;
-        design.check()?;
+        design.check().map_err(|e| e.inside("design"))?;
         let structure = setting.structure.build(&geometry.output_modes(setting.structure.outputs()?))?;
         // The truth is that of a study with this seed, which the simulation of `plan-n` is.
-        let mut rng = truth_stream(self.seed, &setting);
+        let mut rng = truth_stream(self.seed, &setting)?;
         let truth = structure.random_point(|| StandardNormal.sample(&mut rng));
         let risk = TangentRisk::of_windows(&structure, &truth, &geometry.windows())?;
         let identification = Identification::new(&risk, structure.features(), geometry.feature_rank()?);

@@ -1,7 +1,7 @@
 //! How often the error exceeds the explicit bound and the risk quantile, against the stated probability.
 
 use convstat_study::CellSummary;
-use convstat_study::figure::Figure;
+use convstat_study::file::Figure;
 use convstat_theory::{ErrorNorm, ExplicitBound, bounds::find, explicit_bound, prediction_quantile};
 
 use super::kind::{FigureData, FigureKind};

@@ -81,7 +81,8 @@ fn stack(cells: &[&CellSummary], solvers: &[&str]) -> [Panel; 3] {
     let mut lines: Vec<Series> = Vec::new();
     let mut seen: Vec<Vec<(f64, f64)>> = Vec::new();
     for (style, solver) in solvers.iter().enumerate() {
-        let line: Vec<(f64, f64)> = of(solver).iter().map(|c| (c.n as f64, c.theory.risk(ErrorNorm::Prediction).0)).collect();
+        let line: Vec<(f64, f64)> =
+            of(solver).iter().map(|c| (c.n as f64, c.theory.risk(ErrorNorm::Prediction).0)).collect();
         if line.iter().any(|(_, y)| y.is_finite()) && !seen.iter().any(|s| same(s, &line)) {
             seen.push(line.clone());
             lines.push(Series { style, mark: Mark::Levels(line) });

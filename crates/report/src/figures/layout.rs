@@ -3,7 +3,7 @@
 //! A figure is laid out with labels of 9 points and then enlarged or reduced, so margins, ticks, markers and lines go with
 //! the font.
 
-use convstat_study::figure::FigureWidth;
+use convstat_study::file::FigureWidth;
 
 use crate::drawing::Drawing;
 use crate::grid::{Row, draw_grid};

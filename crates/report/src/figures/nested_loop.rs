@@ -2,7 +2,7 @@
 //! design × n, the error with steps of the risk above, the levels of the factors as steps below.
 
 use convstat_study::CellSummary;
-use convstat_study::figure::FigureWidth;
+use convstat_study::file::FigureWidth;
 use convstat_theory::ErrorNorm;
 
 use super::kind::{FigureData, FigureKind};
@@ -111,7 +111,10 @@ fn series(cells: &[CellSummary], places: &[Place], solvers: &[&str]) -> Vec<Seri
                 continue;
             };
             let left = i as f64;
-            curve.extend([(left, c.theory.risk(ErrorNorm::Prediction).0), (left + 1.0, c.theory.risk(ErrorNorm::Prediction).0)]);
+            curve.extend([
+                (left, c.theory.risk(ErrorNorm::Prediction).0),
+                (left + 1.0, c.theory.risk(ErrorNorm::Prediction).0),
+            ]);
             measured.push(Point { x: left + 0.5 + aside, y: c.pred.0, error: c.pred.1 });
         }
         steps.push(Series { style, mark: Mark::Curve(curve) });

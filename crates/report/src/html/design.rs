@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use convstat_study::designs::DesignSpec;
 use convstat_study::file::{Estimator, Setting, StudyFile, TruthDraw};
-use convstat_study::plan::SettingContext;
+use convstat_study::setting::SettingContext;
 use convstat_study::{Activation, Plan};
 use maud::{Markup, Render, html};
 
@@ -103,14 +103,14 @@ type Part = (&'static str, fn(&Setting) -> Option<String>);
 
 /// Keys of a setting that have a column where one setting has them.
 const PARTS: [Part; 8] = [
-    ("Stride", |s| s.stride.as_deref().map(sizes)),
-    ("Padding", |s| s.padding.as_deref().map(sizes)),
-    ("Dilation", |s| s.dilation.as_deref().map(sizes)),
-    ("Pooling", |s| s.pool.as_deref().map(sizes)),
-    ("Pooling stride", |s| s.pool_stride.as_deref().map(sizes)),
+    ("Stride", |s| s.geometry.stride.as_deref().map(sizes)),
+    ("Padding", |s| s.geometry.padding.as_deref().map(sizes)),
+    ("Dilation", |s| s.geometry.dilation.as_deref().map(sizes)),
+    ("Pooling", |s| s.geometry.pool.as_deref().map(sizes)),
+    ("Pooling stride", |s| s.geometry.pool_stride.as_deref().map(sizes)),
     ("Further layers (kernels)", |s| {
-        (!s.deeper.is_empty())
-            .then(|| s.deeper.iter().map(|l| sizes(&l.kernel)).collect::<Vec<_>>().join("; "))
+        (!s.geometry.deeper.is_empty())
+            .then(|| s.geometry.deeper.iter().map(|l| sizes(&l.kernel)).collect::<Vec<_>>().join("; "))
     }),
     ("Activation", |s| s.activation.map(|a| Activation::name(a).to_owned())),
     ("Truth shared as", |s| s.truth.clone()),
@@ -130,8 +130,11 @@ fn settings(plan: &Plan) -> Markup {
         .iter()
         .zip(&plan.settings)
         .map(|(s, context)| {
-            let mut row =
-                vec![Cell::text(&s.name), Cell::text(sizes(&s.input)), Cell::text(sizes(&s.kernel))];
+            let mut row = vec![
+                Cell::text(&s.name),
+                Cell::text(sizes(&s.geometry.input)),
+                Cell::text(sizes(&s.geometry.kernel)),
+            ];
             row.extend(parts.iter().map(|(_, f)| Cell::text(f(s).unwrap_or_else(|| "–".to_owned()))));
             row.extend([
                 Cell::count(context.geometry.positions()),
@@ -230,11 +233,13 @@ fn structures(plan: &Plan) -> Markup {
 
 fn estimators(file: &StudyFile) -> Markup {
     // A solver is named where an estimator has another name.
-    let renamed = file.estimator.iter().any(|e| e.label() != e.solver.name());
+    let renamed = file.estimator.iter().any(|e| e.label() != e.method.name());
     let row = |e: &Estimator| {
-        let starts =
-            if e.solver.is_structured() { list(e.starts.iter().map(|s| s.name())) } else { "–".to_owned() };
-        let solver = renamed.then(|| Cell::text(e.solver.name()));
+        let starts = match e.method.starts() {
+            [] => "–".to_owned(),
+            starts => list(starts.iter().map(|s| s.name())),
+        };
+        let solver = renamed.then(|| Cell::text(e.method.name()));
         let rest = [Cell::text(starts), Cell::long(options(e))];
         std::iter::once(Cell::text(e.label())).chain(solver).chain(rest).collect()
     };
@@ -247,19 +252,7 @@ fn estimators(file: &StudyFile) -> Markup {
 
 /// What else decides an estimate.
 fn options(e: &Estimator) -> String {
-    let mut parts = Vec::new();
-    match e.solver.name() {
-        "adam" => {
-            let t = e.training();
-            parts.push(format!(
-                "{} steps of {} observations, learning rate {}",
-                t.steps, t.batch, t.learning_rate
-            ));
-        }
-        "ols" => {}
-        "ridge" | "nuclear-norm" => parts.push(format!("penalty λ = {}", e.lambda)),
-        _ => parts.push(format!("at most {} iterations, tolerance {:e}", e.max_iterations, e.tolerance)),
-    }
+    let mut parts = e.solver_options();
     if let Some(criterion) = e.select {
         let over = e.over.iter().map(|(key, values)| format!("{key} = {}", list(values)));
         parts.push(format!(

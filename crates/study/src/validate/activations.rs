@@ -1,7 +1,7 @@
 //! Networks with an activation are trained, and nothing else is.
 
 use convstat_cnn::Activation;
-use convstat_estimate::SolverKind;
+use convstat_estimate::Method;
 use convstat_text::KeyPath;
 
 use crate::file::StudyFile;
@@ -11,15 +11,15 @@ use crate::{Result, StudyError};
 pub(super) fn check(file: &StudyFile) -> Result<()> {
     let with = file.setting.iter().enumerate().find(|(_, s)| s.activation.is_some());
     let without = file.setting.iter().any(|s| s.activation.is_none());
-    let is_adam = |solver: SolverKind| solver == SolverKind::Adam;
+    let is_adam = |method: &Method| matches!(method, Method::Adam(_));
     let solver = |i: usize, mend: &str| {
         let at = KeyPath::from("estimator").index(i).key("solver");
-        StudyError::bad(at, file.estimator[i].solver.name(), mend)
+        StudyError::bad(at, file.estimator[i].method.name(), mend)
     };
     let mend = "solver adam trains settings with an activation, and they have no other; give every [[setting]] an activation \
                 (\"identity\" for the linear network) and every [[estimator]] solver = \"adam\", or none of them";
     let Some((i, s)) = with else {
-        return match file.estimator.iter().position(|e| is_adam(e.solver)) {
+        return match file.estimator.iter().position(|e| is_adam(&e.method)) {
             Some(e) => Err(solver(e, mend)),
             None => Ok(()),
         };
@@ -34,7 +34,7 @@ pub(super) fn check(file: &StudyFile) -> Result<()> {
             format!("\"{}\" in setting \"{}\" alone", s.activation.map_or("", Activation::name), s.name);
         return Err(StudyError::bad(KeyPath::from("setting").index(i).key("activation"), value, mend));
     }
-    if let Some(e) = file.estimator.iter().position(|e| !is_adam(e.solver)) {
+    if let Some(e) = file.estimator.iter().position(|e| !is_adam(&e.method)) {
         return Err(solver(e, mend));
     }
     if let Some((d, design)) = file.design.iter().enumerate().find(|(_, d)| d.design().is_exact_law()) {

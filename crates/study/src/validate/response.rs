@@ -1,6 +1,6 @@
 //! What labels have not.
 
-use convstat_estimate::{Family, SolverKind};
+use convstat_estimate::Family;
 use convstat_text::KeyPath;
 
 use crate::file::{Estimator, Response, StudyFile};
@@ -27,13 +27,11 @@ pub(super) fn check(response: &Response, file: &StudyFile) -> Result<()> {
             format!("it draws compressed samples, which {family} responses do not have; use \"normal\"");
         return Err(StudyError::bad(KeyPath::from("design").index(i), design.label(), &mend));
     }
-    if let Some((i, e)) =
-        file.estimator.iter().enumerate().find(|(_, e)| e.solver != SolverKind::LevenbergMarquardt)
-    {
+    if let Some((i, e)) = file.estimator.iter().enumerate().find(|(_, e)| !e.method.fits_labels()) {
         let mend = format!("it does not know {family} responses; use \"levenberg-marquardt\"");
         return Err(StudyError::bad(
             KeyPath::from("estimator").index(i).key("solver"),
-            e.solver.name(),
+            e.method.name(),
             &mend,
         ));
     }

@@ -1,6 +1,6 @@
 //! Keys of estimators that choose.
 
-use convstat_estimate::{SolverKind, Start};
+use convstat_estimate::{Method, Start};
 
 use crate::candidates::FOLDS;
 use crate::file::{Estimator, StudyFile};
@@ -22,17 +22,17 @@ pub(super) fn check(estimator: &Estimator, file: &StudyFile) -> Result<()> {
             "give the candidates, for instance over = { kernels = [1, 2, 3] }",
         ));
     }
-    if estimator.starts.contains(&Start::Oracle) {
+    if estimator.method.starts().contains(&Start::Oracle) {
         let mend = "a selection does not know the truth, which the default starts with too; write starts = [\"spectral\", \"random\"]";
         return Err(StudyError::bad("starts", "oracle", mend));
     }
-    if estimator.solver == SolverKind::Adam {
+    if matches!(estimator.method, Method::Adam(_)) {
         let mend = "trained networks have no criterion; use levenberg-marquardt or als without an activation";
         return Err(StudyError::bad("select", criterion.name(), mend));
     }
-    if !estimator.solver.is_structured() {
+    if !estimator.method.is_structured() {
         let mend = "it fits the same W whatever the candidate; use levenberg-marquardt or als";
-        return Err(StudyError::bad("solver", estimator.solver.name(), mend));
+        return Err(StudyError::bad("solver", estimator.method.name(), mend));
     }
     let folds = estimator.folds.unwrap_or(FOLDS);
     if folds < 2 {
