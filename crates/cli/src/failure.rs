@@ -50,7 +50,11 @@ impl Failure {
     /// From a structure that cannot be read, the value of `option`; a bare word is quoted as it should have been written.
     pub fn in_structure(option: &str, text: &str, error: convstat::cnn::CnnError) -> Self {
         let is_word = text.chars().all(|c| c.is_alphanumeric() || "-_ ".contains(c));
-        let failure = Self::from_error(error);
+        let known = match &error {
+            convstat::cnn::CnnError::StructureKey { help, .. } => help.clone(),
+            _ => None,
+        };
+        let failure = Self { help: known, ..Self::from_error(error) };
         if is_word {
             failure
                 .help(format!("write {option} '{{ kind = \"cnn\", kernels = 3 }}', with its kind and keys"))

@@ -107,6 +107,11 @@ impl StudyError {
         Self::Internal { what, reason: reason.to_string() }
     }
 
+    /// An error of a setting; with its index if it is about keys of its table.
+    pub(crate) fn in_setting(setting: &str, index: Option<usize>, source: Self) -> Self {
+        Self::Setting { setting: setting.to_owned(), index, source: Box::new(source) }
+    }
+
     /// The same error of a key below `path`.
     #[must_use]
     pub fn inside(self, path: impl Into<KeyPath>) -> Self {
@@ -122,6 +127,18 @@ impl StudyError {
         match self {
             Self::BadValue { .. } => self,
             other => Self::About { path, source: Box::new(other) },
+        }
+    }
+
+    /// What to do, where the message does not say it.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::File(diagnostic) => diagnostic.help.clone(),
+            Self::Set { help, .. } | Self::Cnn(CnnError::StructureKey { help, .. }) => help.clone(),
+            Self::Below { source, .. } | Self::About { source, .. } | Self::Setting { source, .. } => {
+                source.help()
+            }
+            _ => None,
         }
     }
 
@@ -153,7 +170,8 @@ fn key_of(error: &CnnError) -> KeyPath {
         CnnError::ModeCount { key, .. } | CnnError::ZeroSize { key, .. } => (*key).into(),
         CnnError::KernelExceedsInput { .. } => "kernel".into(),
         CnnError::PoolExceedsConvolution { .. } => "pool".into(),
-        CnnError::BadStructure { .. } => "structure".into(),
+        CnnError::StructureKey { key, .. } if !key.is_empty() => KeyPath::from("structure").join(key.into()),
+        CnnError::BadStructure { .. } | CnnError::StructureKey { .. } => "structure".into(),
         _ => "input".into(),
     }
 }

@@ -35,6 +35,9 @@ pub struct Cost {
 }
 
 /// Estimates the cost from one timed replicate at the smallest and the largest n of each series.
+///
+/// # Errors
+/// A structure whose dimension does not fit into memory.
 pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
     let replicates = plan.replicates();
     let mut cost = Cost {

@@ -32,7 +32,9 @@ pub fn in_text(error: StudyError, text: &str) -> StudyError {
     let Some(path) = error.key() else { return error };
     let span = Document::new(text).ok().and_then(|document| document.place(&path));
     match span {
-        Some(_) => Diagnostic { path, ..Diagnostic::new(error.to_string()) }.at(span).into(),
+        Some(_) => {
+            Diagnostic { path, help: error.help(), ..Diagnostic::new(error.to_string()) }.at(span).into()
+        }
         None => error,
     }
 }

@@ -73,7 +73,7 @@ impl Plan {
             .enumerate()
             .map(|(i, s)| {
                 let owner = s.truth.as_deref().and_then(|k| shared.get(k)).copied().unwrap_or(s);
-                SettingContext::new(&file, s, owner).map_err(|e| in_setting(s, Some(i), e))
+                SettingContext::new(&file, s, owner).map_err(|e| StudyError::in_setting(&s.name, Some(i), e))
             })
             .collect::<Result<Vec<_>>>()?;
         let candidates = candidates(&file, &settings)?;
@@ -211,7 +211,7 @@ fn candidates(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Optio
         for (i, estimator) in file.estimator.iter().enumerate() {
             let at = KeyPath::from("estimator").index(i).key("over");
             let candidates = Candidates::new(estimator, setting, context);
-            all.push(candidates.map_err(|e| in_setting(setting, None, e.about(at)))?);
+            all.push(candidates.map_err(|e| StudyError::in_setting(&setting.name, None, e.about(at)))?);
         }
     }
     Ok(all)
@@ -229,22 +229,24 @@ fn check_estimators(file: &StudyFile, settings: &[SettingContext]) -> Result<()>
                 context.structure.name()
             );
             let at = KeyPath::from("estimator").index(i).key("solver");
-            return Err(in_setting(setting, None, StudyError::bad(at, "nuclear-norm", &mend)));
+            return Err(StudyError::in_setting(
+                &setting.name,
+                None,
+                StudyError::bad(at, "nuclear-norm", &mend),
+            ));
         }
     }
     Ok(())
-}
-
-/// An error of a setting; with its index if it is about keys of its table.
-fn in_setting(setting: &Setting, index: Option<usize>, source: StudyError) -> StudyError {
-    StudyError::Setting { setting: setting.name.clone(), index, source: Box::new(source) }
 }
 
 fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
     let mut cells = Vec::new();
     for (s, context) in settings.iter().enumerate() {
         let setting = &file.setting[s];
-        let sizes = file.samples.sizes(context.structure.d_m()).map_err(|e| in_setting(setting, None, e))?;
+        let sizes = file
+            .samples
+            .sizes(context.structure.d_m())
+            .map_err(|e| StudyError::in_setting(&setting.name, None, e))?;
         let more = sizes.len().saturating_mul(file.design.len()).saturating_mul(file.estimator.len());
         if cells.len().saturating_add(more) > MOST_CELLS {
             let mend =

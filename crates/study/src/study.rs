@@ -80,7 +80,7 @@ fn with_set(text: &str, set: &[String]) -> Result<(StudyFile, String)> {
             StudyError::BadValue { key, mend, .. } if key == KeyPath::from("--set") => {
                 StudyError::Set { pair, message: mend, help: None }
             }
-            other => StudyError::Set { pair, message: other.to_string(), help: None },
+            other => StudyError::Set { pair, message: other.to_string(), help: other.help() },
         }
     })
 }
@@ -90,7 +90,7 @@ fn blame_set(error: StudyError, set: &[String]) -> StudyError {
     let Some(key) = error.key() else { return error };
     let sets = |pair: &&String| KeyPath::from(pair.split('=').next().unwrap_or_default()).overlaps(&key);
     match set.iter().find(sets) {
-        Some(pair) => StudyError::Set { pair: pair.clone(), message: error.to_string(), help: None },
+        Some(pair) => StudyError::Set { pair: pair.clone(), message: error.to_string(), help: error.help() },
         None => error,
     }
 }

@@ -64,7 +64,7 @@ Examples:
   convstat study status runs/cnn-rate
   convstat study status runs/cnn-rate --watch --interval 5    from another terminal, while it runs
   convstat study status runs/cnn-rate --json")]
-    Status(status::Status),
+    Status(status::StatusCommand),
     /// Run the checks of a study again on what its run has
     #[command(after_help = "Examples:
   convstat study check runs/cnn-rate

@@ -15,6 +15,7 @@ mod t_net;
 mod tensor_train;
 mod tucker;
 
+use convstat_text::{Diagnostic, from_table};
 use serde::de::DeserializeOwned;
 use toml::Table;
 
@@ -37,12 +38,12 @@ pub trait Family {
     }
 }
 
-type Read = fn(Table) -> std::result::Result<Box<dyn Family>, toml::de::Error>;
+type Read = fn(Table) -> std::result::Result<Box<dyn Family>, Diagnostic>;
 
 fn read<F: Family + DeserializeOwned + 'static>(
     keys: Table,
-) -> std::result::Result<Box<dyn Family>, toml::de::Error> {
-    Ok(Box::new(keys.try_into::<F>()?))
+) -> std::result::Result<Box<dyn Family>, Diagnostic> {
+    Ok(Box::new(from_table::<F>(keys)?))
 }
 
 /// All kinds by the name a study file uses.

@@ -46,6 +46,10 @@ impl StudyFile {
         }
         check_file_name("study.name", &self.study.name)?;
         self.check_lists()?;
+        for (i, setting) in self.setting.iter().enumerate() {
+            let checked = setting.structure.check();
+            checked.map_err(|e| StudyError::in_setting(&setting.name, Some(i), e.into()))?;
+        }
         for (i, design) in self.design.iter().enumerate() {
             design.check().map_err(|e| e.inside(KeyPath::from("design").index(i)))?;
         }

@@ -80,10 +80,10 @@ impl New {
         let Some((kind, template)) = TEMPLATES.iter().find(|(name, _)| *name == self.template) else {
             return Err(Failure::new(format!("--template {}: there is none of this name", self.template)));
         };
-        let said = self.name.as_deref().unwrap_or(kind);
-        let (name, file) = match said.strip_suffix(".toml") {
-            Some(stem) => (stem.rsplit('/').next().unwrap_or(stem), PathBuf::from(said)),
-            None => (said, PathBuf::from(format!("{said}.toml"))),
+        let given = self.name.as_deref().unwrap_or(kind);
+        let (name, file) = match given.strip_suffix(".toml") {
+            Some(stem) => (stem.rsplit('/').next().unwrap_or(stem), PathBuf::from(given)),
+            None => (given, PathBuf::from(format!("{given}.toml"))),
         };
         if name.contains(['"', '\\', '\n']) {
             return Err(Failure::new(format!("NAME {name:?}; give letters, digits, - _ . and spaces")));
