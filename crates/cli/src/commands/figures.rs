@@ -11,7 +11,7 @@ use convstat::study::designs::DesignSpec;
 use convstat::study::figure::{Figure, FigureWidth};
 use convstat::study::run::summarise;
 
-use super::read_text;
+use super::inputs::read_text;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 

@@ -12,7 +12,7 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::data::{Data, DataArgs, as_json, display_name};
-use super::parse_structure;
+use super::inputs::parse_structure;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 

@@ -14,7 +14,7 @@ use convstat::study::plan::truth_stream;
 use convstat::theory::{BoundOptions, Identification, LazyDimension, SettingTheory, Sizes};
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{build_geometry, parse_structure, read_geometry_spec};
+use super::inputs::{build_geometry, parse_structure, read_geometry_spec};
 use crate::failure::Failure;
 use crate::output::print;
 
