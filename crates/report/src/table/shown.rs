@@ -71,7 +71,7 @@ impl Shown {
             numeric: columns.iter().map(|c| !matches!(c, Column::Text(_))).collect(),
             groups: groups(table, &shown, &above, notation)?,
             constants,
-            notes: notes(table, &names, summary.bounds, notation)?,
+            notes: notes(table, &names, data.summary.bounds, notation)?,
             has_errors: names.iter().any(|n| standard_errors(table, n).is_some()),
             names,
         })
