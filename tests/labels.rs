@@ -29,7 +29,7 @@ fn json(place: &Place, family: &str, y: &str, structure: &str, more: &[&str]) ->
 
 /// The 8×8 digits of crate train: images of the digits with a class, and their classes.
 fn digits(class: impl Fn(u8) -> Option<u8>) -> (ArrayD<f64>, Array1<f64>) {
-    let packed: &[u8] = include_bytes!("../crates/train/data/optdigits.csv.gz");
+    let packed: &[u8] = include_bytes!("../crates/data/data/optdigits.csv.gz");
     let mut text = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(packed), &mut text).unwrap();
     let (mut x, mut y) = (Vec::new(), Vec::new());

@@ -336,9 +336,9 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
         activation: setting.activated.as_ref().map(|a| a.network.activation()),
         not_converged: rows.not_converged,
         optimisation_failures: rows.optimisation_failures,
-        has_starts: plan.estimator(cell).solver.is_structured(),
+        has_starts: plan.estimator(cell).method.is_structured(),
         seconds: median(&rows.seconds),
-        coverage: CellCoverage::new(plan, &rows.covered).filter(|_| !plan.estimator(cell).solver.shrinks()),
+        coverage: CellCoverage::new(plan, &rows.covered).filter(|_| !plan.estimator(cell).method.shrinks()),
         selection: CellSelection::new(plan, cell, &rows.chosen),
         theory,
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use convstat_estimate::SolverKind;
+use convstat_estimate::Method;
 use convstat_runner::stream;
 use convstat_theory::bounds::Kind;
 use convstat_theory::{DesignLaw, ErrorNorm, LazyDimension, SettingTheory, Sizes, Tangent, ols_risk};
@@ -44,12 +44,12 @@ pub fn cell_theory(
         return label_theory(plan, cell, replicates);
     }
     let mut theory = CellTheory::default();
-    if plan.estimator(cell).solver.is_structured() {
+    if plan.estimator(cell).method.is_structured() {
         let Some(at) = setting_theory(plan, cell, replicates, dimension)? else { return Ok(theory) };
         structured_theory(plan, cell, &at, &mut theory)?;
     }
     let (law, sigma, n) = (design_law(plan, cell), plan.file.noise.sigma, cell.n as f64);
-    if plan.estimator(cell).solver == SolverKind::Ols && law.is_iid_gaussian() {
+    if matches!(plan.estimator(cell).method, Method::Ols(_)) && law.is_iid_gaussian() {
         // Each response is a regression of its own: squared risks add up.
         let m = setting.structure.outputs() as f64;
         if let Some((frob, pred)) = ols_risk(&setting.geometry.second_moment()?, sigma, n)? {

@@ -21,11 +21,9 @@ mod table;
 mod test;
 
 use clap::Subcommand;
-use convstat::prelude::*;
 
 use crate::failure::Failure;
 use crate::output::Status;
-use inputs::{parse_structure, read_geometry, read_text};
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -94,10 +92,4 @@ impl Command {
             Self::Man(c) => c.run(),
         }
     }
-}
-
-/// The steps of a fit, a line each.
-fn trace_table(steps: &[TracePoint]) -> String {
-    let lines: String = steps.iter().map(|step| format!("{step}\n")).collect();
-    format!("{}\n{lines}\n", TracePoint::HEADER)
 }
