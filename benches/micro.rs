@@ -1,9 +1,9 @@
 //! The parts that a replicate is made of.
 
-use convstat::audit::catalogue::{CatalogueOptions, network};
-use convstat::audit::graph::{Numbers, Op, Weight};
 use convstat::audit::spectrum::spectra;
 use convstat::estimate::{Sample, compress};
+use convstat::graph::catalogue::{CatalogueOptions, network};
+use convstat::graph::{Numbers, Op, Weight};
 use convstat::prelude::*;
 use convstat::runner::stream;
 use convstat::study::designs::normal_exact::draw_compressed;

@@ -9,7 +9,7 @@ if [ ! -e "$place/done" ]; then
     python3 -m venv "$place/venv"
     "$place/venv/bin/pip" install --quiet torch torchvision onnx onnxscript numpy
     printf '== exports\n' >&2
-    "$place/venv/bin/python" -W ignore crates/audit/tests/make_onnx.py big "$place/models"
+    "$place/venv/bin/python" -W ignore crates/graph/tests/make_onnx.py big "$place/models"
     touch "$place/done"
 fi
-CONVSTAT_ONNX=$PWD/$place/models cargo test --release --locked --package convstat-audit --test onnx_files files_of -- --nocapture
+CONVSTAT_ONNX=$PWD/$place/models cargo test --release --locked --package convstat-graph --test onnx_files files_of -- --nocapture

@@ -13,7 +13,7 @@ printf '== kills, disks, damaged files, shards, kernels, many cells\n' >&2
 cargo test --release --locked --package convstat-cli --test soak -- --nocapture --test-threads=1
 printf '== fuzzed inputs\n' >&2
 cargo test --release --locked --package convstat-cli --package convstat-train --test fuzz -- --nocapture --test-threads=1
-cargo test --release --locked --package convstat-audit --test onnx_hostile -- --nocapture
+cargo test --release --locked --package convstat-graph --test onnx_hostile -- --nocapture
 
 report=docs/src/reliability.md
 section() { # NAME HEADING FILE: replaces what stands between the marks of a table

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::audit::Trained;
+use crate::trained::Trained;
 use crate::block::{Block, Form};
 use crate::figures::Figures;
 

@@ -1,7 +1,8 @@
 //! Elementary operations on N-way arrays.
 
 use ndarray::{
-    Array, Array1, Array2, ArrayBase, ArrayD, ArrayView2, ArrayViewD, Data, Dimension, IntoDimension, IxDyn,
+    Array, Array1, Array2, ArrayBase, ArrayD, ArrayView2, ArrayViewD, Data, DataMut, Dimension, IntoDimension,
+    IxDyn,
 };
 
 use crate::{Result, TensorError};
@@ -24,6 +25,30 @@ pub fn shaped<D: Dimension>(shape: impl IntoDimension<Dim = D>, flat: Vec<f64>) 
     }
 }
 
+/// The entries of an array in standard layout, in place.
+///
+/// # Panics
+/// On another layout: for callers that made the array, or brought it into this layout.
+#[expect(clippy::unreachable, reason = "arrays in standard layout are slices")]
+pub fn flat<S: Data<Elem = f64>, D: Dimension>(a: &ArrayBase<S, D>) -> &[f64] {
+    match a.as_slice() {
+        Some(entries) => entries,
+        None => unreachable!("internal error: an array is not in standard layout"),
+    }
+}
+
+/// As [`flat`], to be written to.
+///
+/// # Panics
+/// As [`flat`].
+#[expect(clippy::unreachable, reason = "arrays in standard layout are slices")]
+pub fn flat_mut<S: DataMut<Elem = f64>, D: Dimension>(a: &mut ArrayBase<S, D>) -> &mut [f64] {
+    match a.as_slice_mut() {
+        Some(entries) => entries,
+        None => unreachable!("internal error: an array is not in standard layout"),
+    }
+}
+
 /// The entries in C order.
 pub fn entries<S: Data<Elem = f64>, D: Dimension>(a: &ArrayBase<S, D>) -> Vec<f64> {
     a.iter().copied().collect()
@@ -33,7 +58,7 @@ pub fn entries<S: Data<Elem = f64>, D: Dimension>(a: &ArrayBase<S, D>) -> Vec<f6
 pub fn unfold(tensor: &ArrayViewD<f64>, mode: usize) -> Result<Array2<f64>> {
     check_mode(mode, tensor.ndim())?;
     let rows = tensor.shape()[mode];
-    let cols = tensor.len().checked_div(rows).unwrap_or(0);
+    let cols = tensor.shape().iter().enumerate().filter(|&(i, _)| i != mode).map(|(_, &d)| d).product();
     Ok(shaped((rows, cols), entries(&move_axis_to_front(tensor, mode))))
 }
 
