@@ -1,20 +1,20 @@
+# make figures: set-up, build, the main studies and their figures; the first picture comes after some minutes. make all-figures: all
+# studies, the audits, and the ablation with the training program.
+# make test: set-up, format, lints, documentation, tests. make test-all: the long tests (hours); scripts/test-all.sh PART runs one.
 # make setup: installs OpenBLAS; setup-tests: also what tests start.
-# make figures: set-up, build, studies, an ablation on real images, figures. make test: set-up, format, lints, documentation, tests.
-# make soak: the long form of the tests that break things (half an hour).
 # make bench: micro benchmarks, and rivals on the same data (Python, downloads PyTorch). make gpu-check: the CUDA backend on a GPU.
-# make sanitize: tests of unsafe code and of the readers under AddressSanitizer.
-# make audit-check: the audit of torchvision's own ONNX exports (downloads PyTorch).
 # make reference: writes the pages of the reference, and what sessions in the book print, anew. make book: the book, as a site.
 # All are safe to repeat and say what they do.
 
-STUDIES := cnn-rate kr-ratio collapse bounds coverage tucker-rate cp-rate tt-rate deep dependence tails efficient-kernels relu-kr estimators confidence rank-selection classification
-RUNS ?= runs
 CONVSTAT := target/release/convstat
-TRAIN := target/release/convstat-train
 
-.PHONY: all figures ablation test setup setup-tests build lint doc bench soak sanitize audit-check gpu-check reference book clean
+.PHONY: figures all-figures test test-all setup setup-tests build lint doc bench gpu-check reference book clean
 
-all: figures
+figures:
+	@scripts/figures.sh
+
+all-figures:
+	@scripts/figures.sh all
 
 setup:
 	@scripts/setup.sh
@@ -25,28 +25,6 @@ setup-tests:
 build: setup
 	@echo "== build"
 	cargo build --release --bin convstat
-
-figures: build
-	@failed=""; for study in $(STUDIES); do \
-		echo "== study $$study"; \
-		$(CONVSTAT) study run experiments/$$study.toml --out $(RUNS)/$$study; status=$$?; \
-		case $$status in 0) ;; 1) failed="$$failed $$study" ;; *) exit $$status ;; esac; \
-		$(CONVSTAT) figures $(RUNS)/$$study --out paper-figures || exit $$?; \
-	done; \
-	echo "== figures are in paper-figures/"; \
-	if [ -n "$$failed" ]; then echo "== checks failed in:$$failed"; exit 1; fi
-	@echo "== audits"
-	@for network in resnet50 mobilenet_v2; do for format in svg png pdf; do \
-		$(CONVSTAT) audit $$network --figure paper-figures/audit-$$network.$$format >/dev/null || exit $$?; \
-	done; done
-	@$(MAKE) --no-print-directory ablation
-
-ablation: setup
-	@echo "== build of the training program"
-	cargo build --release --bin convstat-train
-	@echo "== ablation-digits"
-	$(TRAIN) ablate experiments/ablation-digits.toml --out $(RUNS)/ablation-digits
-	cp $(RUNS)/ablation-digits/figures/* paper-figures/
 
 lint: setup
 	@echo "== format and lints"
@@ -64,6 +42,9 @@ test: setup-tests lint doc
 	@echo "== tests"
 	cargo test --release --workspace --locked --doc
 	cargo test --release --workspace --locked --lib --bins --tests
+
+test-all:
+	@scripts/test-all.sh
 
 .bench/done: benches/requirements.txt
 	python3 -m venv .bench
@@ -102,18 +83,9 @@ book: $(MDBOOK)
 	@echo '<meta http-equiv="refresh" content="0; url=docs/book/index.html">' > target/site/index.html
 	@echo "== the book is target/site/index.html"
 
-soak: setup-tests
-	@scripts/soak.sh
-
-audit-check: setup
-	@scripts/audit-check.sh
-
-sanitize: setup-tests
-	@scripts/sanitize.sh
-
 gpu-check:
 	@scripts/gpu-check.sh
 
 clean:
 	cargo clean
-	rm -rf $(RUNS)
+	rm -rf runs

@@ -1,5 +1,8 @@
 //! The parts that a replicate is made of.
 
+// A benchmark ends at its first error.
+#![allow(clippy::unwrap_used)]
+
 use convstat::audit::spectrum::spectra;
 use convstat::estimate::{Sample, compress};
 use convstat::graph::catalogue::{CatalogueOptions, network};

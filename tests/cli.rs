@@ -1,63 +1,18 @@
 //! The command line as a user meets it.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::Output;
+#![cfg(test)]
 
-use assert_cmd::Command;
+#[path = "support/place.rs"]
+mod place;
+
+use std::io::Read;
+use std::path::Path;
+
 // Links the BLAS that ndarray uses.
 use convstat as _;
 use ndarray::{Array1, ArrayD, Axis, IxDyn};
-use ndarray_npy::{ReadNpyExt, WriteNpyExt};
+use place::Place;
 use serde_json::Value;
-
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
-    }
-
-    fn array(&self, name: &str, array: &ArrayD<f64>) {
-        array.write_npy(std::fs::File::create(self.path(name)).unwrap()).unwrap();
-    }
-
-    fn read(&self, name: &str) -> ArrayD<f64> {
-        ArrayD::read_npy(std::fs::File::open(self.path(name)).unwrap()).unwrap()
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_convstat"));
-        command.current_dir(self.0.path()).env("NO_COLOR", "1").args(arguments).output().unwrap()
-    }
-
-    fn ok(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Exit code 2 and a message with all of `expected`, line breaks aside.
-    fn refuses(&self, arguments: &[&str], expected: &[&str]) {
-        let output = self.run(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr).replace('│', " ");
-        let errors = errors.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
-        assert!(!errors.contains("panicked"), "{errors}");
-        for text in expected {
-            assert!(errors.contains(text), "{arguments:?}: no {text:?} in: {errors}");
-        }
-    }
-}
 
 fn entries(shape: &[usize], seed: u64) -> ArrayD<f64> {
     let mut state = seed;
@@ -538,7 +493,7 @@ fn a_closed_pipe_is_no_panic() {
         env!("CARGO_BIN_EXE_convstat")
     );
     let output =
-        std::process::Command::new("sh").args(["-c", &command]).current_dir(place.0.path()).output().unwrap();
+        std::process::Command::new("sh").args(["-c", &command]).current_dir(place.folder()).output().unwrap();
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
 }
 
@@ -623,7 +578,7 @@ fn ctrl_c_keeps_what_is_done_and_the_same_command_resumes() {
     let arguments = ["study", "run", "s.toml", "--replicates", "60", "--set", "noise.sigma=0.5"];
     let child = std::process::Command::new(env!("CARGO_BIN_EXE_convstat"))
         .args(arguments)
-        .current_dir(place.0.path())
+        .current_dir(place.folder())
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::piped())
         .spawn()

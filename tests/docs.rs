@@ -1,5 +1,7 @@
 //! The documentation: sessions run, study files are read, commands exist, links lead somewhere.
 
+#![cfg(test)]
+
 #[path = "support/pages.rs"]
 mod pages;
 #[path = "support/session.rs"]

@@ -1,5 +1,7 @@
 //! The documentation of `convstat-train`: its reference, the keys of ablation files, and the sessions of pages that run it.
 
+#![cfg(test)]
+
 #[path = "support/help.rs"]
 mod help;
 #[path = "support/keys.rs"]

@@ -1,5 +1,7 @@
 //! The exact law of the compressed sample against samples compressed from drawn data (THEORY §3).
 
+#![cfg(test)]
+
 use convstat::estimate::{Sample, compress};
 use convstat::prelude::*;
 use convstat::runner::{RunDir, stream};

@@ -1,6 +1,11 @@
 //! What someone meets who has never seen the program: help, examples, completions, templates, errors that point at the line,
 //! progress, and the doctor.
 
+#![cfg(test)]
+
+#[path = "support/place.rs"]
+mod place;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,47 +14,10 @@ use std::time::{Duration, Instant};
 
 // Links the BLAS that ndarray uses.
 use convstat as _;
+use place::{Place, message};
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_convstat");
-
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.current_dir(self.0.path()).env("NO_COLOR", "1").args(arguments);
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn ok(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
-
-/// Standard error in one line, without the frame of a diagnostic.
-fn said(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stderr).replace('│', " ");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
 
 /// Names of the commands under some words, as their help lists them.
 fn subcommands(place: &Place, words: &[&str]) -> Vec<String> {
@@ -134,9 +102,9 @@ fn every_command_has_examples_that_parse_and_json() {
             let output = place.run(&wrong);
             assert_eq!(output.status.code(), Some(2), "{example}");
             assert!(
-                said(&output).contains("'--no-such-option'"),
+                message(&output).contains("'--no-such-option'"),
                 "{example} does not parse: {}",
-                said(&output)
+                message(&output)
             );
             arguments.push("--help");
             place.ok(&arguments);
@@ -157,8 +125,8 @@ fn the_overview_groups_all_commands() {
         assert!(overview.contains(text), "{text}: {overview}");
     }
     assert!(overview.is_ascii(), "{overview}");
-    assert!(said(&place.run(&["stdy"])).contains("similar subcommand exists: 'study'"));
-    assert!(said(&place.run(&["run", "x.toml"])).contains("similar subcommand exists: 'study run'"));
+    assert!(message(&place.run(&["stdy"])).contains("similar subcommand exists: 'study'"));
+    assert!(message(&place.run(&["run", "x.toml"])).contains("similar subcommand exists: 'study run'"));
     for words in [&["study", "plan"][..], &["audit"]] {
         let help = place.ok(&[words, &["--help"]].concat());
         let (own, global) = help.split_once("Global options:").unwrap();
@@ -186,7 +154,7 @@ fn completions_and_man_pages_name_every_command() {
              echo \"${{COMPREPLY[@]}}\""
         );
         let output = Command::new("bash")
-            .current_dir(place.0.path())
+            .current_dir(place.folder())
             .args(["--norc", "-c", &script])
             .output()
             .unwrap();
@@ -232,13 +200,14 @@ fn a_new_study_is_written_once_and_runs() {
     assert!(text.contains("name = \"mine\"") && text.contains("kernels = 32"));
     let output = place.run(&["study", "new", "mine"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("mine.toml is there already") && said(&output).contains("--force"));
+    assert!(message(&output).contains("mine.toml is there already") && message(&output).contains("--force"));
     assert_eq!(std::fs::read_to_string(place.path("mine.toml")).unwrap(), text);
     place.ok(&["study", "new", "mine", "--force"]);
     assert!(place.ok(&["study", "new", "other.toml"]).starts_with("other.toml written"));
     assert_ne!(std::fs::read_to_string(place.path("mine.toml")).unwrap(), text);
     assert!(
-        said(&place.run(&["study", "new", "--template", "rat"])).contains("a similar value exists: 'rate'")
+        message(&place.run(&["study", "new", "--template", "rat"]))
+            .contains("a similar value exists: 'rate'")
     );
     place.ok(&["study", "plan", "mine.toml", "--json"]);
     assert_eq!(place.ok(&["study", "new", "--template", "kr-ratio", "mine", "--out", "-"]), text);
@@ -380,7 +349,7 @@ fn errors_point_at_the_line_and_suggest() {
         place.text("s.toml", &study);
         let output = place.run(&["study", "plan", "s.toml"]);
         assert_eq!(output.status.code(), Some(2), "{to}");
-        let said = said(&output);
+        let said = message(&output);
         let place_of = format!("s.toml:{}:", line_of(&study, at));
         if !said.contains(&place_of) || !said.contains(expected) {
             wrong.insert(to, format!("no {place_of} or {expected:?} in: {said}"));
@@ -401,14 +370,15 @@ fn options_and_paths_are_named_in_errors() {
         ("noise.sigma", "write it as key=value"),
         ("setting.name=\"x\"", "not of lists"),
     ] {
-        let said = said(&place.run(&["study", "plan", "study.toml", "--set", "study.seed=3", "--set", set]));
+        let said =
+            message(&place.run(&["study", "plan", "study.toml", "--set", "study.seed=3", "--set", set]));
         assert!(
             said.contains("[command line:1:1]") && said.contains(&format!("--set {set}")),
             "{set}: {said}"
         );
         assert!(said.contains(expected) && !said.contains("study.toml:"), "{set}: {said}");
     }
-    let said_by = |arguments: &[&str]| said(&place.run(arguments));
+    let said_by = |arguments: &[&str]| message(&place.run(arguments));
     assert!(said_by(&["study", "plan", "study.toml", "--replicates", "0"]).contains("--replicates = 0"));
     assert!(said_by(&["study", "plan", "stdy.toml"]).contains("did you mean study.toml?"));
     assert!(said_by(&["study", "plan", "non/study.toml"]).contains("there is no folder non"));
@@ -469,13 +439,13 @@ fn another_studys_folder_is_refused() {
     assert!(run("tiny.toml", "run").status.code() != Some(2));
     let before = std::fs::read(place.path("run/manifest.json")).unwrap();
     let refused = |output: Output| {
-        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-        let text = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{}", message(&output));
+        let text = message(&output);
         assert!(text.contains("\"tiny\"") && text.contains("--out"), "{text}");
         assert_eq!(std::fs::read(place.path("run/manifest.json")).unwrap(), before);
     };
     let output = run("other.toml", "run");
-    assert!(said(&output).contains("\"other\""));
+    assert!(message(&output).contains("\"other\""));
     refused(output);
     refused(place.run(&["study", "run", "other.toml", "--out", "run", "--shard", "1/2"]));
     run("other.toml", "other");
@@ -486,7 +456,7 @@ fn another_studys_folder_is_refused() {
     let output = run("changed.toml", "run");
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(found["missing_replicates"], 0);
-    assert!(said(&output).contains("32 replicates were there already"), "{}", said(&output));
+    assert!(message(&output).contains("32 replicates were there already"), "{}", message(&output));
 }
 
 #[test]
@@ -547,7 +517,11 @@ fn cells_have_numbers_that_rerun_takes() {
     let output = place.run(&["study", "rerun", "run", "--cell", "3", "--replicate", "4", "--json"]);
     let row: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(row["cell"], listed[3]["cell"]);
-    assert!(said(&output).contains("4 replicates a cell, from 0; this is none of them"), "{}", said(&output));
+    assert!(
+        message(&output).contains("4 replicates a cell, from 0; this is none of them"),
+        "{}",
+        message(&output)
+    );
 }
 
 #[test]
@@ -561,7 +535,7 @@ fn names_with_commas_are_chosen() {
         place.run(&[&["figures", "run", "--format", "svg"], &given[..]].concat())
     };
     for settings in [&["linear, K = 1"][..], &["linear, K = 1", "B"], &["B"]] {
-        assert_eq!(draw(settings).status.code(), Some(0), "{settings:?}: {}", said(&draw(settings)));
+        assert_eq!(draw(settings).status.code(), Some(0), "{settings:?}: {}", message(&draw(settings)));
     }
     assert_eq!(draw(&["B,C"]).status.code(), Some(2));
     let output = place.run(&["study", "check", "run"]);
@@ -639,7 +613,7 @@ fn a_watch_follows_a_run_to_its_end() {
         .output()
         .unwrap();
     assert!(again.0.wait().unwrap().code() != Some(2));
-    assert_eq!(watch.status.code(), Some(0), "{}", said(&watch));
+    assert_eq!(watch.status.code(), Some(0), "{}", message(&watch));
     let looks: Vec<Value> =
         String::from_utf8(watch.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     let done: Vec<u64> = looks.iter().map(|l| l["done"].as_u64().unwrap()).collect();
@@ -664,7 +638,7 @@ fn a_terminal_has_a_bar_that_fits() {
     // util-linux's script gives the program a terminal.
     let inner = format!("stty cols 72 rows 24; {PROGRAM} study run tiny.toml --out run");
     let mut child = Command::new("script")
-        .current_dir(place.0.path())
+        .current_dir(place.folder())
         .args(["-qec", &inner, "/dev/null"])
         .env("TERM", "xterm")
         .stdin(Stdio::null())
@@ -708,7 +682,7 @@ fn the_doctor_says_what_is_there() {
         assert!(!finding["needed_for"].as_str().unwrap().is_empty());
         assert!(finding["state"] != "missing" || finding["mend"].is_string(), "{finding}");
     }
-    assert!(std::fs::read_dir(place.0.path()).unwrap().next().is_none(), "the probe is gone");
+    assert!(std::fs::read_dir(place.folder()).unwrap().next().is_none(), "the probe is gone");
     let text = place.ok(&["doctor"]);
     assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
     // Without any program in PATH: single commands lack theirs, the core works.

@@ -1,6 +1,8 @@
 //! Every reader of the library and of the program `convstat` on generated and damaged inputs: an error, never a panic, a
 //! hang, or memory that the input does not account for.
 
+#![cfg(test)]
+
 #[path = "../crates/cli/src/arrays.rs"]
 #[allow(dead_code)]
 mod arrays;
@@ -9,6 +11,8 @@ mod arrays;
 mod failure;
 #[path = "support/fuzz.rs"]
 mod fuzz;
+#[path = "support/long.rs"]
+mod long;
 #[path = "../crates/cli/src/nearest.rs"]
 mod nearest;
 

@@ -4,6 +4,8 @@
 //! `pub use` in a parent is a facade: a name that goes through it counts for the module that defines it. What a parent defines
 //! itself is a node of its own, so that a child that uses it and is used by it closes a cycle.
 
+#![cfg(test)]
+
 #[path = "support/modules.rs"]
 mod modules;
 
@@ -43,7 +45,9 @@ fn modules_form_a_dag() {
                 let place = if parent.is_empty() { name.clone() } else { format!("{name}::{parent}") };
                 let why: Vec<String> = path
                     .windows(2)
-                    .map(|pair| format!("    {} -> {}: {}", pair[0], pair[1], edges[&pair[0]][&pair[1]].join(", ")))
+                    .map(|pair| {
+                        format!("    {} -> {}: {}", pair[0], pair[1], edges[&pair[0]][&pair[1]].join(", "))
+                    })
                     .collect();
                 found.push(format!("{place}: {}\n{}", path.join(" -> "), why.join("\n")));
             }
@@ -74,7 +78,11 @@ fn crates_and_files_stay_small() {
 #[test]
 fn a_circle_is_found_and_named() {
     let edge = |to: &str| BTreeMap::from([(to.to_owned(), vec!["x.rs".to_owned()])]);
-    let edges = BTreeMap::from([("a".to_owned(), edge("b")), ("b".to_owned(), edge("c")), ("c".to_owned(), edge("a"))]);
+    let edges = BTreeMap::from([
+        ("a".to_owned(), edge("b")),
+        ("b".to_owned(), edge("c")),
+        ("c".to_owned(), edge("a")),
+    ]);
     let path = cycle(&edges).unwrap();
     assert_eq!(path.len(), 4);
     assert_eq!(path.iter().collect::<BTreeSet<_>>().len(), 3);
@@ -91,7 +99,10 @@ fn paths_lead_to_the_module_that_defines_the_name() {
         std::fs::write(path, text).unwrap();
     };
     write("lib.rs", "pub mod a;\npub mod b;\nmod deep;\npub use a::Thing;\n");
-    write("a.rs", "pub struct Thing; // use crate::b::Other;\n#[cfg(test)]\nmod tests { use crate::b::Other; }\n");
+    write(
+        "a.rs",
+        "pub struct Thing; // use crate::b::Other;\n#[cfg(test)]\nmod tests { use crate::b::Other; }\n",
+    );
     write("b.rs", "use crate::{Thing, deep::{self, Inner as I}};\npub struct Other;\n");
     write("deep/mod.rs", "mod one;\nmod two;\npub use one::Inner;\npub fn own() { two::g() }\n");
     write("deep/one.rs", "pub struct Inner;\nfn f() { super::own() }\n");
@@ -101,7 +112,15 @@ fn paths_lead_to_the_module_that_defines_the_name() {
         edges[parent].iter().flat_map(|(from, to)| to.keys().map(move |t| format!("{from}>{t}"))).collect()
     };
     assert_eq!(pairs(""), ["b>a", "b>deep"]);
-    assert_eq!(pairs("deep"), ["one>(deep)", "two>one", "(deep)>two"].map(str::to_owned).into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+    assert_eq!(
+        pairs("deep"),
+        ["one>(deep)", "two>one", "(deep)>two"]
+            .map(str::to_owned)
+            .into_iter()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+    );
     assert!(cycle(&edges["deep"]).is_some());
     std::fs::remove_dir_all(&folder).unwrap();
 }

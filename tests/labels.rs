@@ -1,45 +1,28 @@
 //! Labels from the command line and in studies.
 
-use std::path::PathBuf;
+#![cfg(test)]
+
+#[path = "support/place.rs"]
+mod place;
+
 use std::process::Output;
 
-use assert_cmd::Command;
 use convstat::prelude::*;
 use convstat::study::{self, RunOptions, run_replicate};
 use ndarray::{Array1, ArrayD, Axis, IxDyn};
-use ndarray_npy::{ReadNpyExt, WriteNpyExt};
+use ndarray_npy::WriteNpyExt;
+use place::Place;
 use serde_json::Value;
 
-struct Place(tempfile::TempDir);
+/// `fit` of X.npy and these labels.
+fn fit(place: &Place, family: &str, y: &str, structure: &str, more: &[&str]) -> Output {
+    let base = ["fit", "--x", "X.npy", "--y", y, "--family", family, "--structure", structure];
+    place.run(&[&base, more].concat())
+}
 
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn array(&self, name: &str, array: &ArrayD<f64>) {
-        array.write_npy(std::fs::File::create(self.path(name)).unwrap()).unwrap();
-    }
-
-    fn read(&self, name: &str) -> ArrayD<f64> {
-        ArrayD::read_npy(std::fs::File::open(self.path(name)).unwrap()).unwrap()
-    }
-
-    /// `fit` of X.npy and these labels.
-    fn fit(&self, family: &str, y: &str, structure: &str, more: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_convstat"));
-        let base = ["fit", "--x", "X.npy", "--y", y, "--family", family, "--structure", structure];
-        command.current_dir(self.0.path()).env("NO_COLOR", "1").args(base).args(more).output().unwrap()
-    }
-
-    fn json(&self, family: &str, y: &str, structure: &str, more: &[&str]) -> Value {
-        let output = self.fit(family, y, structure, &[&["--json"], more].concat());
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
+fn json(place: &Place, family: &str, y: &str, structure: &str, more: &[&str]) -> Value {
+    let output = fit(place, family, y, structure, &[&["--json"], more].concat());
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// The 8×8 digits of crate train: images of the digits with a class, and their classes.
@@ -67,7 +50,7 @@ fn fit_writes_what_it_reports() {
     place.array("X.npy", &x);
     place.array("y.npy", &y.clone().into_dyn());
     let value =
-        place.json("logistic", "y.npy", RANK_1, &["--out", "W.npy", "--fitted", "P.npy", "--starts", "2"]);
+        json(&place, "logistic", "y.npy", RANK_1, &["--out", "W.npy", "--fitted", "P.npy", "--starts", "2"]);
     assert_eq!((&value["termination"], &value["classes"]), (&"converged".into(), &2.into()), "{value}");
     let of = |key: &str| value[key].as_f64().unwrap();
     let (w, p) = (place.read("W.npy"), place.read("P.npy"));
@@ -85,7 +68,7 @@ fn fit_writes_what_it_reports() {
     assert!((of("aic") - of("deviance") - 2.0 * of("df")).abs() < 1e-9 && value.get("r_squared").is_none());
     // Truth values are labels.
     y.mapv(|v| v == 1.0).write_npy(std::fs::File::create(place.path("bool.npy")).unwrap()).unwrap();
-    let other = place.json("logistic", "bool.npy", RANK_1, &["--starts", "2"]);
+    let other = json(&place, "logistic", "bool.npy", RANK_1, &["--starts", "2"]);
     assert_eq!(other["deviance"], value["deviance"]);
     // Two classes are multinomial, too, as numbers and as indicators.
     let columns = [y.mapv(|v| 1.0 - v), y];
@@ -94,7 +77,7 @@ fn fit_writes_what_it_reports() {
         &ndarray::stack(Axis(1), &[columns[0].view(), columns[1].view()]).unwrap().into_dyn(),
     );
     for file in ["y.npy", "one-hot.npy"] {
-        let other = place.json("multinomial", file, RANK_1, &["--starts", "2"]);
+        let other = json(&place, "multinomial", file, RANK_1, &["--starts", "2"]);
         assert_eq!(other["deviance"], value["deviance"], "{file}");
     }
     // Three classes: probabilities of all of them.
@@ -102,7 +85,8 @@ fn fit_writes_what_it_reports() {
     place.array("X.npy", &x);
     place.array("y.npy", &y.clone().into_dyn());
     let structure = "{ einsum = \"ar,br,mr->abm\", sizes = { r = 1 } }";
-    let value = place.json(
+    let value = json(
+        &place,
         "multinomial",
         "y.npy",
         structure,
@@ -113,7 +97,7 @@ fn fit_writes_what_it_reports() {
     let own = |(i, c): (usize, &f64)| -2.0 * p[[i, 0, *c as usize]].ln();
     let deviance: f64 = y.iter().enumerate().map(own).sum();
     assert!((deviance / value["deviance"].as_f64().unwrap() - 1.0).abs() < 1e-12);
-    let text = String::from_utf8(place.fit("multinomial", "y.npy", structure, &[]).stdout).unwrap();
+    let text = String::from_utf8(fit(&place, "multinomial", "y.npy", structure, &[]).stdout).unwrap();
     assert!(text.contains("null deviance") && text.contains("AIC") && !text.contains("R²"), "{text}");
 }
 
@@ -124,7 +108,7 @@ fn fit_names_separation_and_what_is_no_label() {
     place.array("X.npy", &x);
     place.array("y.npy", &y.clone().into_dyn());
     let dense = "{ kind = \"dense\" }";
-    let output = place.fit("logistic", "y.npy", dense, &["--json"]);
+    let output = fit(&place, "logistic", "y.npy", dense, &["--json"]);
     assert_eq!(output.status.code(), Some(3));
     let value: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&value["termination"], &value["aic"]), (&"separated".into(), &Value::Null));
@@ -144,7 +128,7 @@ fn fit_names_separation_and_what_is_no_label() {
         ("logistic", "y.npy", &["--solver", "ridge"], "use levenberg-marquardt"),
         ("poisson", "y.npy", &[], "poisson"),
     ] {
-        let output = place.fit(family, file, dense, more);
+        let output = fit(&place, family, file, dense, more);
         let errors = String::from_utf8_lossy(&output.stderr).replace('│', " ");
         let errors = errors.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(output.status.code(), Some(2), "{family} {file}: {errors}");
@@ -223,7 +207,8 @@ fn a_study_of_labels_runs_and_counts_separation() {
     let logistic = study(&only.replace("multinomial", "logistic")).unwrap();
     let row = |s: &Study| run_replicate(&s.plan, s.plan.cells.iter().find(|c| c.n == 400).unwrap(), 0);
     assert!(
-        row(&logistic).termination == "converged" && row(&logistic).cell != row(&study(&only).unwrap()).cell
+        row(&logistic).termination() == "converged"
+            && row(&logistic).cell != row(&study(&only).unwrap()).cell
     );
 }
 

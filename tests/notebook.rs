@@ -1,12 +1,18 @@
 //! Notebooks of a run: the Jupyter one executed by the real Jupyter, the Quarto one read (and run, where R has what it
 //! needs).
 
+#![cfg(test)]
+
+#[path = "support/place.rs"]
+mod place;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 // Links the BLAS that ndarray uses.
 use convstat as _;
+use place::Place;
 use serde_json::Value;
 
 const STUDY: &str = "[study]\nname = \"note\"\naim = \"An aim with \\\"quotes\\\" and d_M.\"\nseed = 3\nreplicates = 12\n\
@@ -30,23 +36,10 @@ const KINDS: [&str; 9] = [
     "forest",
 ];
 
-fn convstat(folder: &Path, arguments: &[&str]) -> Output {
-    let program = env!("CARGO_BIN_EXE_convstat");
-    Command::new(program).current_dir(folder).env("NO_COLOR", "1").args(arguments).output().unwrap()
-}
-
 fn ok(output: Output, what: &str) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{what}: {errors}");
     String::from_utf8(output.stdout).unwrap()
-}
-
-/// A folder with a run of `text`.
-fn run_of(text: &str) -> tempfile::TempDir {
-    let place = tempfile::tempdir().unwrap();
-    std::fs::write(place.path().join("s.toml"), text).unwrap();
-    ok(convstat(place.path(), &["study", "run", "s.toml", "--out", "runs/note"]), "study run");
-    place
 }
 
 fn with_figures() -> String {
@@ -88,10 +81,10 @@ fn without_colours(text: &str) -> String {
 
 #[test]
 fn the_jupyter_notebook_runs_to_its_end_and_draws() {
-    let place = run_of(&with_figures());
+    let place = Place::with_run(&with_figures(), "runs/note");
     // From another folder than the run's.
-    ok(convstat(place.path(), &["notebook", "runs/note", "--out", "far/away/n.ipynb"]), "notebook");
-    let path = place.path().join("far/away/n.ipynb");
+    place.ok(&["notebook", "runs/note", "--out", "far/away/n.ipynb"]);
+    let path = place.path("far/away/n.ipynb");
     let empty: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let cells = |n: &Value| n["cells"].as_array().unwrap().clone();
     for cell in cells(&empty) {
@@ -139,15 +132,15 @@ fn notebooks_of_selection_run_too() {
     let text = STUDY.replace("[inference]\nlevel = 0.9\n", "")
         + "[[estimator]]\nsolver = \"levenberg-marquardt\"\nstarts = [\"spectral\"]\nselect = \"bic\"\nover = { r = [1, 2] }\n\
            [[figure]]\nkind = \"selection\"\n";
-    let place = run_of(&text);
-    ok(convstat(place.path(), &["notebook", "runs/note"]), "notebook");
+    let place = Place::with_run(&text, "runs/note");
+    place.ok(&["notebook", "runs/note"]);
     let script = "import sys, nbformat, nbclient\n\
         n = nbformat.read('note.ipynb', as_version=4)\n\
         nbclient.NotebookClient(n, timeout=300, kernel_name='python3').execute()\n\
         assert any('image/png' in o.get('data', {}) for c in n.cells for o in c.get('outputs', []))\n";
     let output = Command::new(python())
         .args(["-W", "ignore", "-c", script])
-        .current_dir(place.path().join("runs/note"))
+        .current_dir(place.path("runs/note"))
         .env("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         .output();
     ok(output.unwrap(), "execution");
@@ -155,17 +148,17 @@ fn notebooks_of_selection_run_too() {
 
 #[test]
 fn the_quarto_document_is_r() {
-    let place = run_of(&with_figures());
-    ok(convstat(place.path(), &["notebook", "runs/note", "--out", "n.qmd"]), "notebook");
-    let text = std::fs::read_to_string(place.path().join("n.qmd")).unwrap();
+    let place = Place::with_run(&with_figures(), "runs/note");
+    place.ok(&["notebook", "runs/note", "--out", "n.qmd"]);
+    let text = std::fs::read_to_string(place.path("n.qmd")).unwrap();
     assert!(text.starts_with("---\ntitle: \"note\"\n"), "{text}");
     assert!(!text.contains('@'), "{text}");
     let chunks: Vec<&str> =
         text.split("```{r}\n").skip(1).map(|c| c.split("\n```").next().unwrap_or("")).collect();
     assert_eq!(chunks.len(), 4 + KINDS.len());
     let code = chunks.join("\n");
-    std::fs::write(place.path().join("n.R"), &code).unwrap();
-    let r = |script: &str| Command::new("Rscript").args(["-e", script]).current_dir(place.path()).output();
+    std::fs::write(place.path("n.R"), &code).unwrap();
+    let r = |script: &str| Command::new("Rscript").args(["-e", script]).current_dir(place.folder()).output();
     let Ok(parsed) = r("invisible(parse('n.R', encoding = 'UTF-8'))") else {
         println!("Rscript is not installed; the R code was not read");
         return;
@@ -186,7 +179,7 @@ fn the_quarto_document_is_r() {
 
 #[test]
 fn what_is_wrong_is_said() {
-    let place = run_of(STUDY);
+    let place = Place::with_run(STUDY, "runs/note");
     for (arguments, expected) in [
         (&["notebook", "runs/note", "--out", "n.pdf"][..], "names no format of notebooks"),
         (&["notebook", "runs/note", "--format", "rmd"], "possible values: jupyter, quarto"),
@@ -195,10 +188,6 @@ fn what_is_wrong_is_said() {
         (&["table", "runs/note", "--format", "html"], "possible values: latex, markdown, csv"),
         (&["table", "runs/note", "--out", "t.xls"], "names no format of tables"),
     ] {
-        let output = convstat(place.path(), arguments);
-        let said = String::from_utf8_lossy(&output.stderr).replace('│', " ");
-        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        assert!(said.contains(expected), "{arguments:?}: {said}");
+        place.refuses(arguments, &[expected]);
     }
 }

@@ -1,5 +1,7 @@
 //! The example `examples/own-bound`, a crate outside the workspace, tested as its user tests it.
 
+#![cfg(test)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

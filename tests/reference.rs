@@ -1,6 +1,8 @@
 //! The reference says what the program says: help texts, keys of study files with their defaults, of architecture files, columns
 //! of tables.
 
+#![cfg(test)]
+
 #[path = "support/help.rs"]
 mod help;
 #[path = "support/keys.rs"]

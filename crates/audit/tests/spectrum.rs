@@ -1,6 +1,8 @@
 //! Spectra against NumPy's, EVBMF against the paper's equations in Python and against a program in use
 //! (`data/make_spectra.py` wrote the numbers).
 
+#![cfg(test)]
+
 use std::path::Path;
 
 use bytes::Bytes;

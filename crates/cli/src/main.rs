@@ -1,15 +1,6 @@
 //! `convstat`: parses, calls, prints.
 
 #![forbid(unsafe_code)]
-// No panic on a user's input; what cannot be reached says why.
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::todo,
-    clippy::unimplemented
-)]
 
 mod arrays;
 mod colour;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use convstat::text::spelling::likeness;
+
 /// Below this two names are not alike (of 1).
 const ALIKE: f64 = 0.6;
 
@@ -32,10 +34,7 @@ pub fn path(path: &Path) -> Option<String> {
 /// The entry of a folder whose name is most like `name`.
 fn in_folder(folder: &Path, name: &str) -> Option<PathBuf> {
     let score = |entry: &std::fs::DirEntry| {
-        strsim::normalized_damerau_levenshtein(
-            &name.to_lowercase(),
-            &entry.file_name().to_string_lossy().to_lowercase(),
-        )
+        likeness(&name.to_lowercase(), &entry.file_name().to_string_lossy().to_lowercase())
     };
     let entries = std::fs::read_dir(folder).ok()?.flatten();
     let best = entries.map(|e| (score(&e), e.path())).filter(|(s, _)| *s >= ALIKE);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use crate::spec::suggestion;
 use crate::{CnnError, Result, StructureSpec};
+use convstat_text::suggestion;
 
 /// Candidates beyond which a choice among them is a mistake.
 const MOST_CANDIDATES: usize = 1000;

@@ -68,7 +68,15 @@ impl Layer {
         let window =
             SlidingWindow { stride, dilation, padding: (padding, padding), ..SlidingWindow::new(kernel) };
         let Some(conv) = window.positions(input) else {
-            return Err(CnnError::KernelExceedsInput { mode, kernel, dilation, span, input, padding, padded });
+            return Err(CnnError::KernelExceedsInput {
+                mode,
+                kernel,
+                dilation,
+                span,
+                input,
+                padding,
+                padded,
+            });
         };
         let window = SlidingWindow { stride: pool_stride, ..SlidingWindow::new(pool) };
         let Some(pooled) = window.positions(conv) else {

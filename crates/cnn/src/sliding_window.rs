@@ -79,7 +79,8 @@ mod tests {
 
     fn windows() -> impl Iterator<Item = SlidingWindow> {
         let sizes = (1..8).flat_map(|kernel| (1..5).map(move |stride| (kernel, stride)));
-        let dilated = sizes.flat_map(|(kernel, stride)| (1..3).map(move |dilation| (kernel, stride, dilation)));
+        let dilated =
+            sizes.flat_map(|(kernel, stride)| (1..3).map(move |dilation| (kernel, stride, dilation)));
         dilated.flat_map(|(kernel, stride, dilation)| {
             (0..=kernel / 2).flat_map(move |p| {
                 [false, true].map(|ceil| SlidingWindow { kernel, stride, dilation, padding: (p, p), ceil })
@@ -103,14 +104,18 @@ mod tests {
             for positions in 1..12 {
                 let Some(size) = window.transposed(positions, 0) else { continue };
                 assert_eq!(window.positions(size), Some(positions), "{positions} {window:?}");
-                assert!(size == 1 || window.positions(size - 1).is_none_or(|n| n < positions), "{positions} {window:?}");
+                assert!(
+                    size == 1 || window.positions(size - 1).is_none_or(|n| n < positions),
+                    "{positions} {window:?}"
+                );
             }
         }
     }
 
     #[test]
     fn sizes_beyond_any_machine_have_no_positions() {
-        let window = SlidingWindow { dilation: usize::MAX, padding: (usize::MAX, 1), ..SlidingWindow::new(3) };
+        let window =
+            SlidingWindow { dilation: usize::MAX, padding: (usize::MAX, 1), ..SlidingWindow::new(3) };
         assert_eq!((window.positions(5), window.transposed(5, 1)), (None, None));
         assert_eq!(SlidingWindow { stride: 0, ..SlidingWindow::new(1) }.positions(5), None);
     }

@@ -1,5 +1,6 @@
 //! Structures as a user writes them: `{ kind = "cnn", kernels = 3 }` or `{ einsum = "…", sizes = { … } }`.
 
+use convstat_text::suggestion;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -118,19 +119,4 @@ impl std::fmt::Display for StructureSpec {
         let pairs: Vec<String> = self.table.iter().map(|(k, v)| format!("{k} = {v}")).collect();
         write!(f, "{{ {} }}", pairs.join(", "))
     }
-}
-
-/// "; did you mean …?" with the nearest of `names`, and the list of all.
-pub fn suggestion<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
-    format!("{} (known: {})", nearest(word, names.iter().copied()), names.join(", "))
-}
-
-/// "; did you mean …?" with the nearest of `names`; empty if none is like `word`.
-pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> String {
-    names
-        .map(|n| (strsim::normalized_damerau_levenshtein(word, n), n))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(score, _)| *score > 0.4)
-        .map_or(String::new(), |(_, n)| format!("; did you mean \"{n}\"?"))
 }

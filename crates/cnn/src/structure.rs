@@ -399,7 +399,9 @@ fn check_network(network: &Einsum, sizes: &BTreeMap<char, usize>, outputs: usize
             "the last output label '{c}' of \"{network}\" has size {} but there are {outputs} responses",
             sizes[c]
         )),
-        None if outputs > 1 => bad_structure(format!("\"{network}\" needs an output label for {outputs} responses")),
+        None if outputs > 1 => {
+            bad_structure(format!("\"{network}\" needs an output label for {outputs} responses"))
+        }
         _ => Ok(()),
     }
 }
@@ -411,9 +413,13 @@ fn check_owners(network: &Einsum, owners: &[usize], shape: impl Fn(&[char]) -> V
     let factors = owners.iter().max().map_or(0, |m| m + 1);
     for f in 0..factors {
         let mut shapes = network.inputs.iter().zip(owners).filter(|&(_, &o)| o == f).map(|(l, _)| shape(l));
-        let Some(first) = shapes.next() else { return bad_structure(format!("factor {f} stands in no operand")) };
+        let Some(first) = shapes.next() else {
+            return bad_structure(format!("factor {f} stands in no operand"));
+        };
         if let Some(other) = shapes.find(|s| *s != first) {
-            return bad_structure(format!("factor {f} is shared by operands of shapes {first:?} and {other:?}"));
+            return bad_structure(format!(
+                "factor {f} is shared by operands of shapes {first:?} and {other:?}"
+            ));
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Networks with an activation against naive loops, the linear network and finite differences.
 
+#![cfg(test)]
+
 use convstat_cnn::{ActivatedNetwork, Activation, Geometry, GeometrySpec, Structure, StructureSpec};
 use ndarray::{Array2, ArrayD, IxDyn};
 

@@ -1,5 +1,7 @@
 //! Products with a sample and second derivatives, by contraction and from the dense Jacobian; no allocations.
 
+#![cfg(test)]
+
 use convstat_cnn::{Curvature, DesignProduct, OutputModes, Structure, StructureSpec};
 use ndarray::{Array2, s};
 

@@ -1,5 +1,7 @@
 //! THEORY §1: `<X, W_X>` equals a network computed by nested loops, for random geometries.
 
+#![cfg(test)]
+
 use convstat_cnn::{Geometry, GeometrySpec, StructureSpec};
 use ndarray::{Array2, ArrayD, IxDyn};
 use proptest::prelude::*;

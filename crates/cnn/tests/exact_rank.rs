@@ -1,5 +1,7 @@
 //! Numerical ranks against exact ones: matrices of whole numbers, eliminated modulo a prime.
 
+#![cfg(test)]
+
 use convstat_cnn::{Geometry, GeometrySpec, LayerSpec, OutputModes, Structure, StructureSpec};
 use ndarray::{Array2, ArrayD, IxDyn};
 

@@ -1,5 +1,7 @@
 //! Grids of candidate structures.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 
 use convstat_cnn::{StructureSpec, parse_over};

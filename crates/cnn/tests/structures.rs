@@ -1,5 +1,7 @@
 //! Jacobian, dimension and counts of structures; errors of geometries and structures.
 
+#![cfg(test)]
+
 use convstat_cnn::{CnnError, Geometry, GeometrySpec, LayerSpec, OutputModes, Structure, StructureSpec};
 use convstat_tensor::linalg::rank;
 use ndarray::{Array2, ArrayD};

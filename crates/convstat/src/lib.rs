@@ -27,25 +27,18 @@
 //! ```
 
 #![forbid(unsafe_code)]
-// No panic on a user's input; what cannot be reached says why.
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::todo,
-    clippy::unimplemented
-)]
 
 pub use convstat_assert as assert;
 pub use convstat_audit as audit;
 pub use convstat_cnn as cnn;
 pub use convstat_estimate as estimate;
 pub use convstat_graph as graph;
+pub use convstat_onnx as onnx;
 pub use convstat_report as report;
 pub use convstat_runner as runner;
 pub use convstat_study as study;
 pub use convstat_tensor as tensor;
+pub use convstat_text as text;
 pub use convstat_theory as theory;
 
 /// What most programs use.

@@ -1,5 +1,7 @@
 //! More iterations allocate nothing more.
 
+#![cfg(test)]
+
 use convstat_cnn::{OutputModes, StructureSpec};
 use convstat_estimate::{FitOptions, Sample, SolverKind, Start, fit};
 use ndarray::Array2;

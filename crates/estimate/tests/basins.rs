@@ -1,5 +1,7 @@
 //! How often a fit with the default starts misses the best optimum known, where there are many.
 
+#![cfg(test)]
+
 use convstat_cnn::{Geometry, GeometrySpec, OutputModes, StructureSpec};
 use convstat_estimate::{FitOptions, Sample, SolverKind, Start, fit};
 use convstat_tensor::linalg::psd_root;

@@ -1,5 +1,7 @@
 //! Intervals and regions against ordinary least squares of another program, and their coverage.
 
+#![cfg(test)]
+
 use convstat_cnn::{OutputModes, Structure, StructureSpec};
 use convstat_estimate::{EstimateError, FitOptions, Inference, Joint, Sample, Start, fisher_quantile, fit};
 use ndarray::Array2;

@@ -1,5 +1,7 @@
 //! What is wrong with a fit is named, and nothing is said of fits that are right; units and traces change no bit.
 
+#![cfg(test)]
+
 use convstat_cnn::{Factors, Geometry, GeometrySpec, OutputModes, Structure, StructureSpec};
 use convstat_estimate::{
     Diagnostic, Fit, FitOptions, Inference, Sample, SolverKind, Start, StepKind, TracePoint, diagnose, fit,

@@ -1,5 +1,7 @@
 //! Likelihoods of labels: other programs' fits (`data/make_glm.py`), finite differences, separation.
 
+#![cfg(test)]
+
 use convstat_cnn::{OutputModes, Structure, StructureSpec};
 use convstat_estimate::{
     Diagnostic, Family, Fit, FitOptions, Inference, LabelledSample, LeastSquares, Linearised, Rows,

@@ -1,5 +1,7 @@
 //! The bootstrap test of ranks: its statistic in closed form, its size, its power.
 
+#![cfg(test)]
+
 use convstat_cnn::{OutputModes, Structure, StructureSpec};
 use convstat_estimate::{EstimateError, FitOptions, Sample, SolverKind, Start, likelihood_ratio};
 use convstat_tensor::linalg::{lstsq, svd};

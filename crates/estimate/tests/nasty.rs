@@ -4,6 +4,8 @@
 //! `u = ε/2`. A backward stable least-squares solution solves a problem whose matrix is off by `η = n D u` (Higham 2002,
 //! Theorem 20.3); Theorem 20.1 (Wedin) then bounds solution, residual and, by `‖ΔA⁺‖ ≤ √2 ‖A⁺‖² ‖ΔA‖`, standard errors.
 
+#![cfg(test)]
+
 use convstat_cnn::{OutputModes, Structure, StructureSpec};
 use convstat_estimate::{
     Diagnostic, FitOptions, Inference, Sample, SolverKind, Start, design_times, diagnose, fit, refine,

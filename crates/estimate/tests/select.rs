@@ -1,5 +1,7 @@
 //! Criteria against other programs, brute force and closed forms.
 
+#![cfg(test)]
+
 use convstat_cnn::{OutputModes, Structure, StructureSpec};
 use convstat_estimate::select::{Evidence, Fitted, Verdict, cross_validate, folds_of, unfolding_rank};
 use convstat_estimate::{Criterion, EstimateError, FitOptions, Sample, Start, fit};

@@ -1,5 +1,7 @@
 //! Every solver of a structure ends at the same optimum; the nuclear norm against its optimality conditions and a closed form.
 
+#![cfg(test)]
+
 use convstat_cnn::{Geometry, GeometrySpec, OutputModes, Structure, StructureSpec};
 use convstat_estimate::{FitOptions, Rows, Sample, SolverKind, Start, WindowedSample, fit};
 use convstat_tensor::linalg::{qr, svd};

@@ -1,5 +1,7 @@
 //! Solvers against closed forms and each other; compression against raw rows.
 
+#![cfg(test)]
+
 use convstat_cnn::{OutputModes, Structure, StructureSpec};
 use convstat_estimate::{FitOptions, Inference, Sample, SolverKind, Start, fit};
 use convstat_tensor::linalg::{lstsq, svd};

@@ -1,5 +1,7 @@
 //! First-order training against exact solvers and known truths.
 
+#![cfg(test)]
+
 use convstat_cnn::{ActivatedNetwork, Activation, Factors, Geometry, GeometrySpec, Structure, StructureSpec};
 use convstat_estimate::{FitOptions, Sample, Start, TrainOptions, fit, train};
 use ndarray::Array2;

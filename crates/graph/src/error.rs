@@ -1,8 +1,11 @@
 //! What can go wrong in reading a network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+
+/// Result of reading a network.
+pub type Result<T> = std::result::Result<T, GraphError>;
 
 /// Errors of networks and the files they are read from.
 #[derive(Debug, Error)]
@@ -56,4 +59,16 @@ pub enum GraphError {
         /// The invariant that does not hold.
         what: String,
     },
+}
+
+impl GraphError {
+    /// That a file has something wrong in it.
+    pub fn bad_model(path: &Path, reason: impl Into<String>) -> Self {
+        Self::BadModel { path: path.to_owned(), reason: reason.into() }
+    }
+
+    /// That a file cannot be read.
+    pub fn io(path: &Path) -> impl Fn(std::io::Error) -> Self + '_ {
+        |source| Self::Io { path: path.to_owned(), source }
+    }
 }

@@ -101,9 +101,10 @@ impl Weight {
             Numbers::I8 => self.convert(|[b]| f32::from(b.cast_signed())),
             Numbers::U8 => self.convert(|[b]| f32::from(b)),
         };
-        let stored = ArrayD::from_shape_vec(IxDyn(&self.shape), entries).map_err(|e| GraphError::Internal {
-            what: format!("a weight of {} bytes and shape {:?}: {e}", self.bytes.len(), self.shape),
-        })?;
+        let stored =
+            ArrayD::from_shape_vec(IxDyn(&self.shape), entries).map_err(|e| GraphError::Internal {
+                what: format!("a weight of {} bytes and shape {:?}: {e}", self.bytes.len(), self.shape),
+            })?;
         Ok(match &self.order {
             None => stored,
             Some(order) => stored.permuted_axes(IxDyn(order)),

@@ -1,9 +1,11 @@
 //! The catalogue against PyTorch (`data/make_catalogue.py`), the papers, and its own rules.
 
+#![cfg(test)]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use convstat_graph::catalogue::{CatalogueOptions, find, names, network, networks};
-use convstat_graph::{GraphError, Graph, Node, Op};
+use convstat_graph::{Graph, GraphError, Node, Op};
 use serde_json::Value;
 
 fn pytorch() -> serde_json::Map<String, Value> {

@@ -1,11 +1,13 @@
 //! Safetensors files: real networks' names against torch.fx traces (`data/make_names.py`), real weights, and hostile files.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use convstat_graph::{Graph, NodeId, Op, Weight};
 use convstat_graph::safetensors_file::{architecture_name, read, read_into};
 use convstat_graph::toml_file;
+use convstat_graph::{Graph, NodeId, Op, Weight};
 use serde_json::{Value, json};
 
 /// A file of bytes that are all zero, with these names and shapes.

@@ -1,9 +1,11 @@
 //! Architecture files: counts against torchvision's published ones, shapes, and errors with their places.
 
+#![cfg(test)]
+
 use std::path::Path;
 
-use convstat_graph::catalogue::{CatalogueOptions, network};
 use convstat_graph::Op;
+use convstat_graph::catalogue::{CatalogueOptions, network};
 use convstat_graph::toml_file::{parse, read};
 
 /// Head, stages and classifier of an ImageNet network.

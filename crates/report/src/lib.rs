@@ -7,15 +7,6 @@
 //! * [`mod@notebook`]: Jupyter notebooks and Quarto documents that read a run.
 
 #![forbid(unsafe_code)]
-// No panic on a user's input; what cannot be reached says why.
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::todo,
-    clippy::unimplemented
-)]
 
 mod axis;
 pub mod bars;

@@ -7,21 +7,12 @@
 //! * [`execute`](fn@execute): rayon over tasks, one writer, progress, interruption.
 //! * [`slurm`]: shards as a job array of a cluster.
 
-// No panic on a user's input; what cannot be reached says why.
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::todo,
-    clippy::unimplemented
-)]
-
 pub mod error;
 pub mod execute;
 pub mod interrupt;
 mod lock;
 pub mod manifest;
+pub mod outcome;
 pub mod pages;
 pub mod parts;
 pub mod progress;
@@ -31,10 +22,12 @@ pub mod store;
 pub mod stream;
 pub mod table;
 pub mod text;
+mod write;
 
 pub use error::RunnerError;
-pub use execute::{Execution, Outcome, Task, execute, thread_pool};
+pub use execute::{Execution, Task, TaskResult, execute, thread_pool};
 pub use manifest::{Description, FORMAT_VERSION, Manifest, Provenance};
+pub use outcome::Outcome;
 pub use parts::{Present, Walked};
 pub use progress::{Progress, Watch, time_left};
 pub use shard::{Shard, shard_of};

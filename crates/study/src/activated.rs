@@ -2,7 +2,7 @@
 
 use convstat_cnn::{ActivatedNetwork, Activation, Factors, Geometry, Structure};
 use convstat_estimate::train;
-use convstat_runner::stream;
+use convstat_runner::{Outcome, stream};
 use convstat_tensor::linalg::{qr_r, solve_upper_transposed, svd};
 use ndarray::{Array2, s};
 use rand::rngs::ChaCha8Rng;
@@ -106,7 +106,7 @@ impl Activated {
         row.oracle_gap = fit.oracle_gap.unwrap_or(f64::NAN);
         row.start = fit.best.start.map_or("", |s| s.name()).to_owned();
         row.iterations = fit.best.iterations;
-        row.termination = fit.best.termination.name().to_owned();
+        row.outcome = Outcome::Completed(fit.best.termination);
         Ok(())
     }
 

@@ -162,6 +162,11 @@ impl Plan {
         data_key(&self.file, self.setting(cell), cell.setting, cell.design, cell.n)
     }
 
+    /// The text of which the identity of a cell is a digest: everything that decides its rows.
+    pub fn identity(&self, cell: &Cell) -> String {
+        identity(&self.file, self.setting(cell), (cell.setting, cell.design, cell.estimator, cell.n))
+    }
+
     /// The shard of `of`, from 1, that holds a replicate of the cell with this index.
     pub fn shard_of(&self, cell: usize, replicate: u64, of: u64) -> u64 {
         let places = self.cost_order.get_or_init(|| {
@@ -343,6 +348,20 @@ fn data_key(file: &StudyFile, context: &SettingContext, setting: usize, design: 
     )
 }
 
+/// Everything that decides the rows of a cell (setting, design, estimator, n), as text.
+fn identity(file: &StudyFile, context: &SettingContext, (s, d, e, n): (usize, usize, usize, u64)) -> String {
+    let inference = file.inference.as_ref().map_or_else(String::new, |i| format!("|{}", canonical(i)));
+    // The version changes where the rows of a cell would.
+    format!(
+        "v3|{}|{}|{}|{}|{}{inference}",
+        file.study.seed,
+        file.setting[s].name,
+        data_key(file, context, s, d, n),
+        file.setting[s].structure,
+        canonical(&file.estimator[e])
+    )
+}
+
 /// Candidates of each setting and estimator.
 fn candidates(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Option<Candidates>>> {
     let mut all = Vec::with_capacity(settings.len() * file.estimator.len());
@@ -378,7 +397,6 @@ fn check_estimators(file: &StudyFile, settings: &[SettingContext]) -> Result<()>
 
 fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
     let mut cells = Vec::new();
-    let inference = file.inference.as_ref().map_or_else(String::new, |i| format!("|{}", canonical(i)));
     for (s, context) in settings.iter().enumerate() {
         let setting = &file.setting[s];
         let sizes = file
@@ -407,15 +425,7 @@ fn cells(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Cell>> {
                         );
                         return Err(StudyError::bad("samples.n", n, &mend));
                     }
-                    let data_key = data_key(file, context, s, d, n);
-                    // The version changes where the rows of a cell would.
-                    let identity = format!(
-                        "v3|{}|{}|{data_key}|{}|{}",
-                        file.study.seed,
-                        setting.name,
-                        setting.structure,
-                        canonical(estimator)
-                    ) + &inference;
+                    let identity = identity(file, context, (s, d, e, n));
                     cells.push(Cell {
                         id: Digest::of(&identity).short(),
                         setting: s,

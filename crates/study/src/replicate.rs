@@ -7,7 +7,7 @@ use convstat_estimate::{
     EstimateError, Family, Fit, LabelledSample, Rows, Sample, Termination, TracePoint, WindowedSample,
     compress, fit, fit_traced,
 };
-use convstat_runner::stream;
+use convstat_runner::{Outcome, stream};
 use convstat_tensor::memory;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, Axis, s};
@@ -41,7 +41,7 @@ pub fn follow_replicate(plan: &Plan, cell: &Cell, replicate: u64, observer: Opti
     let mut row = empty_row(plan, cell, replicate);
     match fill(plan, cell, replicate, &mut row, observer) {
         Ok(()) => {}
-        Err(e) => row.termination = format!("error: {e}"),
+        Err(e) => row.outcome = Outcome::Failed(e.to_string()),
     }
     row.seconds = started.elapsed().as_secs_f64();
     row
@@ -65,7 +65,7 @@ fn empty_row(plan: &Plan, cell: &Cell, replicate: u64) -> Row {
         oracle_gap: f64::NAN,
         start: String::new(),
         iterations: 0,
-        termination: String::new(),
+        outcome: Outcome::Failed("not run".to_owned()),
         coverage: Coverage::NOTHING,
         seconds: 0.0,
     }
@@ -104,7 +104,7 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row, observer: Optio
     row.oracle_gap = fit.oracle_gap.unwrap_or(f64::NAN);
     row.start = fit.best.start.map_or("", |s| s.name()).to_owned();
     row.iterations = fit.best.iterations;
-    row.termination = fit.best.termination.name().to_owned();
+    row.outcome = Outcome::Completed(fit.best.termination);
     Ok(())
 }
 

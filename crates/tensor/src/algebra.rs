@@ -1,8 +1,8 @@
 //! Elementary operations on N-way arrays.
 
 use ndarray::{
-    Array, Array1, Array2, ArrayBase, ArrayD, ArrayView2, ArrayViewD, Data, DataMut, Dimension, IntoDimension,
-    IxDyn,
+    Array, Array1, Array2, ArrayBase, ArrayD, ArrayView2, ArrayViewD, Data, DataMut, Dimension,
+    IntoDimension, IxDyn,
 };
 
 use crate::{Result, TensorError};

@@ -23,16 +23,6 @@
 //! # Ok::<(), convstat_tensor::TensorError>(())
 //! ```
 
-// No panic on a user's input; what cannot be reached says why.
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::todo,
-    clippy::unimplemented
-)]
-
 pub mod algebra;
 pub mod blas;
 pub mod decompose;

@@ -1,5 +1,7 @@
 //! Against loops that follow the definitions.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 
 use convstat_tensor::linalg::{

@@ -1,5 +1,7 @@
 //! Against TensorLy 0.10.0; `data/make_fixture.py` wrote the figures.
 
+#![cfg(test)]
+
 use convstat_tensor::{cp_als, hooi, khatri_rao, mode_dot, norm, tt_svd, unfold};
 use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;

@@ -1,5 +1,7 @@
 //! The first-order risk of maximum likelihood against quadrature and against Wilks' theorem.
 
+#![cfg(test)]
+
 use convstat_cnn::{OutputModes, Structure, StructureSpec};
 use convstat_estimate::{FitOptions, LabelledSample, Start, Termination, fit, probabilities};
 use convstat_theory::TangentRisk;

@@ -1,5 +1,7 @@
 //! The planner and the reference risks against simulation and closed forms.
 
+#![cfg(test)]
+
 use convstat_cnn::{OutputModes, StructureSpec};
 use convstat_tensor::linalg::psd_root;
 use convstat_theory::{

@@ -1,5 +1,7 @@
 //! The exact risk against 60 digits (`data/make_risk.py`), within bounds from each case's own condition numbers.
 
+#![cfg(test)]
+
 use convstat_cnn::{Factors, Geometry, GeometrySpec, StructureSpec};
 use convstat_tensor::linalg::psd_root;
 use convstat_theory::TangentRisk;

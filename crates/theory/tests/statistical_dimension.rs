@@ -1,5 +1,7 @@
 //! THEORY §5 and §4.2: statistical dimensions against independent figures.
 
+#![cfg(test)]
+
 use convstat_cnn::{Geometry, GeometrySpec, OutputModes, StructureSpec};
 use convstat_tensor::linalg::psd_root;
 use convstat_theory::statistical_dimension;

@@ -34,16 +34,6 @@
 //! # }
 //! ```
 
-// No panic on a user's input; what cannot be reached says why.
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::todo,
-    clippy::unimplemented
-)]
-
 pub mod ablation;
 pub mod blocks;
 pub mod checkpoint;

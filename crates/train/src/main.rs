@@ -1,15 +1,5 @@
 //! `convstat-train`: parses, calls, prints.
 
-// No panic on a user's input; what cannot be reached says why.
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::todo,
-    clippy::unimplemented
-)]
-
 mod commands;
 
 use std::process::ExitCode;

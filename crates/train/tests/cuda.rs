@@ -1,6 +1,8 @@
 //! Every operation on a GPU against the portable backend in double precision, with the tolerance of each arithmetic:
 //! ‖found − expected‖ / ‖expected‖ at most 1e-5 (f32), 2e-3 (tf32: 10 bits), 1e-2 (bf16: 7 bits). Needs a GPU and feature `cuda`;
 //! `make gpu-check` runs it.
+
+#![cfg(test)]
 #![cfg(feature = "cuda")]
 
 use std::sync::Arc;

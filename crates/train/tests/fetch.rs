@@ -1,5 +1,7 @@
 //! `convstat-train fetch` and its library against a local server: whole and broken downloads, good and hostile archives.
 
+#![cfg(test)]
+
 #[path = "support/archives.rs"]
 mod archives;
 #[path = "support/server.rs"]

@@ -1,10 +1,14 @@
 //! Every reader of the training program on generated and damaged inputs: an error, never a panic, a hang, or memory that
 //! the input does not account for.
 
+#![cfg(test)]
+
 #[path = "support/archives.rs"]
 mod archives;
 #[path = "../../../tests/support/fuzz.rs"]
 mod fuzz;
+#[path = "../../../tests/support/long.rs"]
+mod long;
 
 use std::fs;
 use std::io::Write as _;

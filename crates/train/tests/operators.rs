@@ -1,6 +1,8 @@
 //! Operations, blocks and networks: values by PyTorch (`data/make_reference.py`), convolution by its definition, finite
 //! differences, counts of crate `cnn`, the same bits for any number of threads, errors.
 
+#![cfg(test)]
+
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 

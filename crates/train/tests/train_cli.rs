@@ -1,6 +1,8 @@
 //! `convstat-train` as a user runs it: ablations that are repeated, extended, killed and resumed, CIFAR-10 files, single
 //! networks, bad input.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -496,7 +498,7 @@ fn weights_are_those_of_the_checkpoint_under_names_that_the_audit_reads() {
         let out = ends(folder, 0, &["train", "ablation.toml", "--kr", "2", "--out", "one", "--json"]);
         let trained: Value = serde_json::from_str(&out).unwrap();
         let path = folder.join("one/weights.safetensors");
-        let graph = convstat_graph::load(path.to_str().unwrap(), &convstat_graph::LoadOptions::default())
+        let graph = convstat_audit::load(path.to_str().unwrap(), &convstat_audit::LoadOptions::default())
             .unwrap()
             .graph;
         let audit = convstat_audit::Audit::new(&graph, None).unwrap();

@@ -1,6 +1,8 @@
 //! Training: PyTorch's losses, gradients and logits (`data/make_reference.py`), runs that are cut off and go on to the
 //! same bits, early stopping, moving averages, any number of threads, errors.
 
+#![cfg(test)]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;

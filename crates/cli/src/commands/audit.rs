@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use convstat::audit::output::{compare, ratio};
-use convstat::audit::{Audit, BlockAudit};
-use convstat::graph::{GraphError, LoadOptions, catalogue, load};
+use convstat::audit::{Audit, BlockAudit, LoadOptions, load};
+use convstat::graph::{GraphError, catalogue};
 use convstat::report::{Bar, Canvas, Format as Picture, draw_bars, table::align};
 
 use crate::failure::Failure;

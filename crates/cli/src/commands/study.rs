@@ -502,7 +502,7 @@ impl Rerun {
                 "cell": row.cell, "setting": row.setting, "design": row.design, "structure": row.structure, "solver": row.solver, "n": row.n,
                 "replicate": row.replicate, "df": row.df, "err_frob": row.err_frob, "err_pred": row.err_pred,
                 "objective": row.objective, "oracle_gap": row.oracle_gap, "start": row.start,
-                "iterations": row.iterations, "termination": row.termination, "seconds": row.seconds,
+                "iterations": row.iterations, "termination": row.termination(), "seconds": row.seconds,
                 "compared": verdict,
             });
             if self.trace {
@@ -528,7 +528,7 @@ impl Rerun {
                 row.oracle_gap,
                 row.start,
                 row.iterations,
-                row.termination,
+                row.termination(),
                 row.seconds
             ))?;
         }

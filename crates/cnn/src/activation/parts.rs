@@ -65,8 +65,7 @@ impl Parts {
             return bad_structure(format!("label '{c}' of \"{name}\" stands in no kernel factor"));
         }
         let kernels = Einsum { inputs, output };
-        let kernels =
-            Structure::new(&format!("kernels of {name}"), kernels, structure.sizes().clone(), 1)?;
+        let kernels = Structure::new(&format!("kernels of {name}"), kernels, structure.sizes().clone(), 1)?;
         Ok(Self { head, positions, bonds, responses: responses.to_vec(), kernels })
     }
 }

@@ -3,9 +3,9 @@
 
 use serde::Deserialize;
 
-use super::tucker::clamp;
 use super::draft::Draft;
 use super::family::Family;
+use super::tucker::clamp;
 use crate::error::bad_structure;
 use crate::{Counts, Result, Structure};
 

@@ -38,7 +38,11 @@ impl Draft {
     ) -> Result<Self> {
         let taps: Vec<char> = ('a'..='j').chain('A'..='J').take(modes.taps.len()).collect();
         if taps.len() < modes.taps.len() {
-            return bad_structure(format!("{} tap modes; at most {} are possible", modes.taps.len(), taps.len()));
+            return bad_structure(format!(
+                "{} tap modes; at most {} are possible",
+                modes.taps.len(),
+                taps.len()
+            ));
         }
         let mut sizes: BTreeMap<char, usize> = taps.iter().copied().zip(modes.taps.iter().copied()).collect();
         let positions: Vec<char> = match head_ranks {

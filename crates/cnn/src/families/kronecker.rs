@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::tucker::check_ranks;
 use super::draft::Draft;
 use super::family::Family;
+use super::tucker::check_ranks;
 use crate::{Counts, Result, Structure};
 
 /// Keys of kind `kronecker`.

@@ -3,9 +3,9 @@
 
 use serde::Deserialize;
 
-use super::tensor_train::train_dimension;
 use super::draft::Draft;
 use super::family::Family;
+use super::tensor_train::train_dimension;
 use crate::error::bad_structure;
 use crate::{Counts, Result, Structure};
 

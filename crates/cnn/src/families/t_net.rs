@@ -27,7 +27,9 @@ impl Family for TNet {
     fn build(&self, mut draft: Draft) -> Result<Structure> {
         let layers = draft.modes.layers;
         if !(2..=CHANNELS.len()).contains(&layers) {
-            return bad_structure(format!("t-net over {layers} layers; it needs 2 or 3 (deeper in the geometry)"));
+            return bad_structure(format!(
+                "t-net over {layers} layers; it needs 2 or 3 (deeper in the geometry)"
+            ));
         }
         let per_layer = draft.taps.len() / layers;
         // The channel mode is the input's in the first layer (the last chunk) and has one tap above.

@@ -1,8 +1,8 @@
 //! AlexNet, in one column (Krizhevsky 2014).
 
 use super::builder::{Builder, Filter, Maps};
-use super::window::Window;
 use super::network::{IMAGENET, Network};
+use super::window::Window;
 use crate::Result;
 
 pub(super) const NETWORKS: &[Network] =

@@ -1,7 +1,7 @@
 //! Networks from operations whose shapes follow from what they read.
 
 use super::window::{Sizes, Window};
-use crate::{GraphError, Conv, Graph, Linear, NodeId, Op, Result};
+use crate::{Conv, Graph, GraphError, Linear, NodeId, Op, Result};
 
 /// The output of a node: feature maps `[channels, spatial …]`, or a vector `[features]`.
 #[derive(Debug, Clone)]

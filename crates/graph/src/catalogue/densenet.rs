@@ -1,8 +1,8 @@
 //! DenseNet (Huang et al. 2017).
 
 use super::builder::{Builder, Filter, Maps};
-use super::window::Window;
 use super::network::{IMAGENET, Network};
+use super::window::Window;
 use crate::Result;
 
 const DENSENET: Network = IMAGENET.by("Huang et al. 2017, arXiv:1608.06993");

@@ -29,7 +29,7 @@ mod vgg;
 mod video;
 mod window;
 
-use convstat_cnn::spec::nearest;
+use convstat_text::nearest;
 
 pub use network::{CatalogueOptions, Network};
 

@@ -2,8 +2,8 @@
 //! with windows of three modes and shortcuts of type B (a projection where shapes differ).
 
 use super::builder::{Builder, Filter, Maps};
-use super::window::{Sizes, Window};
 use super::network::{IMAGENET, KINETICS, Network};
+use super::window::{Sizes, Window};
 use crate::Result;
 
 struct Config {

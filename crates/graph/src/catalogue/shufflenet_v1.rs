@@ -2,8 +2,8 @@
 //! shuffle of channels, a depthwise convolution and a grouped pointwise convolution.
 
 use super::builder::{Builder, Filter, Maps};
-use super::window::Window;
 use super::network::{IMAGENET, Network};
+use super::window::Window;
 use crate::Result;
 
 const SHUFFLENET: Network = IMAGENET.by("Zhang et al. 2018, arXiv:1707.01083");

@@ -1,8 +1,8 @@
 //! ShuffleNetV2 (Ma et al. 2018).
 
 use super::builder::{Builder, Filter, Maps};
-use super::window::Window;
 use super::network::{IMAGENET, Network};
+use super::window::Window;
 use crate::Result;
 
 const SHUFFLENET: Network = IMAGENET.by("Ma et al. 2018, arXiv:1807.11164");

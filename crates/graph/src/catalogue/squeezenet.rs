@@ -1,8 +1,8 @@
 //! SqueezeNet (Iandola et al. 2016).
 
 use super::builder::{Builder, Filter, Maps};
-use super::window::Window;
 use super::network::{IMAGENET, Network};
+use super::window::Window;
 use crate::Result;
 
 /// A layer after the first convolution.

@@ -1,8 +1,8 @@
 //! VGG (Simonyan and Zisserman 2015).
 
 use super::builder::{Builder, Filter, Maps};
-use super::window::Window;
 use super::network::{IMAGENET, Network};
+use super::window::Window;
 use crate::Result;
 
 /// Convolutions in the five stages of 64, 128, 256, 512 and 512 channels.

@@ -23,7 +23,7 @@ mod tensors;
 
 use std::path::Path;
 
-use crate::{GraphError, Graph, Result};
+use crate::{Graph, GraphError, Result};
 
 /// Entries of an input shape, at most.
 const MOST_INPUT: usize = 1 << 30;
@@ -53,11 +53,11 @@ pub fn read(path: &Path, input: Option<&[usize]>) -> Result<Graph> {
     let tensors = tensors::open(path)?;
     if tensors.iter().any(|t| t.name.starts_with("moment0:")) {
         let reason = "it is a checkpoint of convstat-train, with moments of the optimiser; audit the weights beside it";
-        return Err(bad(path, reason.to_owned()));
+        return Err(GraphError::bad_model(path, reason.to_owned()));
     }
     let modules = modules::modules(tensors);
     let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    chain::graph(name, modules, input).map_err(|reason| bad(path, reason))
+    chain::graph(name, modules, input).map_err(|reason| GraphError::bad_model(path, reason))
 }
 
 /// Puts a file's weights into the convolutions and linear layers of an architecture: by name (`NAME.weight`, also behind a
@@ -68,7 +68,7 @@ pub fn read(path: &Path, input: Option<&[usize]>) -> Result<Graph> {
 /// # Errors
 /// A file that cannot be read, a layer of another shape than the architecture's, none of its layers.
 pub fn read_into(path: &Path, architecture: Graph) -> Result<Graph> {
-    fill::fill(architecture, tensors::open(path)?).map_err(|reason| bad(path, reason))
+    fill::fill(architecture, tensors::open(path)?).map_err(|reason| GraphError::bad_model(path, reason))
 }
 
 /// Name of the architecture in the `config.json` beside a file, as torchvision spells it where it has the network: timm's
@@ -107,8 +107,4 @@ pub fn architecture_name(path: &Path) -> Option<String> {
         _ => return None,
     };
     Some(format!("resnet{depth}"))
-}
-
-fn bad(path: &Path, reason: String) -> GraphError {
-    GraphError::BadModel { path: path.to_owned(), reason }
 }

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use super::bad;
 use crate::{GraphError, Numbers, Result, Weight};
 
 /// Longest header, as the format's own reader has it.
@@ -44,34 +43,44 @@ pub(super) fn open(path: &Path) -> Result<Vec<Tensor>> {
         return tensors(path, read(path)?);
     }
     let index: serde_json::Value = serde_json::from_slice(&read(path)?)
-        .map_err(|e| bad(path, format!("no index of a safetensors file: {e}")))?;
+        .map_err(|e| GraphError::bad_model(path, format!("no index of a safetensors file: {e}")))?;
     let map = index.get("weight_map").and_then(serde_json::Value::as_object);
-    let map =
-        map.ok_or_else(|| bad(path, "no \"weight_map\"; give a .safetensors file or its index".to_owned()))?;
+    let map = map.ok_or_else(|| {
+        GraphError::bad_model(path, "no \"weight_map\"; give a .safetensors file or its index".to_owned())
+    })?;
     let shards: BTreeSet<&str> = map.values().filter_map(serde_json::Value::as_str).collect();
     if shards.len() > MOST_SHARDS {
-        return Err(bad(path, format!("{} shards; at most {MOST_SHARDS} are read", shards.len())));
+        return Err(GraphError::bad_model(
+            path,
+            format!("{} shards; at most {MOST_SHARDS} are read", shards.len()),
+        ));
     }
     let mut all = Vec::new();
     for shard in shards {
         // Only files beside the index.
         if shard.contains(['/', '\\']) || shard.starts_with('.') || shard.ends_with(".json") {
-            return Err(bad(path, format!("shard \"{shard}\" is no file beside the index")));
+            return Err(GraphError::bad_model(
+                path,
+                format!("shard \"{shard}\" is no file beside the index"),
+            ));
         }
         let file = path.with_file_name(shard);
         all.extend(tensors(&file, read(&file)?)?);
     }
     let mut names = BTreeSet::new();
     if let Some(twice) = all.iter().find(|t| !names.insert(t.name.as_str())) {
-        return Err(bad(path, format!("\"{}\" stands in two shards", twice.name)));
+        return Err(GraphError::bad_model(path, format!("\"{}\" stands in two shards", twice.name)));
     }
     Ok(all)
 }
 
 fn read(path: &Path) -> Result<Bytes> {
-    let io = |source| GraphError::Io { path: path.to_owned(), source };
-    if !std::fs::metadata(path).map_err(io)?.is_file() {
-        return Err(bad(path, "this is no file; give a .safetensors file or its .index.json".to_owned()));
+    let io = GraphError::io(path);
+    if !std::fs::metadata(path).map_err(&io)?.is_file() {
+        return Err(GraphError::bad_model(
+            path,
+            "this is no file; give a .safetensors file or its .index.json".to_owned(),
+        ));
     }
     std::fs::read(path).map(Bytes::from).map_err(io)
 }
@@ -82,7 +91,10 @@ fn tensors(path: &Path, bytes: Bytes) -> Result<Vec<Tensor>> {
     let length = match bytes.first_chunk::<8>() {
         Some(first) => u64::from_le_bytes(*first),
         None => {
-            return Err(bad(path, format!("{} bytes are no safetensors file; it is cut off", bytes.len())));
+            return Err(GraphError::bad_model(
+                path,
+                format!("{} bytes are no safetensors file; it is cut off", bytes.len()),
+            ));
         }
     };
     let end = usize::try_from(length).ok().filter(|_| length <= MOST_HEADER).and_then(|n| n.checked_add(8));
@@ -91,10 +103,10 @@ fn tensors(path: &Path, bytes: Bytes) -> Result<Vec<Tensor>> {
             "its header would have {length} bytes, the file has {}: no safetensors file, or cut off",
             bytes.len()
         );
-        return Err(bad(path, reason));
+        return Err(GraphError::bad_model(path, reason));
     };
-    let header: Metadata =
-        serde_json::from_slice(header).map_err(|e| bad(path, format!("no safetensors header: {e}")))?;
+    let header: Metadata = serde_json::from_slice(header)
+        .map_err(|e| GraphError::bad_model(path, format!("no safetensors header: {e}")))?;
     let data = bytes.slice(end..);
     if header.data_len() != data.len() {
         let reason = format!(
@@ -102,7 +114,7 @@ fn tensors(path: &Path, bytes: Bytes) -> Result<Vec<Tensor>> {
             header.data_len(),
             data.len()
         );
-        return Err(bad(path, reason));
+        return Err(GraphError::bad_model(path, reason));
     }
     let mut all = Vec::new();
     for name in header.offset_keys() {
@@ -113,7 +125,7 @@ fn tensors(path: &Path, bytes: Bytes) -> Result<Vec<Tensor>> {
                 name.len(),
                 info.shape.len()
             );
-            return Err(bad(path, reason));
+            return Err(GraphError::bad_model(path, reason));
         }
         let numbers = match info.dtype {
             Dtype::F64 => Some(Numbers::F64),
@@ -129,11 +141,12 @@ fn tensors(path: &Path, bytes: Bytes) -> Result<Vec<Tensor>> {
         };
         let (from, to) = info.data_offsets;
         if from > to || to > data.len() {
-            return Err(bad(path, format!("\"{name}\" lies outside the file")));
+            return Err(GraphError::bad_model(path, format!("\"{name}\" lies outside the file")));
         }
         let entries = info.shape.iter().try_fold(1usize, |n, &s| n.checked_mul(s));
-        let entries =
-            entries.ok_or_else(|| bad(path, format!("\"{name}\" of shape {:?}: too large", info.shape)))?;
+        let entries = entries.ok_or_else(|| {
+            GraphError::bad_model(path, format!("\"{name}\" of shape {:?}: too large", info.shape))
+        })?;
         all.push(Tensor { name, shape: info.shape.clone(), entries, numbers, bytes: data.slice(from..to) });
     }
     Ok(all)

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use convstat_cnn::spec::suggestion;
+use convstat_text::suggestion;
 
 use super::windows::{MOST_CHANNELS, Windows};
 use crate::{Conv, Graph, Linear, NodeId, Op};

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use convstat_cnn::spec::suggestion;
+use convstat_text::suggestion;
 
 use super::blocks;
 use super::build::{Builder, Made, NewConv, channels};

@@ -57,7 +57,7 @@ use std::path::Path;
 
 use place::Place;
 
-use crate::{GraphError, Graph, Result};
+use crate::{Graph, GraphError, Result};
 
 /// Files longer than this are not architecture files.
 const MOST_BYTES: u64 = 4 << 20;
@@ -68,8 +68,8 @@ const MOST_BYTES: u64 = 4 << 20;
 /// A file that cannot be read; TOML that is wrong, with line and column; unknown keys, with the nearest one; layers that do
 /// not fit together, with their line.
 pub fn read(path: &Path) -> Result<Graph> {
-    let io = |source| GraphError::Io { path: path.to_owned(), source };
-    let file = std::fs::metadata(path).map_err(io)?;
+    let io = GraphError::io(path);
+    let file = std::fs::metadata(path).map_err(&io)?;
     if !file.is_file() || file.len() > MOST_BYTES {
         let reason =
             format!("{} bytes, or no file; an architecture file has at most {MOST_BYTES}", file.len());

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use convstat_cnn::spec::suggestion;
+use convstat_text::suggestion;
 
 use crate::GraphError;
 

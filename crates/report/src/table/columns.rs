@@ -1,7 +1,7 @@
 //! Columns of paper-ready tables: how each is headed, and what goes beside it.
 
-use convstat_cnn::spec::suggestion;
 use convstat_runner::{Column, Table};
+use convstat_text::suggestion;
 
 use crate::{ReportError, Result};
 

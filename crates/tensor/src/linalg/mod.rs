@@ -14,8 +14,8 @@ mod triangular;
 
 pub use cholesky::{cholesky, cholesky_in_place, cholesky_solve, pivoted_cholesky};
 pub use eigen::{eigh, eigvalsh};
-pub use products::{add_gram, add_transposed_product, gram, symmetrise, upper_product};
 pub(crate) use products::{Matrix, multiply};
+pub use products::{add_gram, add_transposed_product, gram, symmetrise, upper_product};
 pub use qr::{qr, qr_r};
 pub use roots::{echelon_root, psd_root};
 pub use svd::{column_basis, lstsq, rank, rank_tolerance, svd};

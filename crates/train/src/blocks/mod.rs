@@ -150,7 +150,7 @@ impl BlockSpec {
         let kind = self.kind();
         let Some((_, read)) = BLOCKS.iter().find(|(name, _)| *name == kind) else {
             let names = BLOCKS.iter().map(|(name, _)| *name);
-            let known = convstat_cnn::spec::suggestion(kind, names);
+            let known = convstat_text::suggestion(kind, names);
             return Err(TrainError::bad("block", format!("\"{kind}\""), format!("unknown kind{known}")));
         };
         let mut keys = match self {

@@ -22,7 +22,7 @@ mod video;
 
 use std::path::Path;
 
-use convstat_cnn::spec::suggestion;
+use convstat_text::suggestion;
 use serde::{Deserialize, Serialize};
 
 use crate::{Result, TrainError};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use convstat_cnn::spec::suggestion;
+use convstat_text::suggestion;
 
 use super::sums::{Sum, md5, sha256};
 use super::unpack::Format;

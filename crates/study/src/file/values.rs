@@ -1,0 +1,207 @@
+//! Reads a study file and checks its values.
+
+use std::collections::HashSet;
+
+use convstat_cnn::Activation;
+use convstat_estimate::SolverKind;
+
+use super::study::StudyFile;
+use super::toml::parse_toml;
+use crate::designs::DesignSpec;
+use crate::figure::FigureKind;
+use crate::place::in_text;
+use crate::{Result, StudyError};
+
+/// Replicates a cell beyond which a plan would not fit into memory.
+const MOST_REPLICATES: u64 = 10_000_000;
+
+/// Draws, and random starts of each, beyond which theory takes days.
+const MOST_DRAWS: usize = 1_000_000;
+const MOST_STARTS: usize = 10_000;
+
+impl StudyFile {
+    /// Reads a study file. Errors point at the key at fault, unknown keys name the nearest.
+    pub fn parse(text: &str) -> Result<Self> {
+        let file: Self = parse_toml(text)?;
+        file.check().map_err(|e| in_text(e, text))?;
+        Ok(file)
+    }
+
+    /// Fails on values outside their range; [`StudyFile::parse`] has done this.
+    pub fn check(&self) -> Result<()> {
+        let positive = |key: &str, value: f64| {
+            if value.is_finite() && value > 0.0 {
+                return Ok(());
+            }
+            Err(StudyError::bad(key, value, "it has to be a finite number above 0"))
+        };
+        if self.study.replicates == 0 {
+            return Err(StudyError::bad("study.replicates", 0, "it has to be at least 1"));
+        }
+        if self.study.replicates > MOST_REPLICATES {
+            let mend = format!("at most {MOST_REPLICATES} are possible");
+            return Err(StudyError::bad("study.replicates", self.study.replicates, &mend));
+        }
+        check_file_name("study.name", &self.study.name)?;
+        if self.setting.is_empty() {
+            return Err(StudyError::bad("setting", "none", "give at least one [[setting]]"));
+        }
+        for (list, names) in [
+            ("setting", self.setting.iter().map(|s| s.name.clone()).collect::<Vec<_>>()),
+            ("design", self.design.iter().map(DesignSpec::label).collect()),
+            ("estimator", self.estimator.iter().map(|e| e.label().to_owned()).collect()),
+            ("samples.n", self.samples.n.iter().flatten().map(ToString::to_string).collect()),
+        ] {
+            let mut seen = HashSet::new();
+            if let Some(twice) = names.iter().find(|n| !seen.insert(*n)) {
+                return Err(StudyError::bad(list, twice, "it stands twice; give each its own name"));
+            }
+        }
+        if self.design.is_empty() || self.estimator.is_empty() {
+            return Err(StudyError::bad("design or estimator", "none", "give at least one of each"));
+        }
+        for design in &self.design {
+            design.check()?;
+        }
+        if !(self.noise.sigma.is_finite() && self.noise.sigma >= 0.0) {
+            return Err(StudyError::bad(
+                "noise.sigma",
+                self.noise.sigma,
+                "it has to be finite and at least 0",
+            ));
+        }
+        self.check_activations()?;
+        self.check_figures()?;
+        for e in &self.estimator {
+            e.check_training()?;
+            positive("estimator.tolerance", e.tolerance)?;
+            if e.starts.is_empty() {
+                return Err(StudyError::bad(
+                    "estimator.starts",
+                    "[]",
+                    "give at least one of spectral, random, oracle",
+                ));
+            }
+            if e.max_iterations == 0 {
+                return Err(StudyError::bad("estimator.max_iterations", 0, "it has to be at least 1"));
+            }
+            if !(e.lambda.is_finite() && e.lambda >= 0.0) {
+                return Err(StudyError::bad(
+                    "estimator.lambda",
+                    e.lambda,
+                    "it has to be finite and at least 0",
+                ));
+            }
+            crate::selection::check(e, self)?;
+        }
+        if let Some(inference) = &self.inference {
+            convstat_estimate::confidence::check_level(inference.level)?;
+        }
+        for check in &self.check {
+            check.validate(self)?;
+        }
+        crate::figure::check(self)?;
+        if let Some(response) = &self.response {
+            response.check(self)?;
+        }
+        positive("theory.c_h", self.theory.c_h)?;
+        positive("theory.c_condition", self.theory.c_condition)?;
+        positive("theory.delta", self.theory.delta)?;
+        if !(self.theory.confidence > 0.0 && self.theory.confidence < 1.0) {
+            return Err(StudyError::bad(
+                "theory.confidence",
+                self.theory.confidence,
+                "it has to be between 0 and 1",
+            ));
+        }
+        for (key, value, most) in [
+            ("theory.draws", self.theory.draws, MOST_DRAWS),
+            ("theory.designs", self.theory.designs, MOST_DRAWS),
+            ("theory.starts", self.theory.starts, MOST_STARTS),
+        ] {
+            if value > most {
+                return Err(StudyError::bad(key, value, &format!("at most {most} are possible")));
+            }
+        }
+        if self.theory.draws < 2 || self.theory.designs < 2 {
+            return Err(StudyError::bad(
+                "theory.draws and theory.designs",
+                "below 2",
+                "a standard error needs two",
+            ));
+        }
+        self.samples.check()
+    }
+}
+
+impl StudyFile {
+    /// Figures that would have nothing to show.
+    fn check_figures(&self) -> Result<()> {
+        let trained = self.setting.iter().any(|s| s.activation.is_some());
+        for figure in &self.figure {
+            let lacks = match figure.kind {
+                FigureKind::Confidence if self.inference.is_none() => {
+                    "it shows coverage; give a table [inference]"
+                }
+                FigureKind::Selection if self.estimator.iter().all(|e| e.select.is_none()) => {
+                    "it shows choices; give an [[estimator]] with select"
+                }
+                FigureKind::Bounds | FigureKind::Coverage | FigureKind::Collapse if trained => {
+                    "it shows theory of the linear network; use \"rate\", \"kernels\" or \"estimators\" with an activation"
+                }
+                _ => continue,
+            };
+            return Err(StudyError::bad("figure.kind", figure.kind.name(), lacks));
+        }
+        Ok(())
+    }
+
+    /// Networks with an activation are trained, and nothing else is.
+    fn check_activations(&self) -> Result<()> {
+        let with = self.setting.iter().find(|s| s.activation.is_some());
+        let without = self.setting.iter().find(|s| s.activation.is_none());
+        let adam = self.estimator.iter().any(|e| e.solver == SolverKind::Adam);
+        let mend = "solver adam trains settings with an activation, and they have no other; give every [[setting]] an activation \
+                    (\"identity\" for the linear network) and every [[estimator]] solver = \"adam\", or none of them";
+        if let (Some(s), Some(response)) = (with, &self.response) {
+            let mend = "trained networks have Gaussian responses; leave [response] or the activation out";
+            let value = format!("{} beside an activation in setting \"{}\"", response.family.name(), s.name);
+            return Err(StudyError::bad("response.family", value, mend));
+        }
+        match (with, without) {
+            (Some(s), Some(_)) => Err(StudyError::bad(
+                "activation",
+                format!("\"{}\" in setting \"{}\" alone", s.activation.map_or("", Activation::name), s.name),
+                mend,
+            )),
+            (None, _) if adam => Err(StudyError::bad("estimator.solver", "adam", mend)),
+            (Some(_), None) => match self.estimator.iter().find(|e| e.solver != SolverKind::Adam) {
+                Some(e) => Err(StudyError::bad("estimator.solver", e.solver.name(), mend)),
+                None => match self.design.iter().find(|d| d.design().is_exact_law()) {
+                    Some(d) => Err(StudyError::bad(
+                        "design.kind",
+                        d.label(),
+                        "with an activation inputs have to be drawn; use kind \"normal\"",
+                    )),
+                    None if self.inference.is_some() => Err(StudyError::bad(
+                        "inference",
+                        "{…}",
+                        "trained networks have no confidence intervals; leave the table out",
+                    )),
+                    None => Ok(()),
+                },
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Fails on a name that is not one of a file on every system.
+pub(crate) fn check_file_name(key: &str, name: &str) -> Result<()> {
+    let allowed = |c: char| c.is_alphanumeric() || "-_. ".contains(c);
+    if !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed) {
+        return Ok(());
+    }
+    let mend = "give a name of letters, digits, - _ . and spaces that does not begin with a dot";
+    Err(StudyError::bad(key, format!("{name:?}"), mend))
+}
