@@ -1,7 +1,7 @@
 //! The map `X → Z = X ×_j U_F^{(j)⊤}` by windows: each feature averages `q` input rows a mode, so no
 //! dense `U_F` product is formed.
 
-use convstat_tensor::algebra::{entries, flat, shaped};
+use convstat_tensor::algebra::{c_order, entries, shaped};
 use ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2, Axis, IxDyn};
 use rayon::prelude::*;
 
@@ -52,7 +52,7 @@ impl Windows {
     pub fn apply_into(&self, x: &ArrayView2<f64>, z: &mut ArrayViewMut2<f64>, scratch: &mut Scratch) {
         let b = x.ncols();
         let x = x.as_standard_layout();
-        let x = flat(&x);
+        let x = c_order(&x);
         let (mut outer, mut inner) = (1, x.len());
         let Scratch { current, previous } = scratch;
         for (j, mode) in self.modes.iter().enumerate() {

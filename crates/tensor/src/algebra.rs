@@ -25,27 +25,42 @@ pub fn shaped<D: Dimension>(shape: impl IntoDimension<Dim = D>, flat: Vec<f64>) 
     }
 }
 
-/// The entries of an array in standard layout, in place.
+/// A `rows × columns` view of entries in C order.
 ///
 /// # Panics
-/// On another layout: for callers that made the array, or brought it into this layout.
-#[expect(clippy::unreachable, reason = "arrays in standard layout are slices")]
-pub fn flat<S: Data<Elem = f64>, D: Dimension>(a: &ArrayBase<S, D>) -> &[f64] {
-    match a.as_slice() {
-        Some(entries) => entries,
-        None => unreachable!("internal error: an array is not in standard layout"),
+/// If the number of entries is not that of the shape: for callers where they match by construction.
+#[expect(clippy::unreachable, reason = "a wrong view would give plausible numbers")]
+pub fn matrix_view((rows, columns): (usize, usize), flat: &[f64]) -> ArrayView2<'_, f64> {
+    match ArrayView2::from_shape((rows, columns), flat) {
+        Ok(view) => view,
+        Err(error) => unreachable!("internal error: {} entries for {rows} x {columns}: {error}", flat.len()),
     }
 }
 
-/// As [`flat`], to be written to.
+/// The entries of an array in C order, in place.
 ///
 /// # Panics
-/// As [`flat`].
-#[expect(clippy::unreachable, reason = "arrays in standard layout are slices")]
-pub fn flat_mut<S: DataMut<Elem = f64>, D: Dimension>(a: &mut ArrayBase<S, D>) -> &mut [f64] {
+/// If the array is in another order: for arrays that are made in C order.
+#[expect(clippy::unreachable, reason = "no entries would give plausible numbers")]
+pub fn c_order<S: Data<Elem = f64>, D: Dimension>(a: &ArrayBase<S, D>) -> &[f64] {
+    match a.as_slice() {
+        Some(entries) => entries,
+        None => unreachable!("internal error: an array of shape {:?} is not in C order", a.shape()),
+    }
+}
+
+/// As [`c_order`], to be changed.
+///
+/// # Panics
+/// As [`c_order`].
+#[expect(clippy::unreachable, reason = "no entries would give plausible numbers")]
+pub fn c_order_mut<S: DataMut<Elem = f64>, D: Dimension>(a: &mut ArrayBase<S, D>) -> &mut [f64] {
+    if !a.is_standard_layout() {
+        unreachable!("internal error: an array of shape {:?} is not in C order", a.shape());
+    }
     match a.as_slice_mut() {
         Some(entries) => entries,
-        None => unreachable!("internal error: an array is not in standard layout"),
+        None => unreachable!("internal error: an array in C order has no slice"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
-use crate::algebra::{flat, flat_mut};
+use crate::algebra::{c_order, c_order_mut};
 use crate::memory;
 use crate::order::OrderProblem;
 use crate::program::{Compiler, Program, Target};
@@ -173,12 +173,12 @@ impl Contraction {
         memory::check("the result of a contraction", &shape)?;
         let mut result = ArrayD::zeros(IxDyn(&shape));
         let owned: Vec<_> = operands.iter().map(|t| t.as_standard_layout()).collect();
-        let slices: Vec<&[f64]> = owned.iter().map(flat).collect();
+        let slices: Vec<&[f64]> = owned.iter().map(c_order).collect();
         let program = self.compile(&[], &targets);
         memory::check("the products in between of a contraction", &[program.buffer_entries()])?;
         // Sums over no entries are 0.
         if !self.sizes.values().any(|&s| s == 0) {
-            program.run(|i| slices[i], &mut program.buffers(), flat_mut(&mut result), false);
+            program.run(|i| slices[i], &mut program.buffers(), c_order_mut(&mut result), false);
         }
         Ok(result)
     }

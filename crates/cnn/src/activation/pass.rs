@@ -1,6 +1,6 @@
 //! Responses and gradients of a network at one point.
 
-use convstat_tensor::algebra::{flat, flat_mut};
+use convstat_tensor::algebra::{c_order, c_order_mut};
 use convstat_tensor::{Buffers, Program, memory};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis, Slice};
@@ -97,7 +97,7 @@ impl ActivatedNetwork {
         for (i, windows) in windows.axis_chunks_iter(Axis(0), self.conv).enumerate() {
             pass.respond(&windows);
             for (o, unit) in units.axis_chunks_iter(Axis(0), 1).enumerate() {
-                pass.add_gradient(&windows, &unit, flat_mut(&mut jacobian.row_mut(i * outputs + o)));
+                pass.add_gradient(&windows, &unit, c_order_mut(&mut jacobian.row_mut(i * outputs + o)));
             }
         }
         Ok(jacobian)
@@ -125,7 +125,7 @@ impl Pass<'_> {
         self.weights.iter_mut().zip(&network.head_places).for_each(|(v, &i)| *v = head[i]);
         let (program, buffers) = &mut self.contraction;
         let operand = |f: usize| &self.kernel_parameters[network.own_columns[f].clone()];
-        program.run(operand, buffers, flat_mut(&mut self.kernels), false);
+        program.run(operand, buffers, c_order_mut(&mut self.kernels), false);
         Ok(())
     }
 
@@ -139,8 +139,8 @@ impl Pass<'_> {
         if network.activation == Activation::Relu {
             activated.mapv_inplace(|v| v.max(0.0));
         }
-        let activated = flat(&self.activated).chunks_exact(m * k);
-        let pooled = flat_mut(&mut self.pooled).chunks_exact_mut(network.positions * k);
+        let activated = c_order(&self.activated).chunks_exact(m * k);
+        let pooled = c_order_mut(&mut self.pooled).chunks_exact_mut(network.positions * k);
         for (activated, pooled) in activated.zip(pooled).take(b) {
             for (pool, mean) in network.pools.iter().zip(pooled.chunks_exact_mut(k)) {
                 mean.fill(0.0);
@@ -175,8 +175,8 @@ impl Pass<'_> {
         self.weight_gradient.iter().zip(&network.head_places).for_each(|(v, &i)| head[i] += v);
         let mut back = self.pooled_upstream.slice_axis_mut(Axis(0), rows);
         general_mat_mul(1.0, cotangent, &self.weights.t(), 0.0, &mut back);
-        let back = flat(&self.pooled_upstream).chunks_exact(network.positions * k);
-        let upstream = flat_mut(&mut self.upstream);
+        let back = c_order(&self.pooled_upstream).chunks_exact(network.positions * k);
+        let upstream = c_order_mut(&mut self.upstream);
         for (back, upstream) in back.zip(upstream.chunks_exact_mut(m * k)).take(b) {
             upstream.fill(0.0);
             for (pool, back) in network.pools.iter().zip(back.chunks_exact(k)) {
@@ -190,13 +190,13 @@ impl Pass<'_> {
             // A response of 0 has the derivative 0.
             upstream
                 .iter_mut()
-                .zip(flat(&self.activated))
+                .zip(c_order(&self.activated))
                 .take(b * m * k)
                 .for_each(|(u, &v)| *u = if v > 0.0 { *u } else { 0.0 });
         }
         let upstream = self.upstream.slice_axis(Axis(0), Slice::from(..b * m));
         general_mat_mul(1.0, &upstream.t(), windows, 0.0, &mut self.kernel_gradient);
-        self.adjoint.jacobian(flat(&self.kernel_gradient), &self.kernel_parameters, &mut self.along);
+        self.adjoint.jacobian(c_order(&self.kernel_gradient), &self.kernel_parameters, &mut self.along);
         let places = network.kernel_columns.iter().cloned().flatten();
         places.zip(&self.along).for_each(|(place, v)| gradient[place] += v);
     }

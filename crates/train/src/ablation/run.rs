@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use candle_core::DType;
+use convstat_data::{Dataset, Loader};
+use convstat_engine::DeviceSpec;
 use convstat_runner::{
     Column, Description, Execution, Manifest, Outcome, Present, RunDir, RunnerError, Shard, Table, Task,
     TaskResult, execute, thread_pool,
@@ -14,10 +16,8 @@ use convstat_tensor::blas;
 
 use super::plan::{Cell, Plan};
 use super::summary::Summary;
-use crate::data::{Dataset, Loader};
-use crate::engine::DeviceSpec;
 use crate::events::EventWriter;
-use crate::train::{EpochMetrics, Trainer, Watch, train};
+use crate::training::{EpochMetrics, Trainer, Watch, train};
 use crate::{Result, TrainError};
 
 /// One trained network.
