@@ -8,6 +8,7 @@ mod place;
 use std::process::Output;
 
 use convstat::prelude::*;
+use convstat::report::figures;
 use convstat::study::{self, RunOptions, run_replicate};
 use ndarray::{Array1, ArrayD, Axis, IxDyn};
 use ndarray_npy::WriteNpyExt;
@@ -168,7 +169,9 @@ designs = 8
 
 fn study(text: &str) -> Result<Study, String> {
     convstat::tensor::blas::single_thread().unwrap();
-    Study::new(text, &Overrides::default()).map_err(|e| e.to_string())
+    let study = Study::new(text, &Overrides::default()).map_err(|e| e.to_string())?;
+    figures::check(&study.plan.file).map_err(|e| e.to_string())?;
+    Ok(study)
 }
 
 #[test]

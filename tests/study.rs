@@ -8,6 +8,7 @@ mod rows_of;
 use std::path::Path;
 
 use convstat::prelude::*;
+use convstat::report::figures;
 use convstat::runner::{Column, RunDir, RunnerError, Table};
 use convstat::study::{self, RunOptions, VerifyOptions, run_checks};
 use rows_of::canonical;
@@ -557,7 +558,8 @@ fn networks_with_an_activation_are_trained() {
         (SMALL.to_owned() + "[[figure]]\nkind = \"confidence\"\n", "[inference]"),
         (SMALL.to_owned() + "[[figure]]\nkind = \"selection\"\n", "select"),
     ] {
-        let error = Study::new(&wrong, &Overrides::default()).unwrap_err().to_string();
+        let study = Study::new(&wrong, &Overrides::default());
+        let error = study.and_then(|s| figures::check(&s.plan.file)).unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
     }
 }

@@ -42,6 +42,7 @@ pub use convstat_cnn::Activation;
 pub use checks::{CheckOutcome, run_checks};
 pub use error::StudyError;
 pub use file::StudyFile;
+pub use place::in_text;
 pub use plan::{Cell, Plan};
 pub use record::Record;
 pub use replicate::run_replicate;

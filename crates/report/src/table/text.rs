@@ -1,13 +1,4 @@
-//! Tables: aligned text for the terminal, and those of papers.
-
-mod columns;
-mod latex;
-mod paper;
-
-pub use latex::escape_latex;
-pub use paper::{PaperTable, TableFormat, TableOptions, paper_table};
-
-pub use crate::digits::Uncertainty;
+//! Tables as aligned text, for the terminal.
 
 use convstat_study::{CheckOutcome, Summary};
 

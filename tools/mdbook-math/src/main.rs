@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::process::ExitCode;
 
 use math_core::{LatexToMathML, MathDisplay};
+use maud::{PreEscaped, html};
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
 use serde_json::Value;
 
@@ -55,7 +56,7 @@ fn mathml(formula: &Formula) -> Result<String, String> {
     Ok(match formula.display {
         MathDisplay::Inline => text,
         // The empty line ends the block of HTML.
-        MathDisplay::Block => format!("<div class=\"formula\">{text}</div>\n\n"),
+        MathDisplay::Block => html! { div.formula { (PreEscaped(text)) } }.into_string() + "\n\n",
     })
 }
 
@@ -73,7 +74,7 @@ fn typeset(path: &str, page: &str) -> Result<String, String> {
         text.truncate(text.len() - before.len());
         text += &match (before, after) {
             ("", "") => mathml,
-            _ => format!("<span class=\"unbroken\">{before}{mathml}{after}</span>"),
+            _ => html! { span.unbroken { (before) (PreEscaped(mathml)) (after) } }.into_string(),
         };
         end = formula.range.end + after.len();
     }
