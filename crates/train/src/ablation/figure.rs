@@ -13,21 +13,15 @@ const MOST_SERIES: usize = 7;
 const WIDTH: f64 = 180.0 * 72.0 / 25.4;
 const HEIGHT: f64 = 125.0;
 
+/// Block, what stays fixed, and the cells of a series.
+type Line<'a> = (String, Fixed, Vec<&'a CellSummary>);
+
 /// Draws a summary; none where no cell has results.
 ///
 /// # Errors
 /// What the drawing library says.
 pub fn draw(summary: &Summary) -> convstat_report::Result<Option<Canvas>> {
-    let mut series: Vec<(String, Fixed, Vec<&CellSummary>)> = Vec::new();
-    for cell in summary.cells.iter().filter(|c| c.seeds > 0) {
-        for &fixed in &cell.fixed {
-            match series.iter_mut().find(|(block, f, _)| *block == cell.block && *f == fixed) {
-                Some((_, _, cells)) => cells.push(cell),
-                None => series.push((cell.block.clone(), fixed, vec![cell])),
-            }
-        }
-    }
-    series.truncate(MOST_SERIES);
+    let series = series_of(summary);
     if series.is_empty() {
         return Ok(None);
     }
@@ -69,6 +63,31 @@ pub fn draw(summary: &Summary) -> convstat_report::Result<Option<Canvas>> {
             c.parameters as f64
         }),
     ];
+    let drawn = draw_grid("ablation", WIDTH, &[Row { height: HEIGHT, panels }], &legend(&series))?;
+    let alt = format!(
+        "Ablation {}: left, test accuracy against the K/R ratio; right, against the number of parameters.",
+        summary.name
+    );
+    Ok(Some(Canvas::new(&summary.name, &alt, (WIDTH, drawn.height), drawn.drawing)))
+}
+
+/// The cells with results by block and by what stays fixed.
+fn series_of(summary: &Summary) -> Vec<Line<'_>> {
+    let mut series: Vec<Line> = Vec::new();
+    for cell in summary.cells.iter().filter(|c| c.seeds > 0) {
+        for &fixed in &cell.fixed {
+            match series.iter_mut().find(|(block, f, _)| *block == cell.block && *f == fixed) {
+                Some((_, _, cells)) => cells.push(cell),
+                None => series.push((cell.block.clone(), fixed, vec![cell])),
+            }
+        }
+    }
+    series.truncate(MOST_SERIES);
+    series
+}
+
+/// What the colours mean.
+fn legend(series: &[Line]) -> Vec<LegendEntry> {
     let several = series.iter().any(|s| s.0 != series[0].0);
     let mut legend: Vec<LegendEntry> = series
         .iter()
@@ -94,10 +113,5 @@ pub fn draw(summary: &Summary) -> convstat_report::Result<Option<Canvas>> {
         style: 6,
         symbol: Symbol::Nothing,
     });
-    let drawn = draw_grid("ablation", WIDTH, &[Row { height: HEIGHT, panels }], &legend)?;
-    let alt = format!(
-        "Ablation {}: left, test accuracy against the K/R ratio; right, against the number of parameters.",
-        summary.name
-    );
-    Ok(Some(Canvas::new(&summary.name, &alt, (WIDTH, drawn.height), drawn.drawing)))
+    legend
 }
