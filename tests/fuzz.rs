@@ -22,6 +22,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use convstat::estimate::solvers::LevenbergMarquardt;
 use convstat::prelude::*;
 use convstat::report::{Format, draw, figures};
 use convstat::runner::{Column, Digest, RunDir, Table};
@@ -297,13 +298,10 @@ fn use_structure(structure: &Structure) -> Verdict {
     let z = Array2::from_shape_simple_fn((rows, structure.features()), &mut normal);
     let y = Array2::from_shape_simple_fn((rows, structure.outputs()), &mut normal);
     let sample = Sample::new(z, y).map_err(said)?;
-    let options = FitOptions {
-        starts: vec![Start::Spectral, Start::Random],
-        max_iterations: 2,
-        ..FitOptions::default()
-    };
-    let fitted = fit(structure, &sample, &options, None, normal).map_err(said)?;
-    Inference::new(structure, &sample, &fitted.factors).map_err(said)?;
+    let starts = vec![Start::Spectral, Start::Random];
+    let method = LevenbergMarquardt { starts, max_iterations: 2, ..LevenbergMarquardt::default() };
+    let options = FitOptions { inference: true, ..FitOptions::bare(method) };
+    Fitting::new(structure, &options).normal(&mut normal).fit(&sample).map_err(said)?;
     Ok(())
 }
 

@@ -1,21 +1,10 @@
 //! How a replicate of a study ended, and in which ways it failed.
 
-use convstat_estimate::Termination;
-use convstat_estimate::fit::is_optimisation_failure;
+use convstat_estimate::{Termination, is_optimisation_failure};
 use convstat_runner::{Outcome, RunnerError};
 
 /// The column that says how a replicate ended.
 pub const TERMINATION: &str = "termination";
-
-/// How solvers stop, as rows say it.
-const TERMINATIONS: [Termination; 6] = [
-    Termination::Converged,
-    Termination::Stalled,
-    Termination::MaxIterations,
-    Termination::Schedule,
-    Termination::Direct,
-    Termination::Separated,
-];
 
 /// How a replicate ended: as its solver stopped, or in an error.
 pub type ReplicateOutcome = Outcome<Termination>;
@@ -30,7 +19,7 @@ pub fn outcome_text(outcome: &ReplicateOutcome) -> String {
 /// # Errors
 /// A word that no solver has.
 pub fn read_outcome(text: &str) -> Result<ReplicateOutcome, RunnerError> {
-    Outcome::read(TERMINATION, text, &TERMINATIONS, Termination::name)
+    Outcome::read(TERMINATION, text, &Termination::ALL, Termination::name)
 }
 
 /// How a replicate failed.
@@ -71,7 +60,7 @@ mod tests {
     #[test]
     fn every_outcome_reads_as_it_is_written() {
         let failed = Outcome::Failed("the classes are separated".to_owned());
-        for outcome in TERMINATIONS.map(Outcome::Completed).into_iter().chain([failed]) {
+        for outcome in Termination::ALL.map(Outcome::Completed).into_iter().chain([failed]) {
             assert_eq!(read_outcome(&outcome_text(&outcome)).unwrap(), outcome);
         }
         let error = read_outcome("gave up").unwrap_err().to_string();

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use convstat_cnn::Scratch;
 use convstat_estimate::{
-    EstimateError, Family, Fit, LabelledSample, Rows, Sample, Termination, TracePoint, WindowedSample,
-    compress, fit, fit_traced,
+    EstimateError, Family, FitOptions, FittedModel, Fitting, LabelledSample, Rows, Sample, Termination,
+    TracePoint, WindowedSample, compress,
 };
 use convstat_runner::{Outcome, stream};
 use convstat_tensor::memory;
@@ -79,22 +79,21 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row, observer: Optio
     let truth = setting.truth(plan.file.study.seed, replicate)?;
     row.df = truth.risk.df;
     let sample = draw_sample(plan, cell, &plan.data_key(cell), replicate, &truth)?;
-    let mut structure = &setting.structure;
-    let fit = match plan.candidates(cell) {
+    let model = match plan.candidates(cell) {
         None => fit_sample(plan, cell, replicate, &*sample, &truth, observer)?,
         Some(candidates) => {
-            let Chosen { structure: chosen, label, fit, df } =
+            let Chosen { label, model, df } =
                 choose(plan, cell, replicate, in_memory(&*sample, "estimator.select")?, &truth, candidates)?;
-            structure = chosen;
             (row.structure, row.df) = (label.to_owned(), df);
-            fit
+            model
         }
     };
+    let fit = &model.fit;
     if fit.best.termination == Termination::Separated {
         return Err(StudyError::Separated { n: cell.n });
     }
     if let Some(inference) = &plan.file.inference {
-        let of = (structure, in_memory(&*sample, "inference")?, &fit);
+        let of = (in_memory(&*sample, "inference")?, &model);
         row.coverage = Coverage::new(plan, cell, replicate, of, &truth, inference.level)?;
     }
     let delta = &fit.w - &truth.w;
@@ -288,14 +287,14 @@ fn fit_sample(
     sample: &dyn Rows,
     truth: &TrueCoefficient,
     observer: Option<Observer>,
-) -> Result<Fit> {
-    let estimator = plan.estimator(cell);
-    let options = estimator.options();
+) -> Result<FittedModel> {
+    let options = FitOptions { inference: plan.file.inference.is_some(), ..plan.estimator(cell).options() };
     let mut rng = stream(plan.file.study.seed, "starts", &cell.id, replicate);
-    let normal = || -> f64 { StandardNormal.sample(&mut rng) };
-    let (structure, factors) = (&plan.setting(cell).structure, Some(&truth.factors));
+    let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
+    let fitting = Fitting::new(&plan.setting(cell).structure, &options).truth(Some(&truth.factors));
+    let fitting = fitting.normal(&mut normal);
     Ok(match observer {
-        Some(observer) => fit_traced(structure, sample, &options, factors, normal, observer)?,
-        None => fit(structure, sample, &options, factors, normal)?,
+        Some(observer) => fitting.observer(observer).fit(sample)?,
+        None => fitting.fit(sample)?,
     })
 }

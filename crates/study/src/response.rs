@@ -1,6 +1,6 @@
 //! Table `[response]`: labels of classes in place of Gaussian responses.
 
-use convstat_estimate::{Family, SolverKind};
+use convstat_estimate::Family;
 use ndarray::ArrayViewMut2;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
@@ -50,9 +50,9 @@ impl Response {
                 format!("it draws compressed samples, which {family} responses do not have; use \"normal\"");
             return Err(StudyError::bad("design", design.label(), &mend));
         }
-        if let Some(e) = file.estimator.iter().find(|e| e.solver != SolverKind::LevenbergMarquardt) {
+        if let Some(e) = file.estimator.iter().find(|e| !e.method.fits_labels()) {
             let mend = format!("it does not know {family} responses; use \"levenberg-marquardt\"");
-            return Err(StudyError::bad("estimator.solver", e.solver.name(), &mend));
+            return Err(StudyError::bad("estimator.solver", e.method.name(), &mend));
         }
         if let Some(criterion) = file.estimator.iter().find_map(|e| e.select) {
             let mend =

@@ -239,7 +239,7 @@ impl Summary {
                 *t
             } else {
                 let structured =
-                    plan.estimator(cell).solver.is_structured() && plan.setting(cell).activated.is_none();
+                    plan.estimator(cell).method.is_structured() && plan.setting(cell).activated.is_none();
                 let bounds = plan.file.theory.bounds && plan.file.response.is_none();
                 if bounds && structured && dimensions[cell.setting].is_none() {
                     dimensions[cell.setting] = Some(setting_dimension(plan, plan.setting(cell))?);
@@ -343,9 +343,9 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
         activation: setting.activated.as_ref().map(|a| a.network.activation()),
         not_converged: rows.not_converged,
         optimisation_failures: rows.optimisation_failures,
-        has_starts: plan.estimator(cell).solver.is_structured(),
+        has_starts: plan.estimator(cell).method.is_structured(),
         seconds: median(&rows.seconds),
-        coverage: CellCoverage::new(plan, &rows.covered).filter(|_| !plan.estimator(cell).solver.shrinks()),
+        coverage: CellCoverage::new(plan, &rows.covered).filter(|_| !plan.estimator(cell).method.shrinks()),
         selection: CellSelection::new(plan, cell, &rows.chosen),
         theory,
     }

@@ -22,10 +22,11 @@ use convstat::study::{
     verify::first_difference,
 };
 
-use super::{read_text, trace_table};
+use super::read_text;
 use crate::colour::verdicts;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json, width, wrap_lines};
+use crate::trace::trace_table;
 
 /// Subcommands of `study`.
 #[derive(Debug, Subcommand)]

@@ -230,11 +230,13 @@ fn structures(plan: &Plan) -> Markup {
 
 fn estimators(file: &StudyFile) -> Markup {
     // A solver is named where an estimator has another name.
-    let renamed = file.estimator.iter().any(|e| e.label() != e.solver.name());
+    let renamed = file.estimator.iter().any(|e| e.label() != e.method.name());
     let row = |e: &Estimator| {
-        let starts =
-            if e.solver.is_structured() { list(e.starts.iter().map(|s| s.name())) } else { "–".to_owned() };
-        let solver = renamed.then(|| Cell::text(e.solver.name()));
+        let starts = match e.method.starts() {
+            [] => "–".to_owned(),
+            starts => list(starts.iter().map(|s| s.name())),
+        };
+        let solver = renamed.then(|| Cell::text(e.method.name()));
         let rest = [Cell::text(starts), Cell::long(options(e))];
         std::iter::once(Cell::text(e.label())).chain(solver).chain(rest).collect()
     };
@@ -247,19 +249,7 @@ fn estimators(file: &StudyFile) -> Markup {
 
 /// What else decides an estimate.
 fn options(e: &Estimator) -> String {
-    let mut parts = Vec::new();
-    match e.solver.name() {
-        "adam" => {
-            let t = e.training();
-            parts.push(format!(
-                "{} steps of {} observations, learning rate {}",
-                t.steps, t.batch, t.learning_rate
-            ));
-        }
-        "ols" => {}
-        "ridge" | "nuclear-norm" => parts.push(format!("penalty λ = {}", e.lambda)),
-        _ => parts.push(format!("at most {} iterations, tolerance {:e}", e.max_iterations, e.tolerance)),
-    }
+    let mut parts = e.solver_options();
     if let Some(criterion) = e.select {
         let over = e.over.iter().map(|(key, values)| format!("{key} = {}", list(values)));
         parts.push(format!(

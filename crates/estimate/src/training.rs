@@ -2,56 +2,14 @@
 //! along a half cosine (Kingma & Ba 2015; Loshchilov & Hutter 2017).
 
 use convstat_cnn::{ActivatedNetwork, Factors};
-use convstat_tensor::optimisers::Adam;
+use convstat_tensor::optimisers::Adam as Update;
 use ndarray::{Array2, Axis, Slice};
 
-use crate::fit::{Fit, SingleFit};
-use crate::{EstimateError, Result, Start, Termination};
+use crate::outcome::{Fit, SingleFit, Start, Termination};
+use crate::solvers::{Adam, Describe};
+use crate::{EstimateError, Result};
 
-/// How to train.
-#[derive(Debug, Clone)]
-pub struct TrainOptions {
-    /// Steps.
-    pub steps: usize,
-    /// Observations of a step.
-    pub batch: usize,
-    /// First length of a step, relative to the root mean square of the parameters at the start.
-    pub learning_rate: f64,
-    /// Starts, in order; `Random` may stand several times, `Spectral` has no meaning here.
-    pub starts: Vec<Start>,
-}
-
-impl Default for TrainOptions {
-    fn default() -> Self {
-        Self { steps: 3000, batch: 32, learning_rate: 0.1, starts: vec![Start::Random; 3] }
-    }
-}
-
-impl TrainOptions {
-    /// Fails on values outside their range.
-    ///
-    /// # Errors
-    /// The first of them.
-    pub fn check(&self) -> Result<()> {
-        let bad = |option, value: String, mend| Err(EstimateError::BadOption { option, value, mend });
-        match self {
-            o if o.steps == 0 => bad("steps", "0".to_owned(), "give at least 1"),
-            o if o.batch == 0 => bad("batch", "0".to_owned(), "give at least 1"),
-            o if !(o.learning_rate > 0.0 && o.learning_rate.is_finite()) => {
-                bad("learning_rate", o.learning_rate.to_string(), "it has to be a finite number above 0")
-            }
-            o if o.starts.is_empty() => bad("starts", "[]".to_owned(), "give at least one of random, oracle"),
-            o if o.starts.contains(&Start::Spectral) => bad(
-                "starts",
-                "spectral".to_owned(),
-                "a network with an activation has no spectral start; use random",
-            ),
-            _ => Ok(()),
-        }
-    }
-}
-
-const ADAM: Adam = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-12, weight_decay: 0.0 };
+const ADAM: Update = Update { beta1: 0.9, beta2: 0.999, epsilon: 1e-12, weight_decay: 0.0 };
 
 /// Trains `network` on windows (`n·m × L`, [`ActivatedNetwork::windows`]) and responses (`n × M`) from every start and
 /// keeps the one with the smallest residual sum of squares. The fit's `w` is `Σ_k B_k ∘ A_k`, which means something for
@@ -66,13 +24,13 @@ pub fn train(
     network: &ActivatedNetwork,
     windows: &Array2<f64>,
     y: &Array2<f64>,
-    options: &TrainOptions,
+    options: &Adam,
     truth: Option<&Factors>,
     mut normal: impl FnMut() -> f64,
 ) -> Result<Fit> {
     check(network, windows, y, options)?;
     let structure = network.structure();
-    let mut ends: Vec<(Vec<f64>, SingleFit)> = Vec::new();
+    let mut runs: Vec<(Vec<f64>, SingleFit)> = Vec::new();
     for &start in &options.starts {
         let mut parameters = match start {
             Start::Random | Start::Spectral => {
@@ -86,36 +44,31 @@ pub fn train(
             })?)?,
         };
         let objective = descend(network, windows, y, options, &mut parameters, &mut normal)?;
-        let end = SingleFit {
+        let run = SingleFit {
             start: Some(start),
             objective,
             iterations: options.steps,
             termination: if objective.is_finite() { Termination::Schedule } else { Termination::Stalled },
         };
-        ends.push((parameters, end));
+        runs.push((parameters, run));
     }
     let least = |oracle: bool| {
-        let counted = ends.iter().filter(|(_, e)| oracle || e.start != Some(Start::Oracle));
+        let counted = runs.iter().filter(|(_, e)| oracle || e.start != Some(Start::Oracle));
         counted.map(|(_, e)| e.objective).fold(f64::INFINITY, f64::min)
     };
-    let has_oracle = ends.len() > 1 && options.starts.contains(&Start::Oracle);
-    let best = ends.iter().position(|(_, e)| e.objective <= least(true)).unwrap_or(0);
-    let factors = structure.unflatten(&ends[best].0)?;
+    let has_oracle = runs.len() > 1 && options.starts.contains(&Start::Oracle);
+    let best = runs.iter().position(|(_, e)| e.objective <= least(true)).unwrap_or(0);
+    let factors = structure.unflatten(&runs[best].0)?;
     Ok(Fit {
         w: structure.coefficient_matrix(&factors)?,
         factors,
-        best: ends[best].1.clone(),
+        best: runs[best].1.clone(),
         oracle_gap: has_oracle.then(|| least(false) - least(true)),
-        all: ends.into_iter().map(|(_, e)| e).collect(),
+        all: runs.into_iter().map(|(_, e)| e).collect(),
     })
 }
 
-fn check(
-    network: &ActivatedNetwork,
-    windows: &Array2<f64>,
-    y: &Array2<f64>,
-    options: &TrainOptions,
-) -> Result<()> {
+fn check(network: &ActivatedNetwork, windows: &Array2<f64>, y: &Array2<f64>, options: &Adam) -> Result<()> {
     let rows = windows.nrows() / network.windows_of_one();
     if y.is_empty() {
         return Err(EstimateError::NoRows);
@@ -153,7 +106,7 @@ fn descend(
     network: &ActivatedNetwork,
     windows: &Array2<f64>,
     y: &Array2<f64>,
-    options: &TrainOptions,
+    options: &Adam,
     parameters: &mut [f64],
     normal: &mut impl FnMut() -> f64,
 ) -> Result<f64> {
