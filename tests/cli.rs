@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+#[path = "support/entries.rs"]
+mod entries;
 #[path = "support/place.rs"]
 mod place;
 
@@ -10,17 +12,10 @@ use std::path::Path;
 
 // Links the BLAS that ndarray uses.
 use convstat as _;
+use entries::entries;
 use ndarray::{Array1, ArrayD, Axis, IxDyn};
 use place::Place;
 use serde_json::Value;
-
-fn entries(shape: &[usize], seed: u64) -> ArrayD<f64> {
-    let mut state = seed;
-    ArrayD::from_shape_simple_fn(IxDyn(shape), || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    })
-}
 
 const GEOMETRY: &str = "input = [8, 8, 3]\nkernel = [3, 3, 3]\npool = [3, 3, 1]\n";
 
