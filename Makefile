@@ -32,7 +32,7 @@ lint: setup
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 	@echo "== lints of the CUDA code; no CUDA is needed"
 	PATH="$(CURDIR)/scripts/fake-cuda:$$PATH" NVCC=$(CURDIR)/scripts/fake-cuda/nvcc CUDA_COMPUTE_CAP=90 cargo clippy --release \
-		--package convstat-train --features cuda --all-targets --locked --target-dir target/fake-cuda -- -D warnings
+		--package convstat-engine --package convstat-train --features cuda --all-targets --locked --target-dir target/fake-cuda -- -D warnings
 
 doc: setup
 	@echo "== documentation"

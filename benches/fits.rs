@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use convstat::estimate::solvers::LevenbergMarquardt;
 use convstat::prelude::*;
 use ndarray::Array2;
 use ndarray_npy::read_npy;
@@ -36,23 +37,19 @@ fn run(folder: &Path) -> Result<(), Failure> {
         let y: Array2<f64> = read_npy(folder.join(format!("{name}-y.npy")))?;
         let sample = Sample::new(z, y)?;
         let starts = case["starts"].as_u64().unwrap_or(0) as usize;
-        let options = FitOptions {
-            starts: std::iter::once(Start::Spectral)
-                .chain(std::iter::repeat_n(Start::Random, starts))
-                .collect(),
-            ..FitOptions::default()
-        };
+        let method = LevenbergMarquardt::from_starts(Start::spectral_and_random(starts));
+        let options = FitOptions::bare(method);
         let (mut times, begin) = (Vec::new(), Instant::now());
         let mut objective = f64::NAN;
         while times.is_empty() || begin.elapsed().as_secs_f64() < SECONDS {
             let start = Instant::now();
-            let small = sample.compressed()?;
             let mut i = 0.0f64;
-            let normal = || {
+            let mut normal = || {
                 i += 1.0;
                 (i * i).sin() * 1.4
             };
-            objective = fit(&structure, &small, &options, None, normal)?.best.objective;
+            let fitting = Fitting::new(&structure, &options).normal(&mut normal);
+            objective = fitting.fit(&sample)?.fit.best.objective;
             times.push(start.elapsed().as_secs_f64());
         }
         times.sort_by(f64::total_cmp);

@@ -6,6 +6,7 @@
 use convstat::audit::catalogue::{CatalogueOptions, network};
 use convstat::audit::graph::{Numbers, Op, Weight};
 use convstat::audit::spectrum::spectra;
+use convstat::estimate::solvers::{Algorithm, LevenbergMarquardt};
 use convstat::estimate::{Sample, compress};
 use convstat::prelude::*;
 use convstat::runner::stream;
@@ -90,28 +91,25 @@ fn exact_law(bencher: Bencher, n: u64) {
 #[divan::bench(args = [267, 4267])]
 fn fit_s4_spectral(bencher: Bencher, n: u64) {
     let (structure, sample) = sample(n);
-    let options = FitOptions { starts: vec![Start::Spectral], ..FitOptions::default() };
-    bencher.bench_local(|| fit(&structure, &sample, &options, None, || 0.0).unwrap());
+    let options = FitOptions::bare(LevenbergMarquardt::from_starts(vec![Start::Spectral]));
+    bencher.bench_local(|| FittedModel::fit(&structure, &sample, &options).unwrap());
 }
 
 /// One fit from the spectral start by each solver, of a CNN on windows (S4) whose second moment has a condition number in
 /// the hundreds.
-#[divan::bench(args = SOLVERS, sample_count = 20)]
-fn fit_s4_by(bencher: Bencher, solver: SolverKind) {
+#[divan::bench(args = solvers(), sample_count = 20)]
+fn fit_s4_by(bencher: Bencher, solver: &str) {
     let (structure, sample) = sample(1067);
-    let options = FitOptions { solver, starts: vec![Start::Spectral], ..FitOptions::default() };
-    bencher.bench_local(|| fit(&structure, &sample, &options, None, || 0.0).unwrap());
+    let method = Method::all().into_iter().find(|m| m.name() == solver).unwrap();
+    let options = FitOptions::bare(method.with_starts(vec![Start::Spectral]));
+    bencher.bench_local(|| FittedModel::fit(&structure, &sample, &options).unwrap());
 }
 
-const SOLVERS: [SolverKind; 7] = [
-    SolverKind::LevenbergMarquardt,
-    SolverKind::Als,
-    SolverKind::ScaledGradient,
-    SolverKind::ProjectedGradient,
-    SolverKind::RiemannianGaussNewton,
-    SolverKind::NuclearNorm,
-    SolverKind::Ols,
-];
+/// All that fit a linear network.
+fn solvers() -> Vec<&'static str> {
+    let fits = |m: &Method| !matches!(m.solver().algorithm(), Algorithm::Training);
+    Method::all().iter().filter(|m| fits(m)).map(Method::name).collect()
+}
 
 #[divan::bench]
 fn tangent_risk_s4(bencher: Bencher) {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the tests of the crates with unsafe code, and the fuzz of every reader, under AddressSanitizer with checks of overflow and of
 # the standard library's unsafe preconditions. It takes a nightly toolchain if there is one, else the stable one with its own runtime of
-# the sanitizer. Arguments, if any, are packages to test instead of all: tensor runner estimate train cli.
+# the sanitizer. Arguments, if any, are packages to test instead of all: tensor runner estimate engine data train cli.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -25,12 +25,13 @@ run() {
     cargo "$toolchain" test --release --locked --target "$target" --target-dir target/asan "$@"
 }
 
-packages=${*:-tensor runner estimate train cli}
+packages=${*:-tensor runner estimate engine data train cli}
 for package in $packages; do
     case $package in
         tensor | estimate) run --package "convstat-$package" --lib --tests ;;
-        runner) run --package convstat-runner --lib ;;
-        train) run --package convstat-train --lib --test fuzz --test operators ;;
+        runner | data) run --package "convstat-$package" --lib ;;
+        engine) run --package convstat-engine --lib --test operators ;;
+        train) run --package convstat-train --lib --test fuzz --test networks ;;
         cli) run --package convstat-cli --test fuzz ;;
         *) echo "$package: no such package" >&2; exit 2 ;;
     esac

@@ -105,7 +105,7 @@ fn formulate_refuses_arrays_that_do_not_fit() {
 
 /// The 8×8 digits of crate train: 1797 images and labels.
 fn digits() -> (ArrayD<f64>, Array1<f64>) {
-    let packed: &[u8] = include_bytes!("../crates/train/data/optdigits.csv.gz");
+    let packed: &[u8] = include_bytes!("../crates/data/data/optdigits.csv.gz");
     let mut text = String::new();
     flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
     let rows: Vec<Vec<f64>> =

@@ -14,9 +14,9 @@ mod session;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use convstat_data::DATASETS;
 use convstat_train::ablation::AblationFile;
 use convstat_train::blocks::{BLOCKS, BlockSpec};
-use convstat_train::data::DATASETS;
 use keys::{in_backticks, known, rows, unquoted, with_line};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_convstat-train");

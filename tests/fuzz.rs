@@ -22,8 +22,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use convstat::estimate::solvers::LevenbergMarquardt;
 use convstat::prelude::*;
-use convstat::report::{Format, draw};
+use convstat::report::{Format, draw, figures};
 use convstat::runner::{Column, Digest, RunDir, Table};
 use convstat::study::run::{read_rows, summarise};
 use convstat::study::{self, run_checks};
@@ -266,6 +267,7 @@ fn study_file(source: &mut Source) -> String {
 
 fn read_study(text: &str, overrides: &Overrides) -> Verdict {
     let study = Study::new(text, overrides).map_err(said)?;
+    figures::check(&study.plan.file).map_err(said)?;
     for setting in &study.plan.settings {
         // Both are errors of a setting, not of the file.
         let _ = setting.identification();
@@ -296,13 +298,10 @@ fn use_structure(structure: &Structure) -> Verdict {
     let z = Array2::from_shape_simple_fn((rows, structure.features()), &mut normal);
     let y = Array2::from_shape_simple_fn((rows, structure.outputs()), &mut normal);
     let sample = Sample::new(z, y).map_err(said)?;
-    let options = FitOptions {
-        starts: vec![Start::Spectral, Start::Random],
-        max_iterations: 2,
-        ..FitOptions::default()
-    };
-    let fitted = fit(structure, &sample, &options, None, normal).map_err(said)?;
-    Inference::new(structure, &sample, &fitted.factors).map_err(said)?;
+    let starts = vec![Start::Spectral, Start::Random];
+    let method = LevenbergMarquardt { starts, max_iterations: 2, ..LevenbergMarquardt::default() };
+    let options = FitOptions { inference: true, ..FitOptions::bare(method) };
+    Fitting::new(structure, &options).normal(&mut normal).fit(&sample).map_err(said)?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod place;
 use std::process::Output;
 
 use convstat::prelude::*;
+use convstat::report::figures;
 use convstat::study::{self, RunOptions, run_replicate};
 use ndarray::{Array1, ArrayD, Axis, IxDyn};
 use ndarray_npy::WriteNpyExt;
@@ -27,7 +28,7 @@ fn json(place: &Place, family: &str, y: &str, structure: &str, more: &[&str]) ->
 
 /// The 8×8 digits of crate train: images of the digits with a class, and their classes.
 fn digits(class: impl Fn(u8) -> Option<u8>) -> (ArrayD<f64>, Array1<f64>) {
-    let packed: &[u8] = include_bytes!("../crates/train/data/optdigits.csv.gz");
+    let packed: &[u8] = include_bytes!("../crates/data/data/optdigits.csv.gz");
     let mut text = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(packed), &mut text).unwrap();
     let (mut x, mut y) = (Vec::new(), Vec::new());
@@ -168,7 +169,9 @@ designs = 8
 
 fn study(text: &str) -> Result<Study, String> {
     convstat::tensor::blas::single_thread().unwrap();
-    Study::new(text, &Overrides::default()).map_err(|e| e.to_string())
+    let study = Study::new(text, &Overrides::default()).map_err(|e| e.to_string())?;
+    figures::check(&study.plan.file).map_err(|e| e.to_string())?;
+    Ok(study)
 }
 
 #[test]
@@ -207,7 +210,8 @@ fn a_study_of_labels_runs_and_counts_separation() {
     let logistic = study(&only.replace("multinomial", "logistic")).unwrap();
     let row = |s: &Study| run_replicate(&s.plan, s.plan.cells.iter().find(|c| c.n == 400).unwrap(), 0);
     assert!(
-        row(&logistic).termination == "converged" && row(&logistic).cell != row(&study(&only).unwrap()).cell
+        row(&logistic).termination() == "converged"
+            && row(&logistic).cell != row(&study(&only).unwrap()).cell
     );
 }
 

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use convstat::cnn::families::FAMILIES;
 use convstat::prelude::*;
+use convstat::report::figures;
 use convstat::runner::Table;
 use convstat::study::{RunOptions, row::tabulate, run};
 use keys::{in_backticks, known, rows, unquoted, with_line};
@@ -46,8 +47,8 @@ n = [50]
 /// The message for [`BASE`] with `line` added to a table that `header` opens.
 fn refused(header: &str, line: &str) -> String {
     let text = with_line(BASE, header, "", line);
-    match StudyFile::parse(&text) {
-        Ok(_) => panic!("{header} takes {line}"),
+    match StudyFile::parse(&text).and_then(|file| figures::check(&file)) {
+        Ok(()) => panic!("{header} takes {line}"),
         Err(e) => e.to_string(),
     }
 }

@@ -193,7 +193,7 @@ fn a_page_holds_every_cell_every_verdict_and_no_markup_of_others() {
     let again =
         ["study", "rerun", run.to_str().unwrap(), "--cell", &cell, "--replicate", &replicate, "--json"];
     let again: Value = serde_json::from_slice(&convstat(&again).stdout).unwrap();
-    assert_eq!(again["termination"], failure.termination.as_str());
+    assert_eq!(again["termination"], failure.termination().as_str());
     assert_eq!(again["compared"], "identical to the stored row");
 }
 

@@ -8,6 +8,7 @@ mod rows_of;
 use std::path::Path;
 
 use convstat::prelude::*;
+use convstat::report::figures;
 use convstat::runner::{Column, RunDir, RunnerError, Table};
 use convstat::study::{self, RunOptions, VerifyOptions, run_checks};
 use rows_of::canonical;
@@ -117,7 +118,7 @@ fn one_replicate_can_be_rerun_alone() {
         // The start that won ended as its row says, after a step an iteration.
         let won = |s: &&convstat::estimate::TracePoint| s.start.is_some_and(|s| s.name() == row.start);
         let end = steps.iter().filter(won).find_map(|s| s.termination);
-        assert_eq!(end.map(|t| t.name().to_owned()), Some(row.termination.clone()));
+        assert_eq!(end.map(|t| t.name().to_owned()), Some(row.termination()));
         assert!(steps.iter().filter(won).count() > row.iterations);
         assert_eq!(row.err_frob.to_bits(), table.floats("err_frob").unwrap()[i].to_bits());
     }
@@ -557,7 +558,8 @@ fn networks_with_an_activation_are_trained() {
         (SMALL.to_owned() + "[[figure]]\nkind = \"confidence\"\n", "[inference]"),
         (SMALL.to_owned() + "[[figure]]\nkind = \"selection\"\n", "select"),
     ] {
-        let error = Study::new(&wrong, &Overrides::default()).unwrap_err().to_string();
+        let study = Study::new(&wrong, &Overrides::default());
+        let error = study.and_then(|s| figures::check(&s.plan.file)).unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
     }
 }

@@ -11,7 +11,7 @@ import numpy as np
 import tensorly
 from tensorly.regression import CPRegressor
 
-data = np.loadtxt("../../crates/train/data/optdigits.csv.gz", delimiter=",")
+data = np.loadtxt("../../crates/data/data/optdigits.csv.gz", delimiter=",")
 x, y = data[:, :64].reshape(-1, 8, 8) / 16, data[:, 64]
 best = {"program": f"TensorLy {tensorly.__version__}"}
 for rank in (1, 2, 3):

@@ -1,7 +1,7 @@
 //! Estimators: the toolkit's fits, and a user's own.
 
 use convstat_cnn::{Factors, Structure};
-use convstat_estimate::{FitOptions, Sample, fit};
+use convstat_estimate::{FitOptions, Fitting, Method, Sample};
 use ndarray::Array2;
 
 use crate::BoxError;
@@ -22,27 +22,29 @@ impl<F: Fn(&Sample) -> Result<Array2<f64>, BoxError> + Sync> Estimator for F {
     }
 }
 
-/// [`fit`](fn@fit) of a structure of the toolkit.
+/// The fit of a structure by a solver of the toolkit.
 #[derive(Debug, Clone)]
 pub struct StructureFit {
     /// The structure.
     pub structure: Structure,
-    /// Solver, starts and limits.
-    pub options: FitOptions,
+    /// The solver with its options.
+    pub method: Method,
     /// True factors for [`Start::Oracle`](convstat_estimate::Start::Oracle): theory speaks of the global minimiser, and
     /// another start may end above it.
     pub truth: Option<Factors>,
 }
 
 impl StructureFit {
-    /// With default options: Levenberg–Marquardt from the spectral start.
+    /// By the default solver: Levenberg–Marquardt from the spectral and ten random starts.
     pub fn new(structure: &Structure) -> Self {
-        Self { structure: structure.clone(), options: FitOptions::default(), truth: None }
+        Self { structure: structure.clone(), method: Method::default(), truth: None }
     }
 }
 
 impl Estimator for StructureFit {
     fn estimate(&self, sample: &Sample, normal: &mut dyn FnMut() -> f64) -> Result<Array2<f64>, BoxError> {
-        Ok(fit(&self.structure, sample, &self.options, self.truth.as_ref(), normal)?.w)
+        let options = FitOptions::bare(self.method.clone());
+        let fitting = Fitting::new(&self.structure, &options).truth(self.truth.as_ref()).normal(normal);
+        Ok(fitting.fit(sample)?.fit.w)
     }
 }

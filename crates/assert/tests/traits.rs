@@ -8,7 +8,7 @@ use convstat_assert::{
     assert_matches_risk, assert_rate, bound, matches_risk, rate, slope_of,
 };
 use convstat_cnn::{Geometry, GeometrySpec, Structure, StructureSpec};
-use convstat_estimate::fit;
+use convstat_estimate::{FitOptions, FittedModel};
 use convstat_tensor::linalg::{lstsq, psd_root};
 use convstat_theory::{ExplicitBound, TangentRisk};
 use ndarray::{Array2, array};
@@ -116,7 +116,8 @@ fn dense_least_squares_finds_the_optimum_of_the_own_solver() {
     let random = SmoothFit { starts: Vec::new(), random_starts: 5, ..SmoothFit::new(&structure, &theta) };
     for replicate in 0..5 {
         let sample = simulation.sample(200, replicate).unwrap();
-        let best = fit(&structure, &sample, &own.options, None, || 0.0).unwrap().best.objective;
+        let options = FitOptions::bare(own.method.clone());
+        let best = FittedModel::fit(&structure, &sample, &options).unwrap().fit.best.objective;
         let mut state = 0.3;
         let mut spread = || {
             state = (state * 997.0_f64 + 0.1).fract();

@@ -9,6 +9,7 @@ mod failure;
 mod nearest;
 mod output;
 mod overview;
+mod trace;
 
 use std::process::ExitCode;
 

@@ -61,9 +61,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let spec = StructureSpec::parse("{ einsum = \"ar,br->ab\", sizes = { r = 1 } }")?;
     let structure = spec.build(&OutputModes::plain(&[4, 5], 1))?;
-    let mut rng = convstat::runner::stream(1, "starts", "", 0);
-    let found = fit(&structure, &sample, &FitOptions::default(), None, || StandardNormal.sample(&mut rng))?;
-    let error = found.w.iter().map(|w| (w - 1.0).powi(2)).sum::<f64>().sqrt();
+    let model = FittedModel::fit(&structure, &sample, &FitOptions::default())?;
+    let error = model.coefficients().iter().map(|w| (w - 1.0).powi(2)).sum::<f64>().sqrt();
     println!("estimation error {error:.4}, by theory about {:.4}", (8.0 / ROWS as f64).sqrt());
     assert!(error < 3.0 * (8.0 / ROWS as f64).sqrt());
     Ok(())

@@ -43,8 +43,8 @@ pub use convstat_theory as theory;
 pub mod prelude {
     pub use convstat_cnn::{Factors, Geometry, GeometrySpec, OutputModes, Structure, StructureSpec};
     pub use convstat_estimate::{
-        Criterion, Diagnostic, Family, Fit, FitOptions, Inference, Joint, LabelledSample, Sample, Scale,
-        SolverKind, Start, TracePoint, diagnose, fit, fit_traced, likelihood_ratio, refine,
+        Criterion, Diagnostic, Family, FitOptions, FittedModel, Fitting, Inference, Joint, LabelledSample,
+        Method, Sample, Start, TracePoint, likelihood_ratio,
     };
     pub use convstat_study::{Overrides, Study, StudyFile, Summary};
     pub use convstat_tensor::linalg::psd_root;

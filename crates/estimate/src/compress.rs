@@ -7,6 +7,7 @@ use convstat_tensor::{TensorError, memory};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
+use crate::scale::{Scale, times_power};
 use crate::{EstimateError, Result, Sample};
 
 /// Pivots of a Gram matrix below this share of the largest, for each feature, are rounding.
@@ -14,7 +15,7 @@ const RANK_TOLERANCE: f64 = 16.0 * f64::EPSILON;
 
 /// When the fast pass, Gram + Cholesky, is repeated with blocked QR.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Care {
+struct Care {
     /// Gram + Cholesky loses `cond(R)²` of the precision; above this condition number of `R` (estimated in the 1-norm,
     /// which is up to `√D` times the 2-norm's) the pass is repeated.
     max_condition: f64,
@@ -30,7 +31,7 @@ impl Care {
     /// and half the digits of the residual.
     const FAST: Self = Self { max_condition: 1e5, min_residual: 1e-8, lower_rank: true };
     /// For data of any kind: ten digits of `Ŵ` remain, and twelve of the residual.
-    pub(crate) const ACCURATE: Self = Self { max_condition: 1e3, min_residual: 1e-3, lower_rank: false };
+    const ACCURATE: Self = Self { max_condition: 1e3, min_residual: 1e-3, lower_rank: false };
 }
 
 /// Below this many observations a feature the Gram matrix is taken to be ill-conditioned at once
@@ -200,7 +201,7 @@ pub fn compress(
 }
 
 /// As [`compress`], with this care.
-pub(crate) fn compress_with(
+fn compress_with(
     care: &Care,
     features: usize,
     outputs: usize,
@@ -219,4 +220,45 @@ pub(crate) fn compress_with(
         }
     }
     Err(EstimateError::NoRows)
+}
+
+/// Rows compressed together.
+const BLOCK: usize = 512;
+
+impl Sample {
+    /// The QR-compressed sample with the same objective; the sample itself where it has no more rows than features.
+    ///
+    /// For one fit: where the condition number of Z is above 1000 or Z is singular, by QR of the rows, which keeps
+    /// directions that `ZᵀZ` loses (nearly collinear features), else by `ZᵀZ`.
+    ///
+    /// # Errors
+    /// Responses so large or small that their squares leave the range of `f64`; use [`Scale`] first.
+    pub fn compressed(&self) -> Result<Self> {
+        if self.z.nrows() <= self.features() {
+            return Ok(self.clone());
+        }
+        let scale = Scale::of(self, 1);
+        if !scale.is_one() {
+            let unit = scale.to_unit(self).compressed()?;
+            let rss = scale.square(unit.rss);
+            if !rss.is_finite() || (rss == 0.0 && unit.rss > 0.0) {
+                return Err(EstimateError::Overflow);
+            }
+            return Ok(Self {
+                z: unit.z.mapv(|v| times_power(v, scale.z)),
+                y: unit.y.mapv(|v| times_power(v, scale.y)),
+                rss,
+                n: unit.n,
+            });
+        }
+        let mut small = compress_with(&Care::ACCURATE, self.features(), self.outputs(), self.n, |sink| {
+            for (z, y) in self.z.axis_chunks_iter(Axis(0), BLOCK).zip(self.y.axis_chunks_iter(Axis(0), BLOCK))
+            {
+                sink.add(&z, &y)?;
+            }
+            Ok(())
+        })?;
+        small.rss += self.rss;
+        Ok(small)
+    }
 }

@@ -4,15 +4,16 @@ use convstat_cnn::{Factors, Geometry, Structure};
 use convstat_tensor::linalg::{column_basis, condition_number, qr_r, rank_tolerance, svd};
 use ndarray::{Array1, Array2};
 
+use crate::diagnostics::Diagnostic;
 use crate::family::evaluate;
-use crate::fit::{EXACT, is_optimisation_failure};
-use crate::labels::LabelledSample;
+use crate::outcome::{Fit, Termination, is_optimisation_failure};
 use crate::redundancy::{components, feasibility, norm, parameters};
 use crate::refine::{Local, ROUNDINGS, objective_at};
 use crate::sample::design_times;
-use crate::scale::{Scale, column_norms, graded_columns, times_power};
-use crate::solvers::nuclear_norm::effective_dimension;
-use crate::{Diagnostic, Fit, FitOptions, Result, Rows, Sample, SolverKind, Termination};
+use crate::scale::{Scale, column_norms, graded_columns};
+use crate::solvers::{Algorithm, Method};
+use crate::tolerance::EXACT;
+use crate::{Result, Rows, Sample};
 
 /// Fewest decimal digits of `Ŵ` that are right without a word: fewer than these are fewer than single precision has.
 const MIN_DIGITS: f64 = 6.0;
@@ -37,58 +38,50 @@ const WELL_CONDITIONED: f64 = 1e4;
 /// Multiplications that one factorisation of the Jacobian may take.
 const MOST_WORK: f64 = 1e11;
 
-/// What is wrong with a fit of `sample` by `structure` with `options`; nothing for a well-posed problem.
+/// What is wrong with a fit of `rows` near unit size by `structure` and `method`; nothing for a well-posed problem.
 ///
-/// `sample` is the one that was fitted, raw or compressed (faster); with the `geometry` that made its features,
-/// dependence by construction is told from dependence in the data. K above R is not reported: it is redundancy, which
-/// changes neither `W` nor its errors (THEORY §2). Of rows that are not in memory nothing is said.
+/// `rows` are those that were fitted, raw or compressed (faster), in the units of `scale`; with the `geometry` that made
+/// their features, dependence by construction is told from dependence in the data. K above R is not reported: it is
+/// redundancy, which changes neither `W` nor its errors (THEORY §2). Of rows that are not in memory nothing is said.
 ///
 /// Costs several singular value decompositions of `Z` and `Z J`: for one fit, not for the fits of a study. Of Jacobians of
 /// more than 1e11 multiplications a factorisation, nothing is said that needs one.
 ///
 /// # Errors
 /// A sample or factors that do not fit the structure.
-pub fn diagnose(
+pub(crate) fn diagnose(
     structure: &Structure,
     rows: &dyn Rows,
+    scale: &Scale,
     fit: &Fit,
-    options: &FitOptions,
+    method: &Method,
     geometry: Option<&Geometry>,
 ) -> Result<Vec<Diagnostic>> {
     let Some(sample) = rows.in_memory() else { return Ok(Vec::new()) };
-    let scale = Scale::of(sample, structure.owners().len());
-    let unit = scale.to_unit(sample);
-    let unit = if rows.family().is_labels() { unit } else { unit.compressed()? };
-    let unit = LabelledSample::of(unit, rows.family());
-    let subject = Subject {
-        structure,
-        rows: &unit,
-        sample: unit.sample(),
-        factors: scale.unit_factors(&fit.factors),
-        w: fit.w.mapv(|v| times_power(v, scale.z - scale.y)),
-        penalty: if options.solver == SolverKind::Ridge { scale.unit_penalty(options.lambda) } else { 0.0 },
+    let direct = match method.solver().algorithm() {
+        Algorithm::Direct(direct) => Some(direct),
+        _ => None,
     };
+    let penalty = direct.map_or(0.0, |d| d.penalty(scale));
+    let subject = Subject { structure, rows, sample, factors: &fit.factors, w: &fit.w, penalty };
     let mut found = Vec::new();
-    let total = unit.sum_of_squares() + unit.rss();
-    let objective = objective_at(&unit, &subject.w);
+    let total = rows.sum_of_squares() + rows.rss();
+    let objective = objective_at(rows, &fit.w);
     if total == 0.0 {
         return Ok(vec![Diagnostic::ZeroResponses]);
     }
-    found.extend(out_of_range(&scale, total, objective));
-    if !rows.family().is_labels() {
-        found.extend(offset(sample, fit));
-    }
-    let df = if options.solver == SolverKind::NuclearNorm {
+    let effective = direct.map_or(Ok(None), |d| d.dimension(structure, &fit.w))?;
+    let df = if let Some(effective) = effective {
         if !fit.best.termination.is_success() {
             found.push(Diagnostic::NotConverged { termination: fit.best.termination, left: None });
         }
-        effective_dimension(structure, &subject.w)? as f64
-    } else if subject.factors.is_empty() {
+        effective as f64
+    } else if direct.is_some() {
         subject.unstructured(geometry, objective, &mut found)?
     } else {
-        subject.structured(geometry, objective, fit, &scale, &mut found)?
+        subject.structured(geometry, objective, fit, &mut found)?
     };
-    let equations = unit.observations() * unit.outputs() as f64;
+    let equations = rows.observations() * rows.outputs() as f64;
     if df >= equations {
         found.push(Diagnostic::Saturated { equations, df });
     } else if objective <= EXACT * total {
@@ -98,27 +91,25 @@ pub fn diagnose(
 }
 
 /// Squares that leave the range of `f64`: of a total sum of squares and an objective in these units.
-pub fn out_of_range(scale: &Scale, total: f64, objective: f64) -> Option<Diagnostic> {
+pub(crate) fn out_of_range(scale: &Scale, total: f64, objective: f64) -> Option<Diagnostic> {
     let is_lost =
         !scale.square(total).is_finite() || (objective > 0.0 && scale.square(objective) < f64::MIN_POSITIVE);
     is_lost.then_some(Diagnostic::OutOfRange { exponent: scale.y })
 }
 
-/// The offset of a raw sample's responses that a fit does not explain; nothing for compressed samples, whose rows have
-/// no mean.
-pub fn offset(sample: &Sample, fit: &Fit) -> Option<Diagnostic> {
+/// The offset of a raw sample's responses that a fit `w` (`D × M`) does not explain; nothing for compressed samples, whose
+/// rows have no mean. Both near unit size.
+pub(crate) fn offset(sample: &Sample, w: &Array2<f64>) -> Option<Diagnostic> {
     if sample.rss != 0.0 || sample.z.nrows() as f64 != sample.n || sample.n < 2.0 {
         return None;
     }
-    let scale = Scale::of(sample, 1);
     let (mut centred, mut means) = (0.0, 0.0);
     for column in sample.y.columns() {
-        let column = column.mapv(|v| times_power(v, -scale.y));
         let mean = column.mean().unwrap_or(0.0);
         means += mean * mean;
         centred += column.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / sample.n;
     }
-    let left = (&sample.y - &sample.z.dot(&fit.w)).mapv(|v| times_power(v, -scale.y).powi(2)).sum();
+    let left = (&sample.y - &sample.z.dot(w)).mapv(|v| v.powi(2)).sum();
     let ratio = (means / centred).sqrt();
     (ratio > OFFSET && left > centred * sample.n).then_some(Diagnostic::Offset { ratio })
 }
@@ -126,10 +117,10 @@ pub fn offset(sample: &Sample, fit: &Fit) -> Option<Diagnostic> {
 /// A fit near unit size and the sample behind it.
 struct Subject<'a> {
     structure: &'a Structure,
-    rows: &'a LabelledSample,
+    rows: &'a dyn Rows,
     sample: &'a Sample,
-    factors: Factors,
-    w: Array2<f64>,
+    factors: &'a Factors,
+    w: &'a Array2<f64>,
     penalty: f64,
 }
 
@@ -238,7 +229,6 @@ impl Subject<'_> {
         geometry: Option<&Geometry>,
         objective: f64,
         fit: &Fit,
-        scale: &Scale,
         found: &mut Vec<Diagnostic>,
     ) -> Result<f64> {
         let (structure, sample) = (self.structure, self.sample);
@@ -246,14 +236,14 @@ impl Subject<'_> {
         let total = self.rows.sum_of_squares() + sample.rss;
         feasibility(structure, found)?;
         if !components(structure, &balanced, found)? {
-            parameters(structure, &balanced, &self.w, found);
+            parameters(structure, &balanced, self.w, found);
         }
         if fit.best.termination == Termination::Separated {
             // Of coefficients that diverge there is nothing else to say.
             found.push(Diagnostic::Separated);
             return Ok(f64::NAN);
         }
-        Self::starts(fit, sample.n, scale.square(EXACT * total), found);
+        Self::starts(fit, sample.n, EXACT * total, found);
         let (rows, cols) = (structure.coefficients() as f64, structure.naive_parameters() as f64);
         if rows * cols * rows.min(cols) > MOST_WORK {
             if !fit.best.termination.is_success() {
@@ -266,11 +256,7 @@ impl Subject<'_> {
         let mut image = design_times(&sample.z, &tangent);
         let is_labels = self.rows.family().is_labels();
         if is_labels {
-            evaluate(
-                &sample.y,
-                &mut sample.z.dot(&self.w).as_standard_layout().into_owned(),
-                Some(&mut image),
-            );
+            evaluate(&sample.y, &mut sample.z.dot(self.w), Some(&mut image));
         }
         let values = singular_values(&image)?;
         let identified = count(&values, ROUNDINGS * rank_tolerance(image.dim()));

@@ -9,14 +9,15 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use convstat_cnn::Structure;
+use convstat_tensor::algebra::matrix_view;
 use convstat_tensor::linalg::{
     cholesky_in_place, eigh, gram, solve_upper, solve_upper_transposed, symmetrise,
 };
 use convstat_tensor::{Buffers, Contraction, Einsum, Program, Target, memory};
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 
 use crate::Result;
-use crate::solvers::als::{SINGULAR, smallest_pivot};
+use crate::alignment::{SINGULAR, smallest_pivot};
 
 /// A program with its memory.
 type Ready = (Program, Buffers);
@@ -148,7 +149,7 @@ impl<'a> Environments<'a> {
         }
         let (rest, side, rows) = (*rest, *side, *rows);
         for (block, places) in environment.chunks_exact(rest * side).zip(places.chunks_exact(rows * side)) {
-            let Ok(block) = ArrayView2::from_shape((rest, side), block) else { continue };
+            let block = matrix_view((rest, side), block);
             let mut right = Array2::from_shape_fn((side, rows), |(a, r)| own[places[r * side + a]]);
             solve_semidefinite(&gram(&block), &mut right)?;
             for r in 0..rows {

@@ -45,6 +45,12 @@ pub enum EstimateError {
          absolute values first"
     )]
     Overflow,
+    /// Standard errors of a fit without inference.
+    #[error("the fit has no standard errors: they were not asked for, or its rows are not in memory")]
+    NoInference,
+    /// A sample whose arrays are not in C order.
+    #[error("the arrays of the sample are not in C order; make it by Sample::new, which orders them")]
+    Layout,
     /// The sample does not fit the structure.
     #[error(
         "the sample has {features} features and {outputs} responses but structure \"{structure}\" has {needed} and {needed_outputs}"

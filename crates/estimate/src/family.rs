@@ -4,6 +4,7 @@
 //! gradient is `JᵀZᵀ(y − μ)` and the information `JᵀZᵀVZJ`, each for half of D as for half of a residual sum of squares,
 //! so a solver of least squares is Fisher scoring, and with the second derivatives of the network Newton's method.
 
+use convstat_tensor::algebra::{c_order, c_order_mut};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -139,8 +140,7 @@ fn row(eta: &mut [f64], y: &[f64], means: &mut [f64], reference: &mut f64) -> f6
 /// Multiplies the rows of `a` (`n M × k`, the response fastest) by roots of the variances `V = diag μ − μμᵀ` of labels at
 /// linear predictors `eta` (`n × M`), so that `aᵀa` becomes `aᵀVa`.
 pub fn weigh(eta: &Array2<f64>, a: &mut Array2<f64>) {
-    let mut eta = eta.as_standard_layout().into_owned();
-    evaluate(&Array2::zeros(eta.dim()), &mut eta, Some(a));
+    evaluate(&Array2::zeros(eta.dim()), &mut eta.clone(), Some(a));
 }
 
 /// Residuals `y − μ` (n × M) in place of the linear predictors, and the deviance, of labels `y`; the Jacobian's rows
@@ -148,10 +148,19 @@ pub fn weigh(eta: &Array2<f64>, a: &mut Array2<f64>) {
 pub(crate) fn evaluate(y: &Array2<f64>, eta: &mut Array2<f64>, jacobian: Option<&mut Array2<f64>>) -> f64 {
     let columns = jacobian.as_ref().map_or(0, |j| j.ncols());
     let mut labels = Labels::new(y.nrows(), y.ncols(), columns);
-    let Some((y, eta)) = y.as_slice().zip(eta.as_slice_mut()) else { return f64::NAN };
-    let deviance = labels.residuals(y, eta, labels.reference.len());
-    if let Some(jacobian) = jacobian.and_then(|j| j.as_slice_mut()) {
-        labels.weigh(jacobian);
+    let y = y.as_standard_layout().into_owned();
+    put_in_c_order(eta);
+    let deviance = labels.residuals(c_order(&y), c_order_mut(eta), labels.reference.len());
+    if let Some(jacobian) = jacobian {
+        put_in_c_order(jacobian);
+        labels.weigh(c_order_mut(jacobian));
     }
     deviance
+}
+
+/// Products may come in Fortran order.
+fn put_in_c_order(a: &mut Array2<f64>) {
+    if !a.is_standard_layout() {
+        *a = a.as_standard_layout().into_owned();
+    }
 }

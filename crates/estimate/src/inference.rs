@@ -5,7 +5,7 @@ use convstat_tensor::linalg::{rank, rank_tolerance};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::family::evaluate;
-use crate::labels::{LabelledSample, probabilities};
+use crate::labels::probabilities;
 use crate::refine::{ROUNDINGS, objective_at};
 use crate::sample::design_times;
 use crate::scale::{Scale, graded_columns, times_power};
@@ -32,51 +32,29 @@ pub struct Inference {
 }
 
 impl Inference {
-    /// At the fitted factors, from the same sample.
+    /// At the fitted factors; rows and factors in the units of `scale`.
     ///
     /// # Errors
     /// A sample or factors that do not fit the structure.
-    pub fn new(structure: &Structure, rows: &dyn Rows, factors: &Factors) -> Result<Self> {
+    pub(crate) fn of_factors(
+        structure: &Structure,
+        rows: &dyn Rows,
+        scale: &Scale,
+        factors: &Factors,
+    ) -> Result<Self> {
         let solver = "standard errors";
         let sample = rows.in_memory().ok_or(crate::EstimateError::NotInMemory { solver })?;
-        let scale = Scale::of(sample, structure.owners().len());
-        let unit_factors = scale.unit_factors(factors);
-        let jacobian = structure.jacobian(&unit_factors)?;
-        let w = structure.coefficient_matrix(&unit_factors)?;
-        if scale.is_one() {
-            return Self::from_basis(rows, sample, scale, jacobian, &w);
-        }
-        let unit = LabelledSample::of(scale.to_unit(sample), rows.family());
-        Self::from_basis(&unit, unit.sample(), scale, jacobian, &w)
+        let jacobian = structure.jacobian(factors)?;
+        let w = structure.coefficient_matrix(factors)?;
+        Self::from_basis(rows, sample, scale, jacobian, &w)
     }
 
     /// For OLS (`λ = 0`) and ridge: with `Z = U S Vᵀ`, `Cov(Ŵ) = σ² V S²(S² + λ)^{-2} Vᵀ` for each response; the
-    /// bias of ridge is not in it.
+    /// bias of ridge is not in it. Sample, coefficients and penalty in the units of `scale`.
     ///
     /// # Errors
     /// A failure of LAPACK.
-    pub fn unstructured(sample: &Sample, w: &Array2<f64>, lambda: f64) -> Result<Self> {
-        let scale = Scale::of(sample, 1);
-        if scale.is_one() {
-            return Self::of_design(sample, scale, w, lambda);
-        }
-        let w = w.mapv(|v| times_power(v, scale.z - scale.y));
-        Self::of_design(&scale.to_unit(sample), scale, &w, scale.unit_penalty(lambda))
-    }
-
-    /// For a fit that shrinks the singular values of an unfolding (nuclear norm): the objective alone. Dimension, variance and
-    /// standard errors are NaN, for residuals and estimates are biased by amounts of the size of the noise.
-    pub fn shrunken(sample: &Sample, w: &Array2<f64>) -> Self {
-        let scale = Scale::of(sample, 1);
-        let unknown = Array2::from_elem((w.len(), 1), f64::NAN);
-        if scale.is_one() {
-            return Self::with(sample, scale, w, f64::NAN, unknown);
-        }
-        let w = w.mapv(|v| times_power(v, scale.z - scale.y));
-        Self::with(&scale.to_unit(sample), scale, &w, f64::NAN, unknown)
-    }
-
-    fn of_design(sample: &Sample, scale: Scale, w: &Array2<f64>, lambda: f64) -> Result<Self> {
+    pub(crate) fn unstructured(sample: &Sample, scale: &Scale, w: &Array2<f64>, lambda: f64) -> Result<Self> {
         // A penalty knows the units of the features, and so does the shortest of many solutions; the only one does not.
         let even_columns = |s: &Vec<f64>| &sample.z * &Array1::from(s.clone());
         let is_full = |z: &Array2<f64>| -> Result<bool> {
@@ -108,7 +86,13 @@ impl Inference {
         Ok(Self::with(sample, scale, w, df, spread))
     }
 
-    fn with(sample: &dyn Rows, scale: Scale, w: &Array2<f64>, df: f64, spread: Array2<f64>) -> Self {
+    /// For a fit that shrinks the singular values of an unfolding (nuclear norm): the objective alone. Dimension, variance and
+    /// standard errors are NaN, for residuals and estimates are biased by amounts of the size of the noise.
+    pub(crate) fn shrunken(sample: &Sample, scale: &Scale, w: &Array2<f64>) -> Self {
+        Self::with(sample, scale, w, f64::NAN, Array2::from_elem((w.len(), 1), f64::NAN))
+    }
+
+    fn with(sample: &dyn Rows, scale: &Scale, w: &Array2<f64>, df: f64, spread: Array2<f64>) -> Self {
         let objective = objective_at(sample, w);
         let residual_df = sample.observations() * sample.outputs() as f64 - df;
         let unit_variance = match residual_df > 0.0 {
@@ -118,13 +102,22 @@ impl Inference {
         };
         let variance = scale.square(unit_variance);
         let objective = scale.square(objective);
-        Self { df, objective, variance, residual_df, unit_variance, spread, scale, outputs: sample.outputs() }
+        Self {
+            df,
+            objective,
+            variance,
+            residual_df,
+            unit_variance,
+            spread,
+            scale: *scale,
+            outputs: sample.outputs(),
+        }
     }
 
     fn from_basis(
         rows: &dyn Rows,
         sample: &Sample,
-        scale: Scale,
+        scale: &Scale,
         mut jacobian: Array2<f64>,
         w: &Array2<f64>,
     ) -> Result<Self> {
@@ -142,7 +135,7 @@ impl Inference {
             zj = design_times(&z, &jacobian);
         }
         if rows.family().is_labels() {
-            evaluate(&sample.y, &mut sample.z.dot(w).as_standard_layout().into_owned(), Some(&mut zj));
+            evaluate(&sample.y, &mut sample.z.dot(w), Some(&mut zj));
         }
         if let Some(scales) = graded_columns(&zj) {
             let scales = Array1::from(scales);
@@ -157,6 +150,16 @@ impl Inference {
             column /= v;
         }
         Ok(Self::with(rows, scale, w, df as f64, spread))
+    }
+
+    /// The same of a sample that was in units itself.
+    pub(crate) fn in_units_of(self, scale: &Scale) -> Self {
+        Self {
+            objective: scale.square(self.objective),
+            variance: scale.square(self.variance),
+            scale: *scale,
+            ..self
+        }
     }
 
     /// Residual degrees of freedom `n M − df`; not above 0 where nothing is left to estimate σ² from.

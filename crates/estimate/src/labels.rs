@@ -107,7 +107,7 @@ impl LabelledSample {
     }
 
     fn predictors(&self, w: &ArrayView2<f64>) -> Array2<f64> {
-        self.sample.z.dot(w).as_standard_layout().into_owned()
+        self.sample.z.dot(w)
     }
 }
 

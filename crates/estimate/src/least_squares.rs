@@ -4,13 +4,14 @@
 use std::ops::Range;
 
 use convstat_cnn::{Curvature, DesignProduct, Structure};
+use convstat_tensor::algebra::{c_order, c_order_mut, matrix_view};
 use convstat_tensor::linalg::{add_gram, add_transposed_product};
 use convstat_tensor::memory;
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::family::Labels;
-use crate::{Result, RowMemory, Rows};
+use crate::{EstimateError, Result, RowMemory, Rows};
 
 /// Entries of features and Jacobian that are worked on together: 4 MiB, within a second-level cache.
 const BLOCK_ENTRIES: usize = 1 << 19;
@@ -126,8 +127,11 @@ impl<'a> LeastSquares<'a> {
     /// The problem; plans and memory are made here.
     ///
     /// # Errors
-    /// Memory over the limit.
+    /// Memory over the limit, a sample in memory whose arrays are not in C order.
     pub fn new(structure: &'a Structure, source: &'a dyn Rows) -> Result<Self> {
+        if source.in_memory().is_some_and(|s| !s.is_in_c_order()) {
+            return Err(EstimateError::Layout);
+        }
         let (outputs, parameters) = (structure.outputs(), structure.naive_parameters());
         let Blocks { rows: block, count: blocks, lanes } = Blocks::new(structure, source.rows());
         memory::check("the Jacobians of the blocks of rows", &[lanes, block * outputs, parameters])?;
@@ -136,8 +140,8 @@ impl<'a> LeastSquares<'a> {
         let lane = |_| {
             let fixed = source.in_memory().filter(|_| blocks == 1);
             let mut product = DesignProduct::new(structure, block, fixed.is_some());
-            if let Some(z) = fixed.and_then(|s| s.z.as_slice()) {
-                product.prepare(z);
+            if let Some(sample) = fixed {
+                product.prepare(c_order(&sample.z));
             }
             Lane {
                 product,
@@ -194,13 +198,11 @@ impl<'a> LeastSquares<'a> {
     }
 
     /// `‖Z u‖²` for u of `D × M`, flat.
-    pub fn image_size(&mut self, u: &[f64]) -> f64 {
-        let outputs = self.rows.outputs();
-        let Ok(u) = ArrayView2::from_shape((u.len() / outputs, outputs), u) else { return f64::NAN };
+    pub fn image_squares(&mut self, u: &[f64]) -> f64 {
+        let u = matrix_view((self.rows.features(), self.rows.outputs()), u);
         self.over_blocks(|lane, z, _| {
-            if let Ok(z) = ArrayView2::from_shape((lane.product.rows(), u.nrows()), z) {
-                lane.sums.objective += z.dot(&u).iter().map(|v| v * v).sum::<f64>();
-            }
+            let z = matrix_view((lane.product.rows(), u.nrows()), z);
+            lane.sums.objective += z.dot(&u).iter().map(|v| v * v).sum::<f64>();
         });
         self.lanes.iter().map(|l| l.sums.objective).sum()
     }
@@ -212,7 +214,7 @@ impl<'a> LeastSquares<'a> {
     }
 
     /// `‖Z W‖²`.
-    pub fn fitted_size(&mut self, parameters: &[f64]) -> f64 {
+    pub fn fitted_squares(&mut self, parameters: &[f64]) -> f64 {
         self.over_blocks(|lane, z, _| {
             lane.product.predict(z, parameters, &mut lane.residual);
             lane.sums.objective += lane.residual.iter().map(|r| r * r).sum::<f64>();
@@ -276,9 +278,7 @@ impl<'a> LeastSquares<'a> {
     /// half the objective that the normal equations leave out, with its sign changed.
     pub fn curvature(&mut self, dual: &[f64], parameters: &[f64], curvature: &mut Array2<f64>) {
         let second = self.second.get_or_insert_with(|| Curvature::new(self.structure));
-        if let Some(entries) = curvature.as_slice_mut() {
-            second.write(dual, parameters, entries);
-        }
+        second.write(dual, parameters, c_order_mut(curvature));
     }
 
     /// Runs `work` on every block of rows; lane l takes blocks l, l + LANES, …
@@ -329,7 +329,7 @@ impl Lane {
     }
 
     fn derivatives(&mut self, z: &[f64], parameters: &[f64], factor: Option<usize>) {
-        let Some(jacobian) = self.jacobian.as_slice_mut() else { return };
+        let jacobian = c_order_mut(&mut self.jacobian);
         if self.labels.is_some() {
             // Weights have mixed the responses, and entries between them that are 0 are not written.
             jacobian.fill(0.0);
@@ -343,9 +343,8 @@ impl Lane {
     fn add_to_sums(&mut self, columns: &Range<usize>, z: &[f64], weigh: bool) {
         let part = ndarray::s![.., columns.clone()];
         add_transposed_product(&self.jacobian.slice(part), &self.residual, &mut self.sums.gradient);
-        if let (Some(labels), Some(jacobian), true) = (&mut self.labels, self.jacobian.as_slice_mut(), weigh)
-        {
-            labels.weigh(jacobian);
+        if let (Some(labels), true) = (&mut self.labels, weigh) {
+            labels.weigh(c_order_mut(&mut self.jacobian));
         }
         add_gram(&mut self.sums.normal, &self.jacobian.slice(part));
         if !self.sums.dual.is_empty() {
@@ -355,8 +354,7 @@ impl Lane {
 
     fn add_dual(&mut self, z: &[f64]) {
         let rows = self.product.rows();
-        if let Ok(z) = ArrayView2::from_shape((rows, z.len() / rows), z) {
-            add_transposed_product(&z, &self.residual, &mut self.sums.dual);
-        }
+        let z = matrix_view((rows, z.len() / rows), z);
+        add_transposed_product(&z, &self.residual, &mut self.sums.dual);
     }
 }

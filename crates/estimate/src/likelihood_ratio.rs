@@ -11,8 +11,14 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
 use rayon::prelude::*;
 
-use crate::fit::EXACT;
-use crate::{EstimateError, Fit, FitOptions, Inference, Result, Sample, Start, fit, nearest};
+use crate::fitting::{FitOptions, Fitting};
+use crate::model::FittedModel;
+use crate::nearest::nearest;
+use crate::outcome::{Fit, Start};
+use crate::scale::Scale;
+use crate::solvers::{Algorithm, Method};
+use crate::tolerance::EXACT;
+use crate::{EstimateError, Result, Sample};
 
 /// Bootstrap draws that no test needs.
 const MOST_DRAWS: usize = 1_000_000;
@@ -27,18 +33,20 @@ pub struct LikelihoodRatio {
     /// The statistics of the bootstrap samples, in the order drawn.
     pub bootstrap: Vec<f64>,
     /// Fit of the null hypothesis.
-    pub null: Fit,
+    pub null: FittedModel,
     /// Fit of the alternative; its objective is at most that of the null.
-    pub alternative: Fit,
+    pub alternative: FittedModel,
     /// Identified dimensions of both, the ranks of `Z J` at the fits.
     pub df: (f64, f64),
     /// `σ̂² = RSS₀/(nM − df₀)`, the noise of the bootstrap samples.
     pub variance: f64,
+    /// Its root.
+    pub sigma: f64,
 }
 
 /// Tests `null` against `alternative`, a set that contains it, with `draws` bootstrap samples from `seed`.
 ///
-/// Both are fitted from the starts of `options`, the alternative also from the fit of the null, here and in every
+/// Both are fitted from the starts of `method`, the alternative also from the fit of the null, here and in every
 /// bootstrap sample alike: an optimum that is missed as often there as here does not change the size of the test, and the
 /// statistic is never negative. A bootstrap sample has the design of `sample`: `y* = Z Ŵ₀ + σ̂ε`, and `σ̂²χ²` with `(n − rows) M`
 /// degrees of freedom for the residual sum of squares that a compressed sample keeps. Draws have streams of their own, so
@@ -46,12 +54,34 @@ pub struct LikelihoodRatio {
 ///
 /// # Errors
 /// An alternative that does not contain the fit of the null, two names of one set, no residual degrees of freedom, no
-/// draws, the oracle start, those of [`fit`](fn@fit).
+/// draws, the oracle start, those of [`Fitting::fit`].
 pub fn likelihood_ratio(
     null: &Structure,
     alternative: &Structure,
     sample: &Sample,
-    options: &FitOptions,
+    method: &Method,
+    draws: usize,
+    seed: u64,
+) -> Result<LikelihoodRatio> {
+    let operands = [null, alternative].map(|s| s.owners().len());
+    let scale = Scale::common(sample, operands.into_iter());
+    let sample = if scale.is_one() { sample.compressed()? } else { scale.to_unit(sample).compressed()? };
+    let found = in_units(null, alternative, &sample, method, draws, seed)?;
+    Ok(LikelihoodRatio {
+        null: found.null.rescaled(&scale.with_operands(operands[0])),
+        alternative: found.alternative.rescaled(&scale.with_operands(operands[1])),
+        variance: scale.square(found.variance),
+        sigma: scale.response(found.sigma),
+        ..found
+    })
+}
+
+/// The test of a compressed sample near unit size.
+fn in_units(
+    null: &Structure,
+    alternative: &Structure,
+    sample: &Sample,
+    method: &Method,
     draws: usize,
     seed: u64,
 ) -> Result<LikelihoodRatio> {
@@ -63,21 +93,19 @@ pub fn likelihood_ratio(
             "it has to be between 1 and 1000000, for instance 199",
         );
     }
-    if options.starts.contains(&Start::Oracle) || !options.solver.is_structured() {
-        let value = format!("{} from {:?}", options.solver.name(), options.starts);
+    let is_iterative = matches!(method.solver().algorithm(), Algorithm::Iterative(_));
+    if method.starts().contains(&Start::Oracle) || !is_iterative {
+        let value = format!("{} from {:?}", method.name(), method.starts());
         return refuse(
             "solver",
             value,
             "a test needs a solver of the structure from spectral or random starts",
         );
     }
-    let pair = Pair { null, alternative, options };
+    let pair = Pair { null, alternative, method };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let (fit0, fit1) = pair.fit(sample, &mut rng)?;
-    let df = (
-        Inference::new(null, sample, &fit0.factors)?.df,
-        Inference::new(alternative, sample, &fit1.factors)?.df,
-    );
+    let (fit0, fit1) = pair.fit(sample, &mut rng, true)?;
+    let df = (fit0.df()?, fit1.df()?);
     let (m, equations) = (sample.outputs(), sample.n * sample.outputs() as f64);
     // The one contains the other: with the same dimension they are the same.
     let (dimension0, dimension1) = (null.df()?, alternative.df()?);
@@ -88,8 +116,8 @@ pub fn likelihood_ratio(
     if df.1 >= equations {
         return Err(EstimateError::NoResidualFreedom { df: df.1, equations });
     }
-    let variance = fit0.best.objective / (equations - df.0);
-    let (sigma, centre) = (variance.sqrt(), sample.z.dot(&fit0.w));
+    let variance = fit0.fit.best.objective / (equations - df.0);
+    let (sigma, centre) = (variance.sqrt(), sample.z.dot(&fit0.fit.w));
     let rest = (sample.n - sample.z.nrows() as f64) * m as f64;
     let left = ChiSquared::new(rest).ok().filter(|_| rest > 0.0);
     let floor = EXACT * (sample.y.iter().map(|v| v * v).sum::<f64>() + sample.rss);
@@ -101,11 +129,11 @@ pub fn likelihood_ratio(
             v + sigma * e
         });
         let rss = left.as_ref().map_or(0.0, |law| variance * law.sample(&mut rng));
-        let (f0, f1) = pair.fit(&Sample { z: sample.z.clone(), y, rss, n: sample.n }, &mut rng)?;
-        Ok(statistic(&f0, &f1, equations, floor))
+        let (f0, f1) = pair.fit(&Sample { z: sample.z.clone(), y, rss, n: sample.n }, &mut rng, false)?;
+        Ok(statistic(&f0.fit, &f1.fit, equations, floor))
     };
     let bootstrap = (0..draws).into_par_iter().map(one).collect::<Result<Vec<f64>>>()?;
-    let statistic = statistic(&fit0, &fit1, equations, floor);
+    let statistic = statistic(&fit0.fit, &fit1.fit, equations, floor);
     let above = bootstrap.iter().filter(|t| **t >= statistic).count();
     Ok(LikelihoodRatio {
         statistic,
@@ -115,6 +143,7 @@ pub fn likelihood_ratio(
         alternative: fit1,
         df,
         variance,
+        sigma,
     })
 }
 
@@ -129,18 +158,27 @@ fn statistic(null: &Fit, alternative: &Fit, equations: f64, floor: f64) -> f64 {
 struct Pair<'a> {
     null: &'a Structure,
     alternative: &'a Structure,
-    options: &'a FitOptions,
+    method: &'a Method,
 }
 
 impl Pair<'_> {
     /// The null from the starts, the alternative from the starts and the fit of the null.
-    fn fit(&self, sample: &Sample, rng: &mut ChaCha8Rng) -> Result<(Fit, Fit)> {
+    fn fit(
+        &self,
+        sample: &Sample,
+        rng: &mut ChaCha8Rng,
+        inference: bool,
+    ) -> Result<(FittedModel, FittedModel)> {
         let mut normal = || -> f64 { StandardNormal.sample(rng) };
-        let null = fit(self.null, sample, self.options, None, &mut normal)?;
-        let embedded = self.embed(&null.w, &mut normal)?;
-        let starts = self.options.starts.iter().copied().chain([Start::Oracle]).collect();
-        let options = FitOptions { starts, ..self.options.clone() };
-        let alternative = fit(self.alternative, sample, &options, Some(&embedded), &mut normal)?;
+        let options = FitOptions { inference, ..FitOptions::bare(self.method.clone()) };
+        let null = Fitting::new(self.null, &options).normal(&mut normal).fit(sample)?;
+        let embedded = self.embed(&null.fit.w, &mut normal)?;
+        let starts = self.method.starts().iter().copied().chain([Start::Oracle]).collect();
+        let options = FitOptions { method: self.method.clone().with_starts(starts), ..options };
+        let alternative = Fitting::new(self.alternative, &options)
+            .truth(Some(&embedded))
+            .normal(&mut normal)
+            .fit(sample)?;
         Ok((null, alternative))
     }
 

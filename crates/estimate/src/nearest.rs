@@ -3,7 +3,10 @@
 use convstat_cnn::{Factors, Structure};
 use ndarray::Array2;
 
-use crate::{FitOptions, Result, Sample, Start, fit};
+use crate::fitting::{FitOptions, Fitting};
+use crate::outcome::{Fit, Start};
+use crate::solvers::LevenbergMarquardt;
+use crate::{Result, Sample};
 
 /// A member within this relative distance is the coefficients themselves.
 pub const CONTAINED: f64 = 1e-5;
@@ -28,14 +31,17 @@ pub struct Nearest {
 /// Coefficients of another size than the structure's.
 pub fn nearest(structure: &Structure, w: &Array2<f64>, mut normal: impl FnMut() -> f64) -> Result<Nearest> {
     let sample = Sample { z: Array2::eye(w.nrows()), y: w.clone(), rss: 0.0, n: w.nrows() as f64 };
-    let size = w.iter().map(|v| v * v).sum::<f64>();
-    let options = |start| FitOptions { starts: vec![start], ..FitOptions::default() };
-    let mut best = fit(structure, &sample, &options(Start::Spectral), None, &mut normal)?;
+    let total = w.iter().map(|v| v * v).sum::<f64>();
+    let mut from = |start| -> Result<Fit> {
+        let options = FitOptions::bare(LevenbergMarquardt::from_starts(vec![start]));
+        Ok(Fitting::new(structure, &options).normal(&mut normal).fit(&sample)?.fit)
+    };
+    let mut best = from(Start::Spectral)?;
     for _ in 0..STARTS {
-        if best.best.objective <= CONTAINED * CONTAINED * size {
+        if best.best.objective <= CONTAINED * CONTAINED * total {
             break;
         }
-        let next = fit(structure, &sample, &options(Start::Random), None, &mut normal)?;
+        let next = from(Start::Random)?;
         if next.best.objective < best.best.objective {
             best = next;
         }
@@ -43,7 +49,7 @@ pub fn nearest(structure: &Structure, w: &Array2<f64>, mut normal: impl FnMut() 
     let objective = best.best.objective;
     Ok(Nearest {
         factors: best.factors,
-        distance: (objective / size).sqrt(),
-        is_contained: objective <= CONTAINED * CONTAINED * size,
+        distance: (objective / total).sqrt(),
+        is_contained: objective <= CONTAINED * CONTAINED * total,
     })
 }

@@ -3,9 +3,9 @@
 use convstat_cnn::Structure;
 use ndarray::ArrayView1;
 
+use crate::alignment::balance;
 use crate::environment::Environments;
-use crate::solvers::als::balance;
-use crate::starts::{ModeRoots, spectral_factors};
+use crate::spectral::{ModeRoots, spectral_factors};
 use crate::{EstimateError, Result};
 
 /// Sweeps of alternating least squares that polish a projection. For two factors the first gives the truncated singular

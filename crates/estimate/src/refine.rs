@@ -7,14 +7,15 @@
 //! part along the gauge.
 
 use convstat_cnn::{Curvature, Structure};
+use convstat_tensor::algebra::{c_order_mut, entries};
 use convstat_tensor::linalg::{eigh, rank_tolerance, svd, symmetrise};
 use ndarray::{Array1, Array2};
 
 use crate::family::evaluate;
-use crate::labels::LabelledSample;
+use crate::outcome::{Fit, Termination};
 use crate::sample::design_times;
-use crate::scale::{Scale, graded_columns};
-use crate::{Fit, Result, Rows, Termination};
+use crate::scale::graded_columns;
+use crate::{Result, Rows};
 
 /// Singular values below this many times the rank tolerance are rounding of the products that made the matrix.
 pub(crate) const ROUNDINGS: f64 = 16.0;
@@ -60,7 +61,7 @@ impl Local {
         let jacobian = structure.jacobian(&factors)?;
         let mut a = design_times(&sample.z, &jacobian);
         let residual = if is_labels {
-            let mut residual = sample.z.dot(&w).as_standard_layout().into_owned();
+            let mut residual = sample.z.dot(&w);
             evaluate(&sample.y, &mut residual, Some(&mut a));
             residual
         } else {
@@ -86,9 +87,7 @@ impl Local {
             column *= &scales;
         }
         let mut curvature = Array2::zeros((cols, cols));
-        if let (Some(into), Some(dual)) = (curvature.as_slice_mut(), dual.as_standard_layout().as_slice()) {
-            Curvature::new(structure).write(dual, parameters, into);
-        }
+        Curvature::new(structure).write(&entries(&dual), parameters, c_order_mut(&mut curvature));
         symmetrise(&mut curvature);
         let mut information = -back.t().dot(&curvature.dot(&back));
         information.diag_mut().mapv_inplace(|v| v + 1.0);
@@ -107,7 +106,8 @@ impl Local {
     }
 }
 
-/// Brings a fit by an iterative solver from the solver's tolerance to what `f64` can give; whether anything changed.
+/// Brings a fit by an iterative solver, of rows near unit size, from the solver's tolerance to what `f64` can give; whether
+/// anything changed.
 ///
 /// For one fit that is to be reported, at the cost of a few singular value decompositions of `Z J`. From where a solver
 /// stopped early its steps are taken as long as the objective falls as they promise; a fit that they bring to a minimum
@@ -115,31 +115,23 @@ impl Local {
 ///
 /// # Errors
 /// A sample or factors that do not fit the structure.
-pub fn refine(structure: &Structure, rows: &dyn Rows, fit: &mut Fit) -> Result<bool> {
+pub(crate) fn refine(structure: &Structure, rows: &dyn Rows, fit: &mut Fit) -> Result<bool> {
     let is_separated = fit.best.termination == Termination::Separated;
-    let Some(sample) = rows.in_memory().filter(|_| !(fit.factors.is_empty() || is_separated)) else {
+    if rows.in_memory().is_none() || fit.factors.is_empty() || is_separated {
         return Ok(false);
-    };
-    let scale = Scale::of(sample, structure.owners().len());
-    let unit;
-    let rows: &dyn Rows = if scale.is_one() {
-        rows
-    } else {
-        unit = LabelledSample::of(scale.to_unit(sample), rows.family());
-        &unit
-    };
-    let mut parameters = structure.flatten(&scale.unit_factors(&fit.factors))?;
+    }
+    let mut parameters = structure.flatten(&fit.factors)?;
     let objective = |parameters: &[f64]| -> Result<f64> {
         let w = structure.coefficient_matrix(&structure.unflatten(parameters)?)?;
         Ok(objective_at(rows, &w))
     };
     let mut now = objective(&parameters)?;
-    let size = rows.sum_of_squares();
+    let total = rows.sum_of_squares();
     let (mut last, mut changed) = (f64::INFINITY, false);
     for _ in 0..MOST_STEPS {
         let Some(local) = Local::at(structure, rows, &parameters)? else { break };
         let variance = now / rows.observations().max(1.0);
-        let is_near = local.decrease <= NEAR * variance + NEAR_EXACT * size;
+        let is_near = local.decrease <= NEAR * variance + NEAR_EXACT * total;
         let is_progress = local.decrease > 0.0 && (!is_near || local.decrease < PROGRESS * last);
         if !(local.is_minimum() && is_progress) {
             break;
@@ -150,7 +142,7 @@ pub fn refine(structure: &Structure, rows: &dyn Rows, fit: &mut Fit) -> Result<b
         // numbers of the size of the responses.
         let unit = ROUNDINGS * f64::EPSILON;
         let is_taken = if is_near {
-            next <= now + unit * (2.0 * (now * size).sqrt() + unit * size)
+            next <= now + unit * (2.0 * (now * total).sqrt() + unit * total)
         } else {
             now - next >= PROGRESS * local.decrease
         };
@@ -166,9 +158,9 @@ pub fn refine(structure: &Structure, rows: &dyn Rows, fit: &mut Fit) -> Result<b
         }
     }
     if changed {
-        fit.factors = scale.factors(&structure.unflatten(&parameters)?);
+        fit.factors = structure.unflatten(&parameters)?;
         fit.w = structure.coefficient_matrix(&fit.factors)?;
-        fit.best.objective = scale.square(now);
+        fit.best.objective = now;
     }
     Ok(changed)
 }
@@ -177,7 +169,7 @@ pub fn refine(structure: &Structure, rows: &dyn Rows, fit: &mut Fit) -> Result<b
 pub(crate) fn objective_at(rows: &dyn Rows, w: &Array2<f64>) -> f64 {
     let Some(sample) = rows.in_memory() else { return f64::NAN };
     if rows.family().is_labels() {
-        evaluate(&sample.y, &mut sample.z.dot(w).as_standard_layout().into_owned(), None)
+        evaluate(&sample.y, &mut sample.z.dot(w), None)
     } else {
         sample.objective(&w.view())
     }

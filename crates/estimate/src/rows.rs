@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use convstat_cnn::{Scratch, Windows};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use convstat_tensor::algebra::c_order;
+use ndarray::{Array2, ArrayView2};
 
 use crate::{EstimateError, Family, Result, Sample};
 
@@ -65,8 +66,7 @@ impl Rows for Sample {
     }
 
     fn block<'a>(&'a self, rows: Range<usize>, _memory: &'a mut RowMemory) -> (&'a [f64], &'a [f64]) {
-        // Samples are made in C order.
-        let (z, y) = (self.z.as_slice().unwrap_or_default(), self.y.as_slice().unwrap_or_default());
+        let (z, y) = (c_order(&self.z), c_order(&self.y));
         let (d, m) = (self.z.ncols(), self.y.ncols());
         (&z[rows.start * d..rows.end * d], &y[rows.start * m..rows.end * m])
     }
@@ -139,7 +139,7 @@ impl Rows for WindowedSample {
         let x = self.x.slice(ndarray::s![rows.clone(), ..]);
         self.windows.apply_into(&x.t(), &mut memory.features.view_mut(), &mut memory.scratch);
         transpose(&memory.features.view(), &mut memory.rows);
-        let y = self.y.as_slice().unwrap_or_default();
+        let y = c_order(&self.y);
         (&memory.rows, &y[rows.start * m..rows.end * m])
     }
 
@@ -152,12 +152,11 @@ impl Rows for WindowedSample {
 fn transpose(a: &ArrayView2<f64>, out: &mut [f64]) {
     const TILE: usize = 16;
     let (n, m) = a.dim();
-    let Ok(mut out) = ArrayViewMut2::from_shape((m, n), out) else { return };
     for first in (0..n).step_by(TILE) {
         let last = n.min(first + TILE);
         for j in 0..m {
             for i in first..last {
-                out[[j, i]] = a[[i, j]];
+                out[j * n + i] = a[[i, j]];
             }
         }
     }

@@ -1,14 +1,9 @@
 //! Samples, raw or compressed.
 
 use convstat_tensor::algebra::{check_finite, entries, shaped};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2};
 
-use crate::compress::{Care, compress_with};
-use crate::scale::{Scale, times_power};
 use crate::{EstimateError, Result};
-
-/// Rows compressed together.
-const BLOCK: usize = 512;
 
 /// `(z ⊗ I_M) J` for a Jacobian over `vec(W)`, `W` of `D × M` with the response fastest: `z` is
 /// `rows × D`, `jacobian` is `D M × params`, the result `rows M × params`.
@@ -56,6 +51,11 @@ impl Sample {
         Ok(Self { n: z.nrows() as f64, z, y, rss: 0.0 }.in_c_order())
     }
 
+    /// Whether both arrays are in C order, as those of [`Sample::new`] are.
+    pub(crate) fn is_in_c_order(&self) -> bool {
+        self.z.is_standard_layout() && self.y.is_standard_layout()
+    }
+
     /// The same with both arrays in C order.
     pub(crate) fn in_c_order(self) -> Self {
         let standard =
@@ -77,41 +77,5 @@ impl Sample {
     pub fn objective(&self, w: &ArrayView2<f64>) -> f64 {
         let residual = &self.y - &self.z.dot(w);
         residual.iter().map(|r| r * r).sum::<f64>() + self.rss
-    }
-
-    /// The QR-compressed sample with the same objective; the sample itself where it has no more rows than features.
-    ///
-    /// For one fit: where the condition number of Z is above 1000 or Z is singular, by QR of the rows, which keeps
-    /// directions that `ZᵀZ` loses (nearly collinear features), else by `ZᵀZ`.
-    ///
-    /// # Errors
-    /// Responses so large or small that their squares leave the range of `f64`; use [`Scale`] first.
-    pub fn compressed(&self) -> Result<Self> {
-        if self.z.nrows() <= self.features() {
-            return Ok(self.clone());
-        }
-        let scale = Scale::of(self, 1);
-        if !scale.is_one() {
-            let unit = scale.to_unit(self).compressed()?;
-            let rss = scale.square(unit.rss);
-            if !rss.is_finite() || (rss == 0.0 && unit.rss > 0.0) {
-                return Err(EstimateError::Overflow);
-            }
-            return Ok(Self {
-                z: unit.z.mapv(|v| times_power(v, scale.z)),
-                y: unit.y.mapv(|v| times_power(v, scale.y)),
-                rss,
-                n: unit.n,
-            });
-        }
-        let mut small = compress_with(&Care::ACCURATE, self.features(), self.outputs(), self.n, |sink| {
-            for (z, y) in self.z.axis_chunks_iter(Axis(0), BLOCK).zip(self.y.axis_chunks_iter(Axis(0), BLOCK))
-            {
-                sink.add(&z, &y)?;
-            }
-            Ok(())
-        })?;
-        small.rss += self.rss;
-        Ok(small)
     }
 }

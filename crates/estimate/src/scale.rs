@@ -41,6 +41,27 @@ impl Scale {
         Self { z: units(&sample.z), y: units(&sample.y), operands }
     }
 
+    /// The units of data that are fitted as they are.
+    pub(crate) fn one() -> Self {
+        Self { z: 0, y: 0, operands: 1 }
+    }
+
+    /// The units of a sample that several networks share, of so many operands each.
+    pub(crate) fn common(sample: &Sample, operands: impl Iterator<Item = usize>) -> Self {
+        let gcd = |mut a: usize, mut b: usize| {
+            while b > 0 {
+                (a, b) = (b, a % b);
+            }
+            a
+        };
+        Self::of(sample, operands.fold(1, |lcm, n| lcm / gcd(lcm, n.max(1)) * n.max(1)))
+    }
+
+    /// The same units for one of the networks that share them.
+    pub(crate) fn with_operands(self, operands: usize) -> Self {
+        Self { operands: i32::try_from(operands.max(1)).unwrap_or(1), ..self }
+    }
+
     /// Whether there is nothing to do.
     pub fn is_one(&self) -> bool {
         (self.z, self.y) == (0, 0)
@@ -57,7 +78,7 @@ impl Scale {
     }
 
     /// A square of responses, in these units.
-    fn unit_square(&self, v: f64) -> f64 {
+    pub(crate) fn unit_square(&self, v: f64) -> f64 {
         times_power(times_power(v, -self.y), -self.y)
     }
 
@@ -69,6 +90,11 @@ impl Scale {
     /// An entry of `W`, from these units.
     pub fn coefficient(&self, v: f64) -> f64 {
         times_power(v, self.y - self.z)
+    }
+
+    /// An entry of `W`, in these units.
+    pub(crate) fn unit_coefficient(&self, v: f64) -> f64 {
+        times_power(v, self.z - self.y)
     }
 
     /// A response, from these units.

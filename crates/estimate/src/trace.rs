@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::outcome::{Start, Termination};
 use crate::scale::{Scale, times_power};
-use crate::{Start, Termination};
 
 /// What a solver did in a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -81,7 +81,7 @@ impl TracePoint {
 
     /// A step of the fit of a sample in units, for the sample itself.
     #[must_use]
-    pub fn rescaled(self, scale: &Scale) -> Self {
+    fn rescaled(self, scale: &Scale) -> Self {
         // Gradient and damping are squares of responses over one and two factors.
         let over = |v: f64, factors: i32| scale.square(times_power(v, -factors * scale.factor_exponent()));
         Self {
@@ -116,45 +116,62 @@ impl std::fmt::Display for TracePoint {
     }
 }
 
-/// Who follows a fit, if anyone does.
-pub(crate) struct Trace<'a> {
+/// Who follows a fit and may stop it, if anyone does.
+pub struct Trace<'a> {
     observer: Option<&'a mut dyn FnMut(&TracePoint)>,
+    interrupt: Option<&'a dyn Fn() -> bool>,
     /// Of the start that runs.
-    pub place: usize,
-    pub start: Option<Start>,
+    pub(crate) place: usize,
+    pub(crate) start: Option<Start>,
+    /// Of the step that runs, from 1.
+    pub(crate) iteration: usize,
     /// The sample's `rss`.
-    pub rss: f64,
+    pub(crate) rss: f64,
     /// Units of the sample.
-    pub scale: Option<Scale>,
+    pub(crate) scale: Option<Scale>,
 }
 
 /// A step as a solver knows it, the objective without the sample's `rss`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Step {
-    pub iteration: usize,
+pub struct Step {
+    /// What was done.
     pub kind: StepKind,
+    /// Residual sum of squares after it.
     pub objective: f64,
+    /// Norm of the gradient before it.
     pub gradient_norm: Option<f64>,
+    /// What was added to the diagonal of the matrix.
     pub damping: Option<f64>,
+    /// Decrease of the objective over the one that the quadratic model promised.
     pub gain: Option<f64>,
+    /// Whether the step was taken.
     pub accepted: bool,
 }
 
 impl Step {
     /// A step of which the solver knows no more.
-    pub fn plain(iteration: usize, kind: StepKind, objective: f64) -> Self {
-        Self { iteration, kind, objective, gradient_norm: None, damping: None, gain: None, accepted: true }
+    pub fn plain(kind: StepKind, objective: f64) -> Self {
+        Self { kind, objective, gradient_norm: None, damping: None, gain: None, accepted: true }
     }
 }
 
 impl<'a> Trace<'a> {
-    pub fn new(observer: Option<&'a mut dyn FnMut(&TracePoint)>) -> Self {
-        Self { observer, place: 0, start: None, rss: 0.0, scale: None }
+    /// Followed by an observer, stopped where `interrupt` says so.
+    pub(crate) fn new(
+        observer: Option<&'a mut dyn FnMut(&TracePoint)>,
+        interrupt: Option<&'a dyn Fn() -> bool>,
+    ) -> Self {
+        Self { observer, interrupt, place: 0, start: None, iteration: 0, rss: 0.0, scale: None }
     }
 
     /// Nobody follows.
-    pub fn none() -> Self {
-        Self::new(None)
+    pub(crate) fn none() -> Self {
+        Self::new(None, None)
+    }
+
+    /// Whether the fit is to stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupt.is_some_and(|stop| stop())
     }
 
     /// Tells of a step; `step` is not called if nobody follows.
@@ -163,8 +180,10 @@ impl<'a> Trace<'a> {
     }
 
     /// Tells of the end of a start.
-    pub fn end(&mut self, iterations: usize, objective: f64, termination: Termination) {
-        self.point(|| (Step::plain(iterations, StepKind::End, objective), Some(termination)));
+    pub(crate) fn end(&mut self, iterations: usize, objective: f64, termination: Termination) {
+        self.iteration = iterations;
+        self.point(|| (Step::plain(StepKind::End, objective), Some(termination)));
+        self.iteration = 0;
     }
 
     fn point(&mut self, what: impl FnOnce() -> (Step, Option<Termination>)) {
@@ -173,7 +192,7 @@ impl<'a> Trace<'a> {
         let mut point = TracePoint {
             place: self.place,
             start: self.start,
-            iteration: s.iteration,
+            iteration: self.iteration,
             step: s.kind,
             objective: s.objective + self.rss,
             gradient_norm: s.gradient_norm,

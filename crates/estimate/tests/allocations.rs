@@ -2,12 +2,11 @@
 
 #![cfg(test)]
 
-use convstat_cnn::{OutputModes, StructureSpec};
-use convstat_estimate::{FitOptions, Sample, SolverKind, Start, fit};
-use ndarray::Array2;
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
+use convstat_estimate::{FitOptions, FittedModel, Sample};
+use serde_json::json;
+
+mod support;
+use support::{build, matrix, read};
 
 #[path = "../../../tests/support/counting_allocator.rs"]
 mod counting_allocator;
@@ -15,26 +14,20 @@ use counting_allocator::allocations;
 
 #[test]
 fn iterations_allocate_nothing() {
-    convstat_tensor::blas::single_thread().unwrap();
-    let modes = OutputModes { positions: vec![2, 2], taps: vec![3, 3, 2], layers: 1, outputs: 1 };
-    let spec = StructureSpec::parse("{ kind = \"tucker\", ranks = [2, 2, 2], r = 2, kernels = 2 }").unwrap();
-    let structure = spec.build(&modes).unwrap();
-    let mut rng = ChaCha8Rng::seed_from_u64(4);
-    let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
-    let z = Array2::from_shape_simple_fn((90, structure.features()), &mut normal);
-    let y = Array2::from_shape_simple_fn((90, 1), &mut normal);
-    let sample = Sample::new(z, y).unwrap();
-    for solver in [SolverKind::LevenbergMarquardt, SolverKind::Als] {
+    let text = "{ kind = \"tucker\", ranks = [2, 2, 2], r = 2, kernels = 2 }";
+    let structure = build(text, &[2, 2], &[3, 3, 2], 1);
+    let sample = Sample::new(matrix(90, structure.features(), 4), matrix(90, 1, 5)).unwrap();
+    for solver in ["levenberg-marquardt", "als"] {
         let mut seen = Vec::new();
         for max_iterations in [2, 4, 8] {
-            let options =
-                FitOptions { solver, max_iterations, starts: vec![Start::Random], ..FitOptions::default() };
-            let mut rng = ChaCha8Rng::seed_from_u64(5);
+            let method =
+                read(json!({ "solver": solver, "max_iterations": max_iterations, "starts": ["random"] }));
+            let options = FitOptions::bare(method);
             let before = allocations();
-            let end = fit(&structure, &sample, &options, None, || StandardNormal.sample(&mut rng)).unwrap();
+            let model = FittedModel::fit(&structure, &sample, &options).unwrap();
             seen.push(allocations() - before);
-            assert_eq!(end.best.iterations, max_iterations, "{solver:?}");
+            assert_eq!(model.fit.best.iterations, max_iterations, "{solver}");
         }
-        assert!(seen[0] > 0 && seen.iter().all(|s| *s == seen[0]), "{solver:?} {seen:?}");
+        assert!(seen[0] > 0 && seen.iter().all(|s| *s == seen[0]), "{solver} {seen:?}");
     }
 }

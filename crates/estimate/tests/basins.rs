@@ -2,43 +2,27 @@
 
 #![cfg(test)]
 
-use convstat_cnn::{Geometry, GeometrySpec, OutputModes, StructureSpec};
-use convstat_estimate::{FitOptions, Sample, SolverKind, Start, fit};
+use convstat_cnn::{Geometry, GeometrySpec};
+use convstat_estimate::{Method, RANDOM_STARTS, Sample, Start};
 use convstat_tensor::linalg::psd_root;
 use ndarray::Array2;
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
-fn normals(seed: u64) -> impl FnMut() -> f64 {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    move || StandardNormal.sample(&mut rng)
-}
+mod support;
+use support::{build_on, build_plain, draw, fit, fit_with, newton, normals, spectral};
 
 /// Over CP tensors of 8 × 8 × 8 and rank 3, n = 150 below D = 512: data sets where the default starts, and the spectral one
 /// alone, end above the best of all starts, with the oracle and `random` more random ones.
 fn misses(data_sets: u64, random: usize) -> (usize, usize) {
-    convstat_tensor::blas::single_thread().unwrap();
-    let modes = OutputModes::plain(&[8, 8, 8], 1);
-    let spec = StructureSpec::parse("{ einsum = \"ar,br,cr->abc\", sizes = { r = 3 } }").unwrap();
-    let structure = spec.build(&modes).unwrap();
+    let structure = build_plain("{ einsum = \"ar,br,cr->abc\", sizes = { r = 3 } }", &[8, 8, 8], 1);
     let missed: Vec<[bool; 2]> = (0..data_sets)
         .into_par_iter()
         .map(|seed| {
-            let mut normal = normals(seed);
-            let truth = structure.random_point(&mut normal);
-            let w = structure.coefficient_matrix(&truth).unwrap();
-            let z = Array2::from_shape_simple_fn((150, 512), &mut normal);
-            let y = z.dot(&w) + Array2::from_shape_simple_fn((150, 1), &mut normal);
-            let sample = Sample::new(z, y).unwrap();
-            let run = |starts: Vec<Start>, seed| {
-                let options = FitOptions { starts, ..FitOptions::default() };
-                fit(&structure, &sample, &options, Some(&truth), normals(seed)).unwrap()
-            };
-            let mine = run(FitOptions::default().starts, 1000 + seed);
-            let others = std::iter::once(Start::Oracle).chain(std::iter::repeat_n(Start::Random, random));
-            let best = run(others.collect(), 2000 + seed).best.objective.min(mine.best.objective);
+            let (sample, truth) = draw(&structure, 150, 1.0, seed);
+            let run = |method: Method, seed| fit_with(&structure, &sample, &method, &truth, seed);
+            let mine = run(Method::default(), 1000 + seed);
+            let others = [&[Start::Oracle][..], &vec![Start::Random; random]].concat();
+            let best = run(newton(&others), 2000 + seed).best.objective.min(mine.best.objective);
             // A ten-thousandth of the residual variance, as for a fit with an oracle start.
             [mine.best.objective, mine.all[0].objective].map(|o| o - best > 1e-4 * best / 150.0)
         })
@@ -50,8 +34,7 @@ fn misses(data_sets: u64, random: usize) -> (usize, usize) {
 
 #[test]
 fn default_starts_find_the_best_of_many_optima() {
-    let defaults = FitOptions::default();
-    assert_eq!((defaults.solver, defaults.starts[0]), (SolverKind::LevenbergMarquardt, Start::Spectral));
+    assert_eq!(Method::default(), spectral(RANDOM_STARTS));
     // At a rate of 0.02 none of 40 is likely (0.45); at the spectral start's 0.07 it is not (0.05).
     assert_eq!(misses(40, 5).0, 0);
 }
@@ -68,7 +51,6 @@ fn default_starts_find_the_best_of_many_optima_long() {
 /// More output channels than their rank, features that overlap, and units: the spectral start alone finds the optimum.
 #[test]
 fn the_spectral_start_does_not_mind_redundant_channels_nor_units() {
-    convstat_tensor::blas::single_thread().unwrap();
     let geometry = Geometry::new(&GeometrySpec {
         input: vec![10, 10, 3],
         kernel: vec![5, 5, 3],
@@ -79,7 +61,7 @@ fn the_spectral_start_does_not_mind_redundant_channels_nor_units() {
     let root = psd_root(&geometry.second_moment().unwrap().view()).unwrap();
     let structure = |kernels: usize| {
         let text = format!("{{ kind = \"tucker\", ranks = [2, 2, 2], r = 2, kernels = {kernels} }}");
-        StructureSpec::parse(&text).unwrap().build(&geometry.output_modes(1)).unwrap()
+        build_on(&text, &geometry.output_modes(1))
     };
     let missed: usize = (0..20u64)
         .into_par_iter()
@@ -92,9 +74,7 @@ fn the_spectral_start_does_not_mind_redundant_channels_nor_units() {
             let sets = [(4, 1e-6), (8, 1.0), (16, 1e9)];
             let best = sets.map(|(kernels, unit)| {
                 let sample = Sample::new(z.clone(), &y * unit).unwrap().compressed().unwrap();
-                let options = FitOptions { starts: vec![Start::Spectral], ..FitOptions::default() };
-                fit(&structure(kernels), &sample, &options, None, normals(1)).unwrap().best.objective
-                    / (unit * unit)
+                fit(&structure(kernels), &sample, &spectral(0), 1).best.objective / (unit * unit)
             });
             let least = best.iter().fold(f64::INFINITY, |m, &o| m.min(o));
             best.iter().filter(|o| **o - least > 1e-4 * least / 1000.0).count()

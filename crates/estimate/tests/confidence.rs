@@ -2,13 +2,12 @@
 
 #![cfg(test)]
 
-use convstat_cnn::{OutputModes, Structure, StructureSpec};
-use convstat_estimate::{EstimateError, FitOptions, Inference, Joint, Sample, Start, fisher_quantile, fit};
+use convstat_estimate::{EstimateError, Joint, Method, Sample, fisher_quantile};
 use ndarray::Array2;
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 use serde_json::Value;
+
+mod support;
+use support::{build, dense, fit, found_elsewhere, inference, normals, ols, spectral};
 
 /// Written by data/make_intervals.py (statsmodels, SciPy).
 fn reference() -> Value {
@@ -24,16 +23,6 @@ fn matrix(v: &Value) -> Array2<f64> {
     Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap()
 }
 
-fn normals(seed: u64) -> impl FnMut() -> f64 {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    move || StandardNormal.sample(&mut rng)
-}
-
-fn build(text: &str, positions: &[usize], taps: &[usize], outputs: usize) -> Structure {
-    let modes = OutputModes { positions: positions.to_vec(), taps: taps.to_vec(), layers: 1, outputs };
-    StructureSpec::parse(text).unwrap().build(&modes).unwrap()
-}
-
 /// `centre ± half` against two columns of lower and upper ends.
 fn assert_ends(centre: &[f64], half: &Array2<f64>, ends: &Array2<f64>) {
     assert_eq!(centre.len(), ends.nrows());
@@ -44,7 +33,6 @@ fn assert_ends(centre: &[f64], half: &Array2<f64>, ends: &Array2<f64>) {
 
 #[test]
 fn a_dense_fit_has_the_intervals_of_least_squares() {
-    convstat_tensor::blas::single_thread().unwrap();
     let r = reference();
     let (z, y, fresh) = (matrix(&r["z"]), list(&r["y"]), matrix(&r["fresh"]));
     let level = r["level"].as_f64().unwrap();
@@ -54,12 +42,10 @@ fn a_dense_fit_has_the_intervals_of_least_squares() {
         let raw = Sample::new(z.clone(), y).unwrap();
         for sample in [raw.compressed().unwrap(), raw] {
             let structure = build("{ kind = \"dense\" }", &[], &[3], 1);
-            let fit = fit(&structure, &sample, &FitOptions::default(), None, normals(1)).unwrap();
+            let fit = fit(&structure, &sample, &Method::default(), 1);
             let w = fit.w.mapv(|v| v / unit);
-            for inference in [
-                Inference::new(&structure, &sample, &fit.factors).unwrap(),
-                Inference::unstructured(&sample, &fit.w, 0.0).unwrap(),
-            ] {
+            for method in [Method::default(), ols()] {
+                let inference = inference(&structure, &sample, &method, &fit);
                 let c = inference.confidence(level).unwrap();
                 assert_eq!(inference.residual_df(), 17.0);
                 let centre: Vec<f64> = w.iter().copied().collect();
@@ -80,13 +66,12 @@ fn a_dense_fit_has_the_intervals_of_least_squares() {
 
 #[test]
 fn the_region_is_that_of_the_f_test() {
-    convstat_tensor::blas::single_thread().unwrap();
     let r = reference();
     let (z, y) = (matrix(&r["z"]), list(&r["y"]));
     let sample = Sample::new(z, Array2::from_shape_vec((y.len(), 1), y).unwrap()).unwrap();
     let w = Array2::from_shape_vec((3, 1), list(&r["params"])).unwrap();
     let at = Array2::from_shape_vec((3, 1), list(&r["at"])).unwrap();
-    let inference = Inference::unstructured(&sample, &w, 0.0).unwrap();
+    let inference = inference(&dense(3), &sample, &ols(), &found_elsewhere(&sample, w.clone()));
     // On the edge at level 1 - p.
     let edge = 1.0 - r["p_value"].as_f64().unwrap();
     let holds = |level: f64| inference.confidence(level).unwrap().contains(&sample, &w.view(), &at.view());
@@ -108,12 +93,12 @@ fn quantiles_are_scipys() {
 
 #[test]
 fn levels_and_saturated_fits_are_refused() {
-    convstat_tensor::blas::single_thread().unwrap();
     let mut normal = normals(3);
     let z = Array2::from_shape_simple_fn((4, 4), &mut normal);
     let y = Array2::from_shape_simple_fn((4, 1), &mut normal);
     let sample = Sample::new(z, y).unwrap();
-    let inference = Inference::unstructured(&sample, &Array2::zeros((4, 1)), 0.0).unwrap();
+    let fit = found_elsewhere(&sample, Array2::zeros((4, 1)));
+    let inference = inference(&dense(4), &sample, &ols(), &fit);
     for level in [0.0, 1.0, 95.0, f64::NAN] {
         let refused = inference.confidence(level).map(|_| ());
         assert!(matches!(refused, Err(EstimateError::BadOption { option: "level", .. })), "{level}");
@@ -124,7 +109,6 @@ fn levels_and_saturated_fits_are_refused() {
 
 #[test]
 fn intervals_of_a_low_rank_fit_cover_as_often_as_they_say() {
-    convstat_tensor::blas::single_thread().unwrap();
     // Two responses, n far above df = 16: the delta method holds.
     let structure = build("{ kind = \"cnn\", kernels = 2 }", &[2], &[6], 2);
     let mut normal = normals(11);
@@ -136,9 +120,8 @@ fn intervals_of_a_low_rank_fit_cover_as_often_as_they_say() {
         let z = Array2::from_shape_simple_fn((300, 12), &mut normal);
         let noise = Array2::from_shape_simple_fn((300, 2), &mut normal) * 0.5;
         let sample = Sample::new(z.clone(), z.dot(&w) + noise).unwrap().compressed().unwrap();
-        let options = FitOptions { starts: vec![Start::Spectral], ..FitOptions::default() };
-        let fit = fit(&structure, &sample, &options, None, &mut normal).unwrap();
-        let inference = Inference::new(&structure, &sample, &fit.factors).unwrap();
+        let fit = fit(&structure, &sample, &spectral(0), 1);
+        let inference = inference(&structure, &sample, &spectral(0), &fit);
         assert_eq!(inference.df, 16.0);
         let c = inference.confidence(level).unwrap();
         let off = &fit.w - &w;

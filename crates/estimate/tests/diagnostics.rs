@@ -2,33 +2,24 @@
 
 #![cfg(test)]
 
-use convstat_cnn::{Factors, Geometry, GeometrySpec, OutputModes, Structure, StructureSpec};
+use convstat_cnn::{Factors, Geometry, GeometrySpec, Structure};
 use convstat_estimate::{
-    Diagnostic, Fit, FitOptions, Inference, Sample, SolverKind, Start, StepKind, TracePoint, diagnose, fit,
-    fit_traced, offset, refine,
+    Diagnostic, Fit, FitOptions, Fitting, Method, Rows, Sample, Start, StepKind, TracePoint,
 };
 use ndarray::{Array1, Array2, ArrayD, Axis, concatenate};
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
+use serde_json::json;
 
-fn normals(seed: u64) -> impl FnMut() -> f64 {
-    convstat_tensor::blas::single_thread().unwrap();
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    move || StandardNormal.sample(&mut rng)
-}
+mod support;
+use support::{
+    build_on, build_plain, diagnose, fit, inference, matrix, normals, ols, read, refined, ridge, spectral,
+};
 
 fn build(text: &str, positions: &[usize], taps: &[usize]) -> Structure {
-    let modes = OutputModes { positions: positions.to_vec(), taps: taps.to_vec(), layers: 1, outputs: 1 };
-    StructureSpec::parse(text).unwrap().build(&modes).unwrap()
+    support::build(text, positions, taps, 1)
 }
 
 fn cnn(kernels: usize) -> Structure {
-    build(&format!("{{ kind = \"cnn\", kernels = {kernels} }}"), &[4], &[5])
-}
-
-fn matrix(n: usize, d: usize, seed: u64) -> Array2<f64> {
-    Array2::from_shape_simple_fn((n, d), normals(seed))
+    support::cnn(kernels, 4, &[5])
 }
 
 /// Responses of a random member of the structure, with noise.
@@ -38,16 +29,19 @@ fn responses(structure: &Structure, z: &Array2<f64>, sigma: f64, seed: u64) -> A
     z.dot(&w) + Array2::from_shape_simple_fn((z.nrows(), 1), normal) * sigma
 }
 
-fn options(solver: SolverKind) -> FitOptions {
-    let mut starts = vec![Start::Spectral];
-    starts.extend([Start::Random; 4]);
-    FitOptions { solver, starts, ..FitOptions::default() }
+fn fitted(structure: &Structure, sample: &Sample, method: &Method) -> Fit {
+    refined(structure, sample, method, 1)
 }
 
-fn fitted(structure: &Structure, sample: &Sample, options: &FitOptions) -> Fit {
-    let mut found = fit(structure, sample, options, None, normals(1)).unwrap();
-    refine(structure, sample, &mut found).unwrap();
-    found
+/// What is wrong with a fit of rows that a geometry made.
+fn diagnose_on(
+    geometry: Option<&Geometry>,
+    structure: &Structure,
+    rows: &dyn Rows,
+    method: &Method,
+    fit: &Fit,
+) -> Vec<Diagnostic> {
+    Fitting::new(structure, &FitOptions::bare(method.clone())).geometry(geometry).diagnose(rows, fit).unwrap()
 }
 
 /// Kinds named for a sample, each with a message that says what to do.
@@ -55,13 +49,13 @@ fn kinds(
     structure: &Structure,
     z: Array2<f64>,
     y: Array2<f64>,
-    options: &FitOptions,
+    method: &Method,
     geometry: Option<&Geometry>,
 ) -> Vec<&'static str> {
     let sample = Sample::new(z, y).unwrap();
-    let found = fitted(structure, &sample, options);
-    let mut named = diagnose(structure, &sample, &found, options, geometry).unwrap();
-    let twice = diagnose(structure, &sample.compressed().unwrap(), &found, options, geometry).unwrap();
+    let found = fitted(structure, &sample, method);
+    let mut named = diagnose_on(geometry, structure, &sample, method, &found);
+    let twice = diagnose_on(geometry, structure, &sample.compressed().unwrap(), method, &found);
     assert_eq!(names(&named), names(&twice).into_iter().collect::<Vec<_>>(), "compressed");
     named.sort_by_key(Diagnostic::kind);
     named.dedup_by_key(|d| d.kind());
@@ -80,7 +74,7 @@ fn names(named: &[Diagnostic]) -> Vec<&'static str> {
 
 #[test]
 fn features() {
-    let (ols, lm) = (options(SolverKind::Ols), options(SolverKind::LevenbergMarquardt));
+    let (ols, lm) = (ols(), spectral(4));
     let (dense, one) = (build("{ kind = \"dense\" }", &[4], &[5]), cnn(1));
     let well = matrix(60, 20, 1);
     let y = responses(&one, &well, 0.5, 2);
@@ -95,13 +89,13 @@ fn features() {
     // Whether the structure identifies W is said.
     let sample = Sample::new(z.clone(), y.clone()).unwrap();
     let found = fitted(&one, &sample, &lm);
-    let named = diagnose(&one, &sample, &found, &lm, None).unwrap();
+    let named = diagnose(&one, &sample, &lm, &found);
     assert!(
         matches!(named[..], [Diagnostic::Collinear { features: 20, rank: 19, zeros: 0, identified: true }]),
         "{named:?}"
     );
     // Ridge makes the solution unique.
-    assert!(kinds(&dense, z.clone(), y.clone(), &options(SolverKind::Ridge), None).is_empty());
+    assert!(kinds(&dense, z.clone(), y.clone(), &ridge(1.0), None).is_empty());
     // A structure as free as the features that are left cannot tell.
     let full = build("{ kind = \"cnn\", kernels = 3 }", &[4], &[5]);
     let named = kinds(&full, z.clone(), y.clone(), &lm, None);
@@ -109,7 +103,7 @@ fn features() {
     z.column_mut(7).fill(0.0);
     let sample = Sample::new(z, y.clone()).unwrap();
     let found = fitted(&dense, &sample, &ols);
-    let named = diagnose(&dense, &sample, &found, &ols, None).unwrap();
+    let named = diagnose(&dense, &sample, &ols, &found);
     assert!(matches!(named[..], [Diagnostic::Collinear { rank: 18, zeros: 1, .. }]), "{named:?}");
 
     let mut z = well.clone();
@@ -124,7 +118,7 @@ fn features() {
 
 #[test]
 fn numbers_of_observations() {
-    let (ols, lm) = (options(SolverKind::Ols), options(SolverKind::LevenbergMarquardt));
+    let (ols, lm) = (ols(), spectral(4));
     let (dense, one) = (build("{ kind = \"dense\" }", &[4], &[5]), cnn(1));
     let few = matrix(15, 20, 3);
     let y = responses(&one, &few, 0.1, 4);
@@ -143,7 +137,7 @@ fn numbers_of_observations() {
 
 #[test]
 fn geometries() {
-    let lm = options(SolverKind::LevenbergMarquardt);
+    let lm = spectral(4);
     let spec = GeometrySpec {
         input: vec![10],
         kernel: vec![3],
@@ -152,10 +146,7 @@ fn geometries() {
         ..GeometrySpec::default()
     };
     let geometry = Geometry::new(&spec).unwrap();
-    let structure = StructureSpec::parse("{ kind = \"cnn\", kernels = 1 }")
-        .unwrap()
-        .build(&geometry.output_modes(1))
-        .unwrap();
+    let structure = build_on("{ kind = \"cnn\", kernels = 1 }", &geometry.output_modes(1));
     assert!(geometry.feature_rank().unwrap() < geometry.features());
     let x = matrix(80, 10, 5).into_dyn();
     let z = geometry.windows().transform(&x.view()).unwrap();
@@ -166,14 +157,14 @@ fn geometries() {
 
 #[test]
 fn ranks() {
-    let lm = options(SolverKind::LevenbergMarquardt);
+    let lm = spectral(4);
     let infeasible = |text: &str, positions: &[usize], taps: &[usize]| {
         let structure = build(text, positions, taps);
         let z = matrix(4 * structure.features(), structure.features(), 7);
         let y = responses(&structure, &z, 0.1, 8);
         let sample = Sample::new(z, y).unwrap();
         let found = fitted(&structure, &sample, &lm);
-        let named = diagnose(&structure, &sample, &found, &lm, None).unwrap();
+        let named = diagnose(&structure, &sample, &lm, &found);
         let mut ranks: Vec<(char, usize, usize)> = named
             .iter()
             .filter_map(|d| match *d {
@@ -205,7 +196,7 @@ fn ranks() {
 
 #[test]
 fn solutions() {
-    let lm = options(SolverKind::LevenbergMarquardt);
+    let lm = spectral(4);
     // A truth of rank 1 without noise, fitted with rank 2.
     let (one, two) = (cnn(1), cnn(2));
     let z = matrix(60, 20, 9);
@@ -229,13 +220,13 @@ fn solutions() {
 
     let signal = responses(&two, &z, 0.3, 11);
     let y = signal.clone();
-    let short = FitOptions { max_iterations: 1, starts: vec![Start::Random], ..FitOptions::default() };
+    let short = read(json!({ "solver": "levenberg-marquardt", "max_iterations": 1, "starts": ["random"] }));
     let sample = Sample::new(z.clone(), y.clone()).unwrap();
-    let mut stopped = fit(&two, &sample, &short, None, normals(1)).unwrap();
-    let named = names(&diagnose(&two, &sample, &stopped, &short, None).unwrap());
+    let stopped = fit(&two, &sample, &short, 1);
+    let named = names(&diagnose(&two, &sample, &short, &stopped));
     assert!(named.contains(&"not-converged"), "{named:?}");
     // Refinement goes on from there.
-    refine(&two, &sample, &mut stopped).unwrap();
+    let stopped = refined(&two, &sample, &short, 1);
     assert!(stopped.best.termination.is_success());
     assert!((&stopped.w - &fitted(&two, &sample, &lm).w).iter().all(|d| d.abs() < 1e-12));
 
@@ -245,7 +236,7 @@ fn solutions() {
     let best = fitted(&one, &sample, &lm);
     saddle.factors = with_second_component(&best.factors, &two);
     saddle.w.assign(&two.coefficient_matrix(&saddle.factors).unwrap());
-    let named = names(&diagnose(&two, &sample, &saddle, &lm, None).unwrap());
+    let named = names(&diagnose(&two, &sample, &lm, &saddle));
     assert!(named.contains(&"not-a-minimum"), "{named:?}");
 
     // With Z = I the fit is the truncated SVD, whose observed information is 1 ± s_3/s_2 at its ends.
@@ -256,7 +247,7 @@ fn solutions() {
     });
     let sample = Sample::new(Array2::eye(20), y).unwrap();
     let found = fitted(&two, &sample, &lm);
-    let named = diagnose(&two, &sample, &found, &lm, None).unwrap();
+    let named = diagnose(&two, &sample, &lm, &found);
     assert!(
         matches!(named[..], [Diagnostic::Curved { information: (low, high) }]
             if (low - 0.1).abs() < 1e-9 && (high - 1.9).abs() < 1e-9),
@@ -268,20 +259,25 @@ fn solutions() {
     let mut found = fitted(&two, &sample, &lm);
     found.all.truncate(2);
     found.all[1].objective *= 2.0;
-    let named = diagnose(&two, &sample, &found, &lm, None).unwrap();
+    let named = diagnose(&two, &sample, &lm, &found);
     assert!(matches!(named[..], [Diagnostic::StartsDisagree { starts: 2, .. }]), "{named:?}");
 
     // An intercept that nothing explains.
     let y = y + 1e3;
     let sample = Sample::new(z.clone(), y.clone()).unwrap();
+    let offset = |named: Vec<Diagnostic>| {
+        named.into_iter().find_map(|d| if let Diagnostic::Offset { ratio } = d { Some(ratio) } else { None })
+    };
     let found = fitted(&two, &sample, &lm);
-    assert!(matches!(offset(&sample, &found), Some(Diagnostic::Offset { ratio }) if ratio > 100.0));
+    assert!(offset(diagnose(&two, &sample, &lm, &found)).is_some_and(|ratio| ratio > 100.0));
+    // Compressed rows have no mean.
+    assert_eq!(offset(diagnose(&two, &sample.compressed().unwrap(), &lm, &found)), None);
     // With a feature of ones it is explained.
     let mut z = z;
     z.column_mut(0).fill(1.0);
     let dense = build("{ kind = \"dense\" }", &[4], &[5]);
     let sample = Sample::new(z, y).unwrap();
-    assert!(offset(&sample, &fitted(&dense, &sample, &options(SolverKind::Ols))).is_none());
+    assert_eq!(offset(diagnose(&dense, &sample, &ols(), &fitted(&dense, &sample, &ols()))), None);
 }
 
 /// A member of rank 1 as one of rank 2: the second component is small and not along a descent of the first order.
@@ -318,15 +314,14 @@ fn nothing_is_said_of_well_posed_problems() {
             let w = &w / w.iter().map(|v| v * v).sum::<f64>().sqrt();
             let z = Array2::from_shape_simple_fn((n, structure.features()), &mut normal);
             let y = z.dot(&w) + Array2::from_shape_simple_fn((n, 1), &mut normal) * 0.1;
-            let lm = options(SolverKind::LevenbergMarquardt);
             let scale = [1.0, 1e-6, 1e9][seed as usize % 3];
             let sample = Sample::new(z, y * scale).unwrap().compressed().unwrap();
-            for options in [lm, options(SolverKind::Ols)] {
-                if options.solver == SolverKind::Ols && n <= structure.features() + 5 {
+            for method in [spectral(4), ols()] {
+                if !method.is_structured() && n <= structure.features() + 5 {
                     continue;
                 }
-                let found = fitted(structure, &sample, &options);
-                let named = diagnose(structure, &sample, &found, &options, None).unwrap();
+                let found = fitted(structure, &sample, &method);
+                let named = diagnose(structure, &sample, &method, &found);
                 assert!(named.is_empty(), "{} n {n} seed {seed}: {named:?}", structure.name());
                 problems += 1;
             }
@@ -348,10 +343,10 @@ fn units_change_nothing_but_units() {
     let structure = build("{ kind = \"cnn\", kernels = 2 }", &[3], &[4]);
     let z = matrix(50, 12, 21);
     let y = responses(&structure, &z, 0.4, 22);
-    let lm = options(SolverKind::LevenbergMarquardt);
+    let lm = spectral(4);
     let base = Sample::new(z.clone(), y.clone()).unwrap();
     let plain = fitted(&structure, &base, &lm);
-    let errors = Inference::new(&structure, &base, &plain.factors).unwrap().coefficient_se();
+    let errors = inference(&structure, &base, &lm, &plain).coefficient_se();
     for (of_z, of_y) in [(0, 640), (0, -640), (512, 0), (-512, 0), (512, -384), (-640, -640), (384, 512)] {
         let (a, b) = (2f64.powi(of_z), 2f64.powi(of_y));
         let sample = Sample::new(&z * a, &y * b).unwrap();
@@ -359,23 +354,21 @@ fn units_change_nothing_but_units() {
         // Bit for bit.
         assert_eq!(found.w.mapv(|v| v * a / b), plain.w, "{of_z} {of_y}");
         assert_eq!(found.best.objective, plain.best.objective * b * b, "{of_z} {of_y}");
-        let inference = Inference::new(&structure, &sample, &found.factors).unwrap();
+        let inference = inference(&structure, &sample, &lm, &found);
         assert_eq!(inference.coefficient_se().mapv(|v| v * a / b), errors, "{of_z} {of_y}");
         let small = inference.fitted_se(&sample.z.view());
         assert!(small.iter().all(|v| *v > 0.0 && v.is_finite()));
-        let named = names(&diagnose(&structure, &sample, &found, &lm, None).unwrap());
+        let named = names(&diagnose(&structure, &sample, &lm, &found));
         let expected: &[&str] = if of_y.abs() < 500 { &[] } else { &["out-of-range"] };
         assert_eq!(named, expected, "{of_z} {of_y}");
-        for solver in [SolverKind::Ols, SolverKind::Ridge] {
-            let lambda = 2.0;
-            let direct = |sample: &Sample, lambda: f64| {
-                fit(&structure, sample, &FitOptions { lambda, ..options(solver) }, None, normals(1)).unwrap()
-            };
-            let penalty = lambda * a * a;
-            if penalty.is_finite() && penalty > 0.0 {
-                let found = direct(&sample, penalty);
-                assert_eq!(found.w.mapv(|v| v * a / b), direct(&base, lambda).w, "{solver:?} {of_z} {of_y}");
-            }
+        let (lambda, penalty) = (2.0, 2.0 * a * a);
+        let mut pairs = vec![(ols(), ols())];
+        if penalty.is_finite() && penalty > 0.0 {
+            pairs.push((ridge(penalty), ridge(lambda)));
+        }
+        for (scaled, plain) in pairs {
+            let (found, plain) = (fit(&structure, &sample, &scaled, 1), fit(&structure, &base, &plain, 1));
+            assert_eq!(found.w.mapv(|v| v * a / b), plain.w, "{scaled:?} {of_z} {of_y}");
         }
     }
     // Powers of ten, which round the data.
@@ -393,21 +386,24 @@ fn a_trace_follows_every_start_and_changes_no_bit() {
     let z = matrix(50, 12, 31);
     let y = responses(&structure, &z, 0.4, 32);
     for (solver, scale) in [
-        (SolverKind::LevenbergMarquardt, 1.0),
-        (SolverKind::Als, 1.0),
-        (SolverKind::ProjectedGradient, 1.0),
-        (SolverKind::RiemannianGaussNewton, 1.0),
-        (SolverKind::Ols, 1.0),
-        (SolverKind::LevenbergMarquardt, 2f64.powi(640)),
-        (SolverKind::ScaledGradient, 2f64.powi(640)),
-        (SolverKind::NuclearNorm, 2f64.powi(640)),
+        ("levenberg-marquardt", 1.0),
+        ("als", 1.0),
+        ("projected-gradient", 1.0),
+        ("riemannian-gauss-newton", 1.0),
+        ("ols", 1.0),
+        ("levenberg-marquardt", 2f64.powi(640)),
+        ("scaled-gradient", 2f64.powi(640)),
+        ("nuclear-norm", 2f64.powi(640)),
     ] {
         let sample = Sample::new(z.clone(), &y * scale).unwrap();
-        let options = options(solver);
-        let plain = fit(&structure, &sample, &options, None, normals(1)).unwrap();
+        let method = read(json!({ "solver": solver })).with_starts(Start::spectral_and_random(4));
+        let plain = fit(&structure, &sample, &method, 1);
         let mut points: Vec<TracePoint> = Vec::new();
-        let traced =
-            fit_traced(&structure, &sample, &options, None, normals(1), &mut |p| points.push(*p)).unwrap();
+        let traced = Fitting::new(&structure, &FitOptions::bare(method.clone()))
+            .observer(&mut |p| points.push(*p))
+            .fit(&sample)
+            .unwrap()
+            .fit;
         assert_eq!(traced.w, plain.w);
         for (place, end) in plain.all.iter().enumerate() {
             let own: Vec<&TracePoint> = points.iter().filter(|p| p.place == place).collect();
@@ -415,7 +411,7 @@ fn a_trace_follows_every_start_and_changes_no_bit() {
             assert_eq!((last.step, last.termination), (StepKind::End, Some(end.termination)));
             assert_eq!((last.iteration, last.objective), (end.iterations, end.objective));
             assert!(own.iter().rev().skip(1).all(|p| p.termination.is_none()));
-            if solver.is_structured() {
+            if method.is_structured() {
                 assert_eq!((own[0].step, own[0].iteration), (StepKind::Start, 0));
                 let taken: Vec<f64> = own.iter().filter(|p| p.accepted).map(|p| p.objective).collect();
                 assert!(taken.windows(2).all(|w| w[1] <= w[0] * (1.0 + 1e-12)), "{taken:?}");
@@ -437,7 +433,7 @@ fn collinear_data_of_many_rows_are_not_lost_in_compression() {
     let sample = Sample::new(z, y).unwrap();
     let small = sample.compressed().unwrap();
     let dense = build("{ kind = \"dense\" }", &[1], &[4]);
-    let w = fitted(&dense, &small, &options(SolverKind::Ols)).w;
+    let w = fitted(&dense, &small, &ols()).w;
     // cond u ‖W‖ with a factor n D for the factorisation.
     let bound = 400.0 * 4.0 * 3e8 * f64::EPSILON * 1e8;
     assert!((w[[3, 0]] - 1e8).abs() < bound, "{w}");
@@ -446,10 +442,7 @@ fn collinear_data_of_many_rows_are_not_lost_in_compression() {
 #[test]
 fn collinear_features_have_the_dimension_of_their_rank() {
     // 5 × 4 features whose last column repeats the one before: 15 of 20 directions, whatever solver and rank.
-    use rand::SeedableRng;
-    use rand_distr::{Distribution, StandardNormal};
-    let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(3);
-    let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
+    let mut normal = normals(3);
     let mut z = Array2::from_shape_simple_fn((200, 20), &mut normal);
     for row in 0..5 {
         let twin = z.column(row * 4 + 2).to_owned();
@@ -458,15 +451,14 @@ fn collinear_features_have_the_dimension_of_their_rank() {
     let y = z.slice(ndarray::s![.., ..2]).sum_axis(ndarray::Axis(1)).insert_axis(ndarray::Axis(1))
         + Array2::from_shape_simple_fn((200, 1), &mut normal);
     let sample = Sample::new(z, y).unwrap().compressed().unwrap();
-    let modes = convstat_cnn::OutputModes::plain(&[5, 4], 1);
-    for solver in [SolverKind::LevenbergMarquardt, SolverKind::Als, SolverKind::ScaledGradient] {
+    for solver in ["levenberg-marquardt", "als", "scaled-gradient"] {
         for rank in [3, 4] {
             let text = format!("{{ einsum = \"ar,br->ab\", sizes = {{ r = {rank} }} }}");
-            let structure = convstat_cnn::StructureSpec::parse(&text).unwrap().build(&modes).unwrap();
-            let options = FitOptions { solver, ..FitOptions::default() };
-            let found = fit(&structure, &sample, &options, None, &mut normal).unwrap();
-            let df = convstat_estimate::Inference::new(&structure, &sample, &found.factors).unwrap().df;
-            assert_eq!(df, 15.0, "{solver:?}, rank {rank}");
+            let structure = build_plain(&text, &[5, 4], 1);
+            let method = read(json!({ "solver": solver }));
+            let found = fit(&structure, &sample, &method, 1);
+            let df = inference(&structure, &sample, &method, &found).df;
+            assert_eq!(df, 15.0, "{solver}, rank {rank}");
         }
     }
 }

@@ -2,26 +2,19 @@
 
 #![cfg(test)]
 
-use convstat_cnn::{OutputModes, Structure, StructureSpec};
+use convstat_cnn::Structure;
 use convstat_estimate::{
-    Diagnostic, Family, Fit, FitOptions, Inference, LabelledSample, LeastSquares, Linearised, Rows,
-    SolverKind, Start, Termination, diagnose, fit, fit_traced, probabilities, refine,
+    Diagnostic, Family, Fit, FitOptions, Fitting, LabelledSample, LeastSquares, Linearised, Method, Rows,
+    Start, Termination, TracePoint, probabilities,
 };
 use convstat_tensor::linalg::{lstsq, symmetrise};
 use ndarray::{Array2, ArrayView2};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_distr::{Distribution, StandardNormal};
 use serde_json::Value;
 
-fn normals(seed: u64) -> impl FnMut() -> f64 {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    move || StandardNormal.sample(&mut rng)
-}
-
-fn build(text: &str, shape: &[usize], outputs: usize) -> Structure {
-    StructureSpec::parse(text).unwrap().build(&OutputModes::plain(shape, outputs)).unwrap()
-}
+mod support;
+use support::{build_plain as build, diagnose, inference, newton, normals, refined, refused, spectral};
 
 fn list<T: serde::de::DeserializeOwned>(value: &Value) -> Vec<T> {
     serde_json::from_value(value.clone()).unwrap()
@@ -61,16 +54,11 @@ fn draw(structure: &Structure, n: usize, size: f64, seed: u64) -> LabelledSample
 }
 
 fn best(structure: &Structure, sample: &LabelledSample, random: usize) -> Fit {
-    let starts = std::iter::once(Start::Spectral).chain(std::iter::repeat_n(Start::Random, random)).collect();
-    let options = FitOptions { starts, ..FitOptions::default() };
-    let mut found = fit(structure, sample, &options, None, normals(1)).unwrap();
-    refine(structure, sample, &mut found).unwrap();
-    found
+    refined(structure, sample, &spectral(random), 1)
 }
 
 #[test]
 fn dense_fits_are_those_of_statsmodels() {
-    convstat_tensor::blas::single_thread().unwrap();
     let all = reference();
     let z = matrix(&all["anes96"]["x"]);
     for case in all["anes96"]["cases"].as_array().unwrap() {
@@ -81,7 +69,7 @@ fn dense_fits_are_those_of_statsmodels() {
         let sample = LabelledSample::from_classes(z.clone(), &y, classes).unwrap();
         let found = best(&structure, &sample, 0);
         assert_eq!(found.best.termination, Termination::Converged, "{name}");
-        let inference = Inference::new(&structure, &sample, &found.factors).unwrap();
+        let inference = inference(&structure, &sample, &Method::default(), &found);
         let (w, se): (Vec<f64>, Vec<f64>) = (list(&case["coefficients"]), list(&case["se"]));
         for ((w, se), (own, own_se)) in w.iter().zip(&se).zip(found.w.iter().zip(inference.coefficient_se()))
         {
@@ -98,7 +86,7 @@ fn dense_fits_are_those_of_statsmodels() {
             let tolerance = if key == "null_deviance" { 1e-8 } else { 1e-12 };
             assert!((own / of - 1.0).abs() < tolerance, "{name}: {key} {own} for {of}");
         }
-        assert_eq!(diagnose(&structure, &sample, &found, &FitOptions::default(), None).unwrap(), vec![]);
+        assert_eq!(diagnose(&structure, &sample, &Method::default(), &found), vec![]);
         // The logistic law is the multinomial one of two classes.
         if classes == 2 {
             let y = Array2::from_shape_fn((y.len(), 1), |(i, _)| y[i] as f64);
@@ -110,7 +98,6 @@ fn dense_fits_are_those_of_statsmodels() {
 
 #[test]
 fn low_rank_fits_are_those_of_a_general_minimiser() {
-    convstat_tensor::blas::single_thread().unwrap();
     for case in reference()["low_rank"].as_array().unwrap() {
         let name = case["name"].as_str().unwrap();
         let (shape, y): (Vec<usize>, Vec<usize>) = (list(&case["shape"]), list(&case["y"]));
@@ -132,7 +119,6 @@ fn low_rank_fits_are_those_of_a_general_minimiser() {
 
 #[test]
 fn derivatives_are_finite_differences() {
-    convstat_tensor::blas::single_thread().unwrap();
     let cases = [
         (build("{ einsum = \"ar,br->ab\", sizes = { r = 2 } }", &[3, 4], 1), 60),
         // The response stands in a factor: entries of the Jacobian between responses are 0 before they are weighed.
@@ -212,21 +198,20 @@ fn derivatives_are_finite_differences() {
 
 #[test]
 fn the_deviance_falls_with_every_step_taken() {
-    convstat_tensor::blas::single_thread().unwrap();
     let structure = build("{ einsum = \"ar,br,mr->abm\", sizes = { r = 2 } }", &[5, 4], 3);
     let sample = draw(&structure, 400, 3.0, 2);
-    let options = FitOptions { starts: vec![Start::Random; 5], ..FitOptions::default() };
+    let options = FitOptions { seed: 3, ..FitOptions::bare(newton(&[Start::Random; 5])) };
     let mut last = f64::INFINITY;
     let mut taken = 0;
-    let found = fit_traced(&structure, &sample, &options, None, normals(3), &mut |point| {
+    let mut observer = |point: &TracePoint| {
         if point.iteration == 0 {
             last = point.objective;
         } else if point.accepted && point.termination.is_none() {
             assert!(point.objective < last, "{point}");
             (last, taken) = (point.objective, taken + 1);
         }
-    })
-    .unwrap();
+    };
+    let found = Fitting::new(&structure, &options).observer(&mut observer).fit(&sample).unwrap().fit;
     assert!(taken > 10 && found.all.iter().all(|f| f.termination == Termination::Converged));
     // The gradient at the end is far below its own standard deviation, the root of the information.
     let mut problem = LeastSquares::new(&structure, &sample).unwrap();
@@ -247,7 +232,6 @@ fn line(x: &[f64], y: &[f64]) -> LabelledSample {
 
 #[test]
 fn separated_classes_are_named() {
-    convstat_tensor::blas::single_thread().unwrap();
     let dense = build("{ kind = \"dense\" }", &[2], 1);
     let x: Vec<f64> = (0..40).map(|i| f64::from(i) - 19.5).collect();
     let step = |cut: f64| x.iter().map(|v| f64::from(u8::from(*v > cut))).collect::<Vec<f64>>();
@@ -277,7 +261,7 @@ fn separated_classes_are_named() {
             found.best
         );
         assert!(found.best.iterations < 100, "{name}: {:?}", found.best);
-        let named = diagnose(&dense, &sample, &found, &FitOptions::default(), None).unwrap();
+        let named = diagnose(&dense, &sample, &Method::default(), &found);
         assert_eq!(named.contains(&Diagnostic::Separated), is_separated, "{name}: {named:?}");
     }
     // Few observations of many features, through a structure.
@@ -294,7 +278,6 @@ fn separated_classes_are_named() {
 
 #[test]
 fn the_reference_class_does_not_matter() {
-    convstat_tensor::blas::single_thread().unwrap();
     let structure = build("{ einsum = \"ar,br,mr->abm\", sizes = { r = 2 } }", &[4, 3], 3);
     let sample = draw(&structure, 300, 2.0, 8);
     let classes: Vec<usize> = sample
@@ -314,7 +297,7 @@ fn the_reference_class_does_not_matter() {
         assert!((0..4).all(|c| (p[c] - q[order[c]]).abs() < 1e-7));
     }
     let se = |s: &LabelledSample, f: &Fit| {
-        let inference = Inference::new(&structure, s, &f.factors).unwrap();
+        let inference = inference(&structure, s, &Method::default(), f);
         inference.probability_se(&s.sample().z.view(), &f.w.view())
     };
     for (p, q) in se(&sample, &a).outer_iter().zip(se(&other, &b).outer_iter()) {
@@ -324,12 +307,11 @@ fn the_reference_class_does_not_matter() {
 
 #[test]
 fn standard_errors_of_probabilities_are_the_delta_method() {
-    convstat_tensor::blas::single_thread().unwrap();
     let structure = build("{ kind = \"dense\" }", &[3], 2);
     let sample = draw(&structure, 120, 1.0, 12);
     let found = best(&structure, &sample, 0);
     let z = &sample.sample().z;
-    let inference = Inference::new(&structure, &sample, &found.factors).unwrap();
+    let inference = inference(&structure, &sample, &Method::default(), &found);
     // The covariance of all coefficients from the information of LeastSquares, the derivatives by differences.
     let mut at = Linearised::new(6);
     let theta = structure.flatten(&found.factors).unwrap();
@@ -356,7 +338,6 @@ fn standard_errors_of_probabilities_are_the_delta_method() {
 
 #[test]
 fn units_of_the_features_do_not_matter() {
-    convstat_tensor::blas::single_thread().unwrap();
     let structure = build("{ einsum = \"ar,br->ab\", sizes = { r = 1 } }", &[3, 4], 1);
     let sample = draw(&structure, 200, 2.0, 1);
     let (scale, y) = (2f64.powi(300), sample.sample().y.clone());
@@ -365,7 +346,8 @@ fn units_of_the_features_do_not_matter() {
     assert!((a.best.objective / b.best.objective - 1.0).abs() < 1e-13);
     assert!(a.w.iter().zip(&b.w).all(|(a, b)| (a - b * scale).abs() < 1e-9));
     let se = |s: &LabelledSample, f: &Fit| {
-        Inference::new(&structure, s, &f.factors).unwrap().probability_se(&s.sample().z.view(), &f.w.view())
+        let inference = inference(&structure, s, &Method::default(), f);
+        inference.probability_se(&s.sample().z.view(), &f.w.view())
     };
     assert!(se(&sample, &a).iter().zip(&se(&large, &b)).all(|(a, b)| (a - b).abs() < 1e-9));
 }
@@ -390,9 +372,10 @@ fn what_is_no_label_and_who_knows_none_are_errors() {
     let sample = LabelledSample::new(z(), y([0.0, 1.0, 1.0, 0.0]), Family::Logistic).unwrap();
     assert_eq!(sample.family(), Family::Logistic);
     let structure = build("{ kind = \"dense\" }", &[2], 1);
-    for solver in [SolverKind::Als, SolverKind::Ols, SolverKind::Ridge] {
-        let options = FitOptions { solver, ..FitOptions::default() };
-        let found = fit(&structure, &sample, &options, None, || 0.0).unwrap_err().to_string();
+    let unsuited: Vec<Method> = Method::all().into_iter().filter(|m| !m.fits_labels()).collect();
+    assert!(["als", "ols", "ridge"].iter().all(|name| unsuited.iter().any(|m| m.name() == *name)));
+    for method in unsuited {
+        let found = refused(&structure, &sample, &method);
         assert!(found.contains("logistic") && found.contains("levenberg-marquardt"), "{found}");
     }
 }

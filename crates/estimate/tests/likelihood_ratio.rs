@@ -2,36 +2,22 @@
 
 #![cfg(test)]
 
-use convstat_cnn::{OutputModes, Structure, StructureSpec};
-use convstat_estimate::{EstimateError, FitOptions, Sample, SolverKind, Start, likelihood_ratio};
+use convstat_cnn::Structure;
+use convstat_estimate::{EstimateError, Sample, likelihood_ratio};
 use convstat_tensor::linalg::{lstsq, svd};
 use ndarray::{Array2, Axis, concatenate, s};
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use statrs::distribution::{Beta, ContinuousCDF};
 
-fn normals(seed: u64) -> impl FnMut() -> f64 {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    move || StandardNormal.sample(&mut rng)
-}
+mod support;
+use support::{build, draw, normals, ols, spectral};
 
 fn cnn(kernels: usize, positions: usize, taps: usize) -> Structure {
-    let modes = OutputModes { positions: vec![positions], taps: vec![taps], layers: 1, outputs: 1 };
-    StructureSpec::parse(&format!("{{ kind = \"cnn\", kernels = {kernels} }}"))
-        .unwrap()
-        .build(&modes)
-        .unwrap()
-}
-
-fn spectral() -> FitOptions {
-    FitOptions { starts: vec![Start::Spectral, Start::Random], ..FitOptions::default() }
+    support::cnn(kernels, positions, &[taps])
 }
 
 #[test]
 fn the_statistic_of_an_orthonormal_design_is_that_of_singular_values() {
-    convstat_tensor::blas::single_thread().unwrap();
     // Three copies of the identity: with S = mean response as a 4 × 5 matrix, RSS_K = rss + 3 Σ_{i > K} s_i².
     let mut normal = normals(1);
     let z = concatenate(Axis(0), &[Array2::eye(20).view(); 3]).unwrap();
@@ -43,7 +29,7 @@ fn the_statistic_of_an_orthonormal_design_is_that_of_singular_values() {
     let of_rank = |k: usize| rss + 3.0 * values.slice(s![k..]).iter().map(|v| v * v).sum::<f64>();
     let expected = 60.0 * (of_rank(1) / of_rank(2)).ln();
     for sample in [raw.compressed().unwrap(), raw] {
-        let test = likelihood_ratio(&cnn(1, 4, 5), &cnn(2, 4, 5), &sample, &spectral(), 9, 3).unwrap();
+        let test = likelihood_ratio(&cnn(1, 4, 5), &cnn(2, 4, 5), &sample, &spectral(1), 9, 3).unwrap();
         assert!((test.statistic - expected).abs() < 1e-3, "{} {expected}", test.statistic);
         assert_eq!(test.df, (8.0, 14.0));
         assert!((test.variance / (of_rank(1) / 52.0) - 1.0).abs() < 1e-5);
@@ -67,7 +53,7 @@ fn rejections(second: f64, sets: u64) -> usize {
             (w[[0, 0]], w[[5, 0]]) = (1.0, second);
             let y = z.dot(&w) + Array2::from_shape_simple_fn((40, 1), &mut normal) * 0.5;
             let sample = Sample::new(z, y).unwrap().compressed().unwrap();
-            let test = likelihood_ratio(&null, &alternative, &sample, &spectral(), 19, set).unwrap();
+            let test = likelihood_ratio(&null, &alternative, &sample, &spectral(1), 19, set).unwrap();
             test.p_value <= 0.05
         })
         .count()
@@ -75,7 +61,6 @@ fn rejections(second: f64, sets: u64) -> usize {
 
 #[test]
 fn the_test_has_its_size_and_its_power_grows() {
-    convstat_tensor::blas::single_thread().unwrap();
     let sets = 300;
     let hits = rejections(0.0, sets);
     // Clopper–Pearson at 1e-3 on either side.
@@ -91,14 +76,14 @@ fn the_test_has_its_size_and_its_power_grows() {
 
 #[test]
 fn draws_do_not_depend_on_threads_and_differ_by_seed() {
-    convstat_tensor::blas::single_thread().unwrap();
     let mut normal = normals(5);
     let z = Array2::from_shape_simple_fn((50, 12), &mut normal);
     let y = Array2::from_shape_simple_fn((50, 1), &mut normal);
     let sample = Sample::new(z, y).unwrap();
     let on = |threads: usize, seed: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let test = || likelihood_ratio(&cnn(1, 3, 4), &cnn(3, 3, 4), &sample, &spectral(), 20, seed).unwrap();
+        let test =
+            || likelihood_ratio(&cnn(1, 3, 4), &cnn(3, 3, 4), &sample, &spectral(1), 20, seed).unwrap();
         pool.install(test).bootstrap
     };
     assert_eq!(on(1, 7), on(2, 7));
@@ -107,43 +92,38 @@ fn draws_do_not_depend_on_threads_and_differ_by_seed() {
 
 #[test]
 fn hypotheses_that_are_not_nested_and_equal_ones_are_refused() {
-    convstat_tensor::blas::single_thread().unwrap();
     let mut normal = normals(6);
     let z = Array2::from_shape_simple_fn((60, 12), &mut normal);
     let y = Array2::from_shape_simple_fn((60, 1), &mut normal);
     let sample = Sample::new(z, y).unwrap();
     let test = |null, alternative, draws| {
-        likelihood_ratio(&null, &alternative, &sample, &spectral(), draws, 1).map(|t| t.p_value)
+        likelihood_ratio(&null, &alternative, &sample, &spectral(1), draws, 1).map(|t| t.p_value)
     };
     assert!(matches!(test(cnn(2, 3, 4), cnn(1, 3, 4), 9), Err(EstimateError::NotNested { .. })));
     assert!(matches!(test(cnn(3, 3, 4), cnn(5, 3, 4), 9), Err(EstimateError::SameSet { df: 12, .. })));
     let refused = test(cnn(1, 3, 4), cnn(2, 3, 4), 0);
     assert!(matches!(refused, Err(EstimateError::BadOption { option: "bootstrap", .. })));
-    let options = FitOptions { solver: SolverKind::Ols, ..spectral() };
-    let refused = likelihood_ratio(&cnn(1, 3, 4), &cnn(2, 3, 4), &sample, &options, 9, 1).map(|t| t.p_value);
+    let refused = likelihood_ratio(&cnn(1, 3, 4), &cnn(2, 3, 4), &sample, &ols(), 9, 1).map(|t| t.p_value);
     assert!(matches!(refused, Err(EstimateError::BadOption { option: "solver", .. })));
     let few = Sample::new(sample.z.slice(s![..8, ..]).to_owned(), sample.y.slice(s![..8, ..]).to_owned());
-    let refused = likelihood_ratio(&cnn(1, 3, 4), &cnn(2, 3, 4), &few.unwrap(), &spectral(), 9, 1);
+    let refused = likelihood_ratio(&cnn(1, 3, 4), &cnn(2, 3, 4), &few.unwrap(), &spectral(1), 9, 1);
     assert!(matches!(refused, Err(EstimateError::NoResidualFreedom { .. })), "{refused:?}");
 }
 
 #[test]
 fn data_without_noise_do_not_reject_a_true_null() {
-    convstat_tensor::blas::single_thread().unwrap();
     let mut normal = normals(7);
     let z = Array2::from_shape_simple_fn((60, 12), &mut normal);
     let null = cnn(1, 3, 4);
     let w = null.coefficient_matrix(&null.random_point(&mut normal)).unwrap();
     let sample = Sample::new(z.clone(), z.dot(&w)).unwrap();
-    let test = likelihood_ratio(&null, &cnn(2, 3, 4), &sample, &spectral(), 9, 1).unwrap();
+    let test = likelihood_ratio(&null, &cnn(2, 3, 4), &sample, &spectral(1), 9, 1).unwrap();
     assert_eq!((test.statistic, test.p_value), (0.0, 1.0));
 }
 
 #[test]
 fn ranks_of_factored_kernels_are_tested() {
-    convstat_tensor::blas::single_thread().unwrap();
-    let modes = OutputModes { positions: vec![4], taps: vec![3, 3], layers: 1, outputs: 1 };
-    let build = |text: &str| StructureSpec::parse(text).unwrap().build(&modes).unwrap();
+    let build = |text: &str| build(text, &[4], &[3, 3], 1);
     for (small, large) in [
         (
             "{ kind = \"tucker\", ranks = [2, 2], r = 1, kernels = 3 }",
@@ -157,12 +137,8 @@ fn ranks_of_factored_kernels_are_tested() {
     ] {
         let (small, large) = (build(small), build(large));
         let p_value = |truth: &Structure| {
-            let mut normal = normals(21);
-            let w = truth.coefficient_matrix(&truth.random_point(&mut normal)).unwrap();
-            let z = Array2::from_shape_simple_fn((150, 36), &mut normal);
-            let y = z.dot(&w) + Array2::from_shape_simple_fn((150, 1), &mut normal) * 0.5;
-            let sample = Sample::new(z, y).unwrap().compressed().unwrap();
-            likelihood_ratio(&small, &large, &sample, &spectral(), 39, 2).unwrap().p_value
+            let sample = draw(truth, 150, 0.5, 21).0.compressed().unwrap();
+            likelihood_ratio(&small, &large, &sample, &spectral(1), 39, 2).unwrap().p_value
         };
         assert!(p_value(&small) > 0.025, "{}", small.name());
         assert_eq!(p_value(&large), 0.025, "{}", large.name());

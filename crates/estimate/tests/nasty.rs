@@ -6,21 +6,18 @@
 
 #![cfg(test)]
 
-use convstat_cnn::{OutputModes, Structure, StructureSpec};
-use convstat_estimate::{
-    Diagnostic, FitOptions, Inference, Sample, SolverKind, Start, design_times, diagnose, fit, refine,
-};
+use convstat_cnn::Structure;
+use convstat_estimate::{Diagnostic, FitOptions, Fitting, Method, Sample, design_times};
 use convstat_tensor::linalg::{column_basis, svd};
 use ndarray::{Array1, Array2, ArrayD, IxDyn};
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+mod support;
+use support::{build_plain, dense, diagnose, fit, fit_with, inference, ols, read, ridge};
 
 const U: f64 = f64::EPSILON / 2.0;
 
 fn cases(kind: &str) -> Vec<Value> {
-    convstat_tensor::blas::single_thread().unwrap();
     let all: Value = serde_json::from_str(include_str!("data/nasty.json")).unwrap();
     all[kind].as_array().unwrap().clone()
 }
@@ -65,9 +62,9 @@ fn times(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| a * b).collect()
 }
 
-fn dense(features: usize) -> Structure {
-    let modes = OutputModes::plain(&[features], 1);
-    StructureSpec::parse("{ kind = \"dense\" }").unwrap().build(&modes).unwrap()
+/// Least squares, or ridge with this penalty.
+fn direct(penalty: f64) -> Method {
+    if penalty > 0.0 { ridge(penalty) } else { ols() }
 }
 
 /// The largest error in its bound, by what was compared.
@@ -103,11 +100,10 @@ fn linear_problems() {
         let residual = (objective + penalty * norm(&w).powi(2)).sqrt();
         let size = norm(&raw.y);
         let structure = dense(raw.features());
-        let solver = if penalty > 0.0 { SolverKind::Ridge } else { SolverKind::Ols };
-        let options = FitOptions { solver, lambda: penalty, ..FitOptions::default() };
+        let method = direct(penalty);
         for (how, sample) in [("raw", raw.clone()), ("compressed", raw.compressed().unwrap())] {
             let name = format!("{name} ({how})");
-            let found = fit(&structure, &sample, &options, None, || 0.0).unwrap();
+            let found = fit(&structure, &sample, &method, 1);
             // Compression is another factorisation, by ZᵀZ where the condition number is at most 1000.
             let eta = match how {
                 "raw" => eta,
@@ -134,7 +130,7 @@ fn linear_problems() {
                 (2.0 * rest + along + evaluation) * (along + evaluation) + off * off + n * U * objective;
             worst.check("objective", &name, (found.best.objective - objective).abs(), bound);
 
-            let inference = Inference::unstructured(&sample, &found.w, penalty).unwrap();
+            let inference = inference(&structure, &sample, &method, &found);
             worst.check("df", &name, (inference.df - case["df"].as_f64().unwrap()).abs(), 4.0 * d * share);
             if objective > 1e-100 {
                 let variance = bound / objective;
@@ -166,8 +162,7 @@ fn network(case: &Value) -> Structure {
         .map(|(c, v)| format!("{c} = {v}"))
         .collect();
     let spec = format!("{{ einsum = \"{text}\", sizes = {{ {} }} }}", inner.join(", "));
-    let modes = OutputModes::plain(&output.iter().map(size).collect::<Vec<_>>(), 1);
-    StructureSpec::parse(&spec).unwrap().build(&modes).unwrap()
+    build_plain(&spec, &output.iter().map(size).collect::<Vec<_>>(), 1)
 }
 
 #[test]
@@ -184,14 +179,12 @@ fn networks() {
             .collect();
         let (w, se) = (list(&case["w"]), list(&case["se"]));
         let objective = case["objective"].as_f64().unwrap();
-        let mut starts = vec![Start::Spectral, Start::Oracle];
-        starts.extend([Start::Random; 10]);
-        let options = FitOptions { starts, max_iterations: 5000, ..FitOptions::default() };
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let mut found =
-            fit(&structure, &sample, &options, Some(&truth), || StandardNormal.sample(&mut rng)).unwrap();
-        let before = found.w.clone();
-        refine(&structure, &sample, &mut found).unwrap();
+        let starts = [&["spectral", "oracle"][..], &["random"; 10]].concat();
+        let method =
+            read(json!({ "solver": "levenberg-marquardt", "starts": starts, "max_iterations": 5000 }));
+        let before = fit_with(&structure, &sample, &method, &truth, 3).w;
+        let options = FitOptions { seed: 3, refine: true, ..FitOptions::bare(method.clone()) };
+        let found = Fitting::new(&structure, &options).truth(Some(&truth)).fit(&sample).unwrap().fit;
 
         // In the units of the features; columns of the Jacobian brought to norm 1, which changes no space.
         let norms = units(name, &sample.z);
@@ -228,7 +221,7 @@ fn networks() {
         let bound = 2.0 * objective.sqrt() * eta * rounding + off * off + (n + d) * U * objective;
         worst.check("objective", name, (found.best.objective - objective).abs(), bound);
 
-        let inference = Inference::new(&structure, &sample, &found.factors).unwrap();
+        let inference = inference(&structure, &sample, &method, &found);
         assert!((inference.df - case["df"].as_f64().unwrap()).abs() < 0.5, "{name}: df {}", inference.df);
         // Cov^½ = σ J (ZJ)⁺: J is off by η and by the error of the factors, that of W over the least singular value of J;
         // (ZJ)⁺ as in Wedin's theorem.
@@ -255,10 +248,9 @@ fn hard_linear_problems_are_named() {
         let (name, sample) = (case["name"].as_str().unwrap(), sample(&case));
         let penalty = case["penalty"].as_f64().unwrap();
         let structure = dense(sample.features());
-        let solver = if penalty > 0.0 { SolverKind::Ridge } else { SolverKind::Ols };
-        let options = FitOptions { solver, lambda: penalty, ..FitOptions::default() };
-        let found = fit(&structure, &sample, &options, None, || 0.0).unwrap();
-        let named = diagnose(&structure, &sample, &found, &options, None).unwrap();
+        let method = direct(penalty);
+        let found = fit(&structure, &sample, &method, 1);
+        let named = diagnose(&structure, &sample, &method, &found);
         for diagnostic in &named {
             println!("{name}: {diagnostic}");
         }

@@ -2,26 +2,16 @@
 
 #![cfg(test)]
 
-use convstat_cnn::{OutputModes, Structure, StructureSpec};
-use convstat_estimate::select::{Evidence, Fitted, Verdict, cross_validate, folds_of, unfolding_rank};
-use convstat_estimate::{Criterion, EstimateError, FitOptions, Sample, Start, fit};
+use convstat_cnn::Structure;
+use convstat_estimate::select::{Evidence, Verdict, cross_validate, folds_of, unfolding_rank};
+use convstat_estimate::{Criterion, EstimateError, FitOptions, FittedModel, Fitting, Method, Sample};
 use convstat_tensor::evbmf;
 use convstat_tensor::linalg::svd;
 use ndarray::{Array2, Axis};
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 use serde_json::Value;
 
-fn normals(seed: u64) -> impl FnMut() -> f64 {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    move || StandardNormal.sample(&mut rng)
-}
-
-fn build(text: &str, positions: &[usize], taps: &[usize], outputs: usize) -> Structure {
-    let modes = OutputModes { positions: positions.to_vec(), taps: taps.to_vec(), layers: 1, outputs };
-    StructureSpec::parse(text).unwrap().build(&modes).unwrap()
-}
+mod support;
+use support::{build, fit, normals, spectral};
 
 /// CNNs of 1 to `most` kernels.
 fn cnns(most: usize, positions: usize, taps: &[usize], outputs: usize) -> Vec<Structure> {
@@ -31,22 +21,18 @@ fn cnns(most: usize, positions: usize, taps: &[usize], outputs: usize) -> Vec<St
 }
 
 fn draw(structure: &Structure, n: usize, sigma: f64, seed: u64) -> Sample {
-    let mut normal = normals(seed);
-    let truth = structure.random_point(&mut normal);
-    let w = structure.coefficient_matrix(&truth).unwrap();
-    let z = Array2::from_shape_simple_fn((n, structure.features()), &mut normal);
-    let noise = Array2::from_shape_simple_fn((n, structure.outputs()), &mut normal) * sigma;
-    let y = z.dot(&w) + noise;
-    Sample::new(z, y).unwrap()
+    support::draw(structure, n, sigma, seed).0
 }
 
-fn options() -> FitOptions {
-    FitOptions { starts: vec![Start::Spectral, Start::Random, Start::Random], ..FitOptions::default() }
+fn method() -> Method {
+    spectral(2)
 }
 
-fn fits(structures: &[Structure], sample: &Sample) -> Vec<Fitted> {
+fn fits(structures: &[Structure], sample: &Sample) -> Vec<FittedModel> {
     let mut normal = normals(77);
-    structures.iter().map(|s| Fitted::new(s, sample, &options(), &mut normal).unwrap()).collect()
+    let options = FitOptions { inference: true, ..FitOptions::bare(method()) };
+    let fit = |s| Fitting::new(s, &options).normal(&mut normal).fit(sample).unwrap();
+    structures.iter().map(fit).collect()
 }
 
 fn judge(criterion: Criterion, structures: &[Structure], sample: &Sample, positions: usize) -> Verdict {
@@ -54,7 +40,7 @@ fn judge(criterion: Criterion, structures: &[Structure], sample: &Sample, positi
     let fitted = if criterion.needs_fits() { fits(structures, &small) } else { Vec::new() };
     let held_out = criterion.needs_folds().then(|| {
         let folds = folds_of(sample, 5, normals(3)).unwrap();
-        cross_validate(structures, &folds, &options(), normals(4)).unwrap()
+        cross_validate(structures, &folds, &method(), normals(4)).unwrap()
     });
     let (fitted, held_out) = (&fitted[..], held_out.as_ref());
     criterion.judge(&Evidence { structures, sample: &small, positions, fitted, held_out }).unwrap()
@@ -62,7 +48,6 @@ fn judge(criterion: Criterion, structures: &[Structure], sample: &Sample, positi
 
 #[test]
 fn information_criteria_of_a_dense_fit_are_statsmodels() {
-    convstat_tensor::blas::single_thread().unwrap();
     // Written by data/make_intervals.py.
     let r: Value = serde_json::from_str(include_str!("data/intervals.json")).unwrap();
     let list =
@@ -79,7 +64,6 @@ fn information_criteria_of_a_dense_fit_are_statsmodels() {
 
 #[test]
 fn several_responses_count_as_equations() {
-    convstat_tensor::blas::single_thread().unwrap();
     let dense = [build("{ kind = \"dense\" }", &[2], &[2], 3)];
     let sample = draw(&dense[0], 50, 1.0, 5);
     // Normal equations: RSS = ‖y‖² − tr(yᵀZ (ZᵀZ)⁻¹ Zᵀy).
@@ -92,14 +76,13 @@ fn several_responses_count_as_equations() {
 
 #[test]
 fn cross_validation_is_a_loop_over_raw_rows() {
-    convstat_tensor::blas::single_thread().unwrap();
     let structures = cnns(3, 3, &[4], 2);
     let (sample, folds) = (draw(&structures[1], 83, 1.0, 6), 7);
     let found = {
         let folds = folds_of(&sample, folds, normals(21)).unwrap();
         // 83 = 7·11 + 6: six folds of twelve rows, one of eleven.
         assert_eq!(folds.iter().map(|f| f.n as usize).collect::<Vec<_>>(), [12, 12, 12, 12, 12, 12, 11]);
-        cross_validate(&structures, &folds, &options(), normals(22)).unwrap()
+        cross_validate(&structures, &folds, &method(), normals(22)).unwrap()
     };
     // Brute force: the fold of a row is its rank among the keys, modulo the folds; raw rows everywhere.
     let mut normal = normals(21);
@@ -112,8 +95,7 @@ fn cross_validation_is_a_loop_over_raw_rows() {
             let (out, kept): (Vec<usize>, Vec<usize>) = (0..83).partition(|&i| rank(i) % folds == fold);
             let part = |rows: &[usize]| (sample.z.select(Axis(0), rows), sample.y.select(Axis(0), rows));
             let ((z, y), (z_out, y_out)) = (part(&kept), part(&out));
-            let fit =
-                fit(structure, &Sample::new(z, y).unwrap(), &options(), None, normals(fold as u64)).unwrap();
+            let fit = fit(structure, &Sample::new(z, y).unwrap(), &method(), fold as u64);
             let error = (&y_out - &z_out.dot(&fit.w)).mapv(|v| v * v).sum();
             total += error;
             means.push(error / (2 * out.len()) as f64);
@@ -128,7 +110,6 @@ fn cross_validation_is_a_loop_over_raw_rows() {
 
 #[test]
 fn folds_need_raw_rows_and_as_many_as_folds() {
-    convstat_tensor::blas::single_thread().unwrap();
     let sample = draw(&cnns(1, 2, &[2], 1)[0], 9, 1.0, 1);
     for (sample, folds, mend) in [
         (&sample, 1, "at least 2"),
@@ -142,7 +123,6 @@ fn folds_need_raw_rows_and_as_many_as_folds() {
 
 #[test]
 fn equal_sets_are_told_apart_by_their_parameters() {
-    convstat_tensor::blas::single_thread().unwrap();
     // P = 3: four to six kernels are the set of three, and the truth has three.
     let structures = cnns(6, 3, &[3, 3], 1);
     let sample = draw(&structures[2], 400, 0.5, 9);
@@ -159,7 +139,6 @@ fn equal_sets_are_told_apart_by_their_parameters() {
 
 #[test]
 fn criteria_find_the_rank_of_the_truth() {
-    convstat_tensor::blas::single_thread().unwrap();
     let structures = cnns(4, 5, &[7], 1);
     for truth in 0..3 {
         let sample = draw(&structures[truth], 600, 0.5, 40 + truth as u64);
@@ -176,11 +155,10 @@ fn criteria_find_the_rank_of_the_truth() {
 
 #[test]
 fn one_standard_error_takes_the_smallest_candidate_within_it() {
-    convstat_tensor::blas::single_thread().unwrap();
     let structures = cnns(4, 5, &[7], 1);
     let sample = draw(&structures[1], 120, 2.0, 8);
     let folds = folds_of(&sample, 10, normals(3)).unwrap();
-    let held_out = cross_validate(&structures, &folds, &options(), normals(4)).unwrap();
+    let held_out = cross_validate(&structures, &folds, &method(), normals(4)).unwrap();
     let evidence = Evidence {
         structures: &structures,
         sample: &sample,
@@ -197,7 +175,6 @@ fn one_standard_error_takes_the_smallest_candidate_within_it() {
 
 #[test]
 fn saturated_fits_are_not_chosen_and_exact_ones_by_parsimony() {
-    convstat_tensor::blas::single_thread().unwrap();
     let structures = cnns(3, 3, &[4], 1);
     // df = 6, 10, 12.
     let sample = draw(&structures[0], 10, 1.0, 2);
@@ -221,7 +198,6 @@ fn saturated_fits_are_not_chosen_and_exact_ones_by_parsimony() {
 
 #[test]
 fn evbmf_judges_the_unfolding_of_least_squares() {
-    convstat_tensor::blas::single_thread().unwrap();
     // Orthonormal features make the noise of Ŵ white, as EVBMF has it; two responses stand with the positions.
     let structures = cnns(6, 6, &[20], 2);
     let mut normal = normals(12);

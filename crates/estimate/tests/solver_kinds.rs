@@ -2,40 +2,21 @@
 
 #![cfg(test)]
 
-use convstat_cnn::{Geometry, GeometrySpec, OutputModes, Structure, StructureSpec};
-use convstat_estimate::{FitOptions, Rows, Sample, SolverKind, Start, WindowedSample, fit};
+use convstat_cnn::{Geometry, GeometrySpec, OutputModes, Structure};
+use convstat_estimate::{Rows, Sample, WindowedSample};
 use convstat_tensor::linalg::{qr, svd};
 use ndarray::{Array2, s};
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
+use serde_json::json;
 
-const STRUCTURED: [SolverKind; 5] = [
-    SolverKind::LevenbergMarquardt,
-    SolverKind::Als,
-    SolverKind::ScaledGradient,
-    SolverKind::ProjectedGradient,
-    SolverKind::RiemannianGaussNewton,
-];
-
-fn normals(seed: u64) -> impl FnMut() -> f64 {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    move || StandardNormal.sample(&mut rng)
-}
+mod support;
+use support::{build_on, fit, iterative, normals, read, refused};
 
 fn build(text: &str, positions: &[usize], taps: &[usize], layers: usize, outputs: usize) -> Structure {
-    let modes = OutputModes { positions: positions.to_vec(), taps: taps.to_vec(), layers, outputs };
-    StructureSpec::parse(text).unwrap().build(&modes).unwrap()
+    build_on(text, &OutputModes { positions: positions.to_vec(), taps: taps.to_vec(), layers, outputs })
 }
 
 fn draw(structure: &Structure, n: usize, sigma: f64, seed: u64) -> Sample {
-    let mut normal = normals(seed);
-    let truth = structure.random_point(&mut normal);
-    let w = structure.coefficient_matrix(&truth).unwrap();
-    let z = Array2::from_shape_simple_fn((n, structure.features()), &mut normal);
-    let noise = Array2::from_shape_simple_fn((n, structure.outputs()), &mut normal) * sigma;
-    let y = z.dot(&w) + noise;
-    Sample::new(z, y).unwrap()
+    support::draw(structure, n, sigma, seed).0
 }
 
 #[test]
@@ -44,18 +25,16 @@ fn without_responses_or_features_every_solver_is_at_an_optimum() {
     let sample = draw(&structure, 50, 1.0, 1);
     let no_responses = Sample::new(sample.z.clone(), Array2::zeros(sample.y.dim())).unwrap();
     let no_features = Sample::new(Array2::zeros(sample.z.dim()), sample.y).unwrap();
-    for solver in STRUCTURED {
+    for method in iterative(json!({})) {
         for sample in [&no_responses, &no_features] {
-            let options = FitOptions { solver, ..FitOptions::default() };
-            let end = fit(&structure, sample, &options, None, normals(1)).unwrap().best;
-            assert!(end.termination.is_success(), "{solver:?} {end:?}");
+            let end = fit(&structure, sample, &method, 1).best;
+            assert!(end.termination.is_success(), "{method:?} {end:?}");
         }
     }
 }
 
 #[test]
 fn all_solvers_reach_one_optimum() {
-    convstat_tensor::blas::single_thread().unwrap();
     let cases = [
         build("{ kind = \"dense\" }", &[2], &[3, 3], 1, 1),
         build("{ kind = \"cnn\", kernels = 1 }", &[4], &[3, 3], 1, 1),
@@ -72,19 +51,14 @@ fn all_solvers_reach_one_optimum() {
     for structure in &cases {
         let sample = draw(structure, 12 * structure.naive_parameters(), 1.0, 3).compressed().unwrap();
         let mut first = None;
-        for solver in STRUCTURED {
-            let options = FitOptions {
-                solver,
-                starts: vec![Start::Spectral],
-                max_iterations: 2000,
-                ..FitOptions::default()
-            };
-            let fit = fit(structure, &sample, &options, None, normals(1)).unwrap();
+        for method in iterative(json!({ "starts": ["spectral"], "max_iterations": 2000 })) {
+            let fit = fit(structure, &sample, &method, 1);
             let best = *first.get_or_insert(fit.best.objective);
             assert!(
                 (fit.best.objective / best - 1.0).abs() < 1e-6 && fit.best.termination.is_success(),
-                "{} {solver:?}: {} after {} iterations, {:?}; levenberg-marquardt {best}",
+                "{} {}: {} after {} iterations, {:?}; levenberg-marquardt {best}",
                 structure.name(),
+                method.name(),
                 fit.best.objective,
                 fit.best.iterations,
                 fit.best.termination
@@ -102,15 +76,13 @@ fn slope(sample: &Sample, w: &Array2<f64>, shape: (usize, usize)) -> (Array2<f64
 
 #[test]
 fn the_nuclear_norm_fit_meets_its_optimality_conditions() {
-    convstat_tensor::blas::single_thread().unwrap();
     let structure = build("{ kind = \"cnn\", kernels = 2 }", &[6], &[3, 3], 1, 1);
     // n above and below D = 54: the noise level from least squares, and from the fit itself.
     for (n, lambda) in [(300, 1.0), (300, 0.3), (40, 1.0)] {
         let sample = draw(&structure, n, 1.0, 7);
-        let options =
-            FitOptions { solver: SolverKind::NuclearNorm, lambda, tolerance: 1e-12, ..FitOptions::default() };
-        let raw = fit(&structure, &sample, &options, None, normals(1)).unwrap();
-        let small = fit(&structure, &sample.compressed().unwrap(), &options, None, normals(1)).unwrap();
+        let method = read(json!({ "solver": "nuclear-norm", "lambda": lambda, "tolerance": 1e-12 }));
+        let raw = fit(&structure, &sample, &method, 1);
+        let small = fit(&structure, &sample.compressed().unwrap(), &method, 1);
         assert!(raw.best.termination.is_success(), "{:?}", raw.best);
         assert!((&raw.w - &small.w).iter().all(|d| d.abs() < 1e-5), "raw and compressed rows differ");
         let (matrix, dual) = slope(&sample, &raw.w, (6, 9));
@@ -132,7 +104,6 @@ fn the_nuclear_norm_fit_meets_its_optimality_conditions() {
 
 #[test]
 fn the_nuclear_norm_fit_of_an_orthogonal_design_shrinks_singular_values() {
-    convstat_tensor::blas::single_thread().unwrap();
     let structure = build("{ kind = \"cnn\", kernels = 1 }", &[4], &[5], 1, 1);
     let mut normal = normals(11);
     // ZᵀZ = 9 I.
@@ -140,13 +111,8 @@ fn the_nuclear_norm_fit_of_an_orthogonal_design_shrinks_singular_values() {
     let z = q * 3.0;
     let y = Array2::from_shape_simple_fn((60, 1), &mut normal) * 2.0;
     let sample = Sample::new(z.clone(), y.clone()).unwrap();
-    let options = FitOptions {
-        solver: SolverKind::NuclearNorm,
-        lambda: 0.6,
-        tolerance: 1e-13,
-        ..FitOptions::default()
-    };
-    let fit = fit(&structure, &sample, &options, None, normals(1)).unwrap();
+    let method = read(json!({ "solver": "nuclear-norm", "lambda": 0.6, "tolerance": 1e-13 }));
+    let fit = fit(&structure, &sample, &method, 1);
     // The penalty from the slope at the fit; the closed form from least squares, Zᵀy / 9.
     let (_, dual) = slope(&sample, &fit.w, (4, 5));
     let mu = svd(&dual.view()).unwrap().1[0];
@@ -172,26 +138,21 @@ fn what_a_solver_cannot_do_is_said() {
     let shared =
         build("{ einsum = \"ar,br->ab\", shared = [[0, 1]], sizes = { r = 2 } }", &[], &[4, 4], 1, 1);
     let sample = draw(&shared, 60, 0.5, 4);
-    let solve = |solver| {
-        let options = FitOptions { solver, ..FitOptions::default() };
-        fit(&shared, &sample, &options, None, normals(1))
-    };
-    for solver in [SolverKind::ProjectedGradient, SolverKind::RiemannianGaussNewton] {
-        let message = solve(solver).unwrap_err().to_string();
-        assert!(message.contains("more than once") && message.contains(solver.name()), "{message}");
+    let method = |solver| read(json!({ "solver": solver }));
+    for solver in ["projected-gradient", "riemannian-gauss-newton"] {
+        let message = refused(&shared, &sample, &method(solver));
+        assert!(message.contains("more than once") && message.contains(solver), "{message}");
     }
-    let gradient = solve(SolverKind::ScaledGradient).unwrap().best.objective;
-    let newton = solve(SolverKind::LevenbergMarquardt).unwrap().best.objective;
+    let gradient = fit(&shared, &sample, &method("scaled-gradient"), 1).best.objective;
+    let newton = fit(&shared, &sample, &method("levenberg-marquardt"), 1).best.objective;
     assert!((gradient / newton - 1.0).abs() < 1e-6, "{gradient} {newton}");
     let dense = build("{ kind = \"dense\" }", &[2], &[3], 1, 1);
-    let options = FitOptions { solver: SolverKind::NuclearNorm, ..FitOptions::default() };
-    let message = fit(&dense, &draw(&dense, 20, 1.0, 1), &options, None, normals(1)).unwrap_err().to_string();
+    let message = refused(&dense, &draw(&dense, 20, 1.0, 1), &method("nuclear-norm"));
     assert!(message.contains("use ridge"), "{message}");
 }
 
 #[test]
 fn features_made_block_by_block_give_the_same_fit() {
-    convstat_tensor::blas::single_thread().unwrap();
     let spec = GeometrySpec {
         input: vec![6, 5],
         kernel: vec![3, 5],
@@ -199,10 +160,7 @@ fn features_made_block_by_block_give_the_same_fit() {
         ..GeometrySpec::default()
     };
     let geometry = Geometry::new(&spec).unwrap();
-    let structure = StructureSpec::parse("{ kind = \"cnn\", kernels = 1 }")
-        .unwrap()
-        .build(&geometry.output_modes(1))
-        .unwrap();
+    let structure = build_on("{ kind = \"cnn\", kernels = 1 }", &geometry.output_modes(1));
     let (windows, mut normal) = (geometry.windows(), normals(6));
     // A last, shorter block.
     let x = Array2::from_shape_simple_fn((12_001, 30), &mut normal);
@@ -211,13 +169,11 @@ fn features_made_block_by_block_give_the_same_fit() {
     let y = z.dot(&w) + Array2::from_shape_simple_fn((12_001, 1), &mut normal);
     let small = Sample::new(z, y.clone()).unwrap().compressed().unwrap();
     let blocks = WindowedSample::new(windows, x, y).unwrap();
-    for solver in STRUCTURED {
-        let options = FitOptions { solver, starts: vec![Start::Spectral], ..FitOptions::default() };
-        let [a, b] = [&small as &dyn Rows, &blocks]
-            .map(|rows| fit(&structure, rows, &options, None, normals(1)).unwrap().best.objective);
-        assert!((a / b - 1.0).abs() < 1e-6, "{solver:?} {a} {b}");
+    for method in iterative(json!({ "starts": ["spectral"] })) {
+        let [a, b] =
+            [&small as &dyn Rows, &blocks].map(|rows| fit(&structure, rows, &method, 1).best.objective);
+        assert!((a / b - 1.0).abs() < 1e-6, "{} {a} {b}", method.name());
     }
-    let options = FitOptions { solver: SolverKind::NuclearNorm, ..FitOptions::default() };
-    let message = fit(&structure, &blocks, &options, None, normals(1)).unwrap_err().to_string();
+    let message = refused(&structure, &blocks, &read(json!({ "solver": "nuclear-norm" })));
     assert!(message.contains("nuclear-norm needs all features in memory"), "{message}");
 }

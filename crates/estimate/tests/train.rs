@@ -2,12 +2,13 @@
 
 #![cfg(test)]
 
-use convstat_cnn::{ActivatedNetwork, Activation, Factors, Geometry, GeometrySpec, Structure, StructureSpec};
-use convstat_estimate::{FitOptions, Sample, Start, TrainOptions, fit, train};
+use convstat_cnn::{ActivatedNetwork, Activation, Factors, Geometry, GeometrySpec, Structure};
+use convstat_estimate::solvers::Adam;
+use convstat_estimate::{Method, Sample, Start, train};
 use ndarray::Array2;
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
+
+mod support;
+use support::{build_on, fit, normals};
 
 fn geometry() -> Geometry {
     Geometry::new(&GeometrySpec {
@@ -20,8 +21,7 @@ fn geometry() -> Geometry {
 }
 
 fn structure(geometry: &Geometry, kernels: usize) -> Structure {
-    let spec = StructureSpec::parse(&format!("{{ kind = \"cnn\", kernels = {kernels} }}")).unwrap();
-    spec.build(&geometry.output_modes(1)).unwrap()
+    build_on(&format!("{{ kind = \"cnn\", kernels = {kernels} }}"), &geometry.output_modes(1))
 }
 
 struct Data {
@@ -44,15 +44,13 @@ fn the_identity_comes_near_the_least_squares_fit() {
     let geometry = geometry();
     let structure = structure(&geometry, 1);
     let network = ActivatedNetwork::new(&geometry, &structure, Activation::Identity).unwrap();
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
+    let mut normal = normals(1);
     let Data { x, y, factors } = data(&network, 400, 1.0, &mut normal);
     let windows = network.windows(&x.view()).unwrap();
-    let trained =
-        train(&network, &windows, &y, &TrainOptions::default(), Some(&factors), &mut normal).unwrap();
+    let trained = train(&network, &windows, &y, &Adam::default(), Some(&factors), &mut normal).unwrap();
     let z = geometry.windows().apply(&x.t()).t().to_owned();
     let sample = Sample::new(z, y).unwrap();
-    let exact = fit(&structure, &sample, &FitOptions::default(), None, &mut normal).unwrap();
+    let exact = fit(&structure, &sample, &Method::default(), 1);
     // What is left adds less than a hundredth to the risk, σ² df.
     let risk = structure.df().unwrap() as f64;
     let gap = trained.best.objective - exact.best.objective;
@@ -65,16 +63,15 @@ fn the_identity_comes_near_the_least_squares_fit() {
 fn a_relu_network_without_noise_is_found() {
     let geometry = geometry();
     let network = ActivatedNetwork::new(&geometry, &structure(&geometry, 2), Activation::Relu).unwrap();
-    let mut rng = ChaCha8Rng::seed_from_u64(2);
-    let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
+    let mut normal = normals(2);
     let Data { x, y, factors } = data(&network, 400, 0.0, &mut normal);
     let windows = network.windows(&x.view()).unwrap();
-    let options = TrainOptions { starts: vec![Start::Random; 5], ..TrainOptions::default() };
+    let options = Adam { starts: vec![Start::Random; 5], ..Adam::default() };
     let found = train(&network, &windows, &y, &options, None, &mut normal).unwrap();
     let size: f64 = y.iter().map(|v| v * v).sum();
     assert!(found.best.objective < 1e-6 * size, "{} of {size}", found.best.objective);
     // Whoever starts at the truth stays there.
-    let options = TrainOptions { starts: vec![Start::Random, Start::Oracle], ..options };
+    let options = Adam { starts: vec![Start::Random, Start::Oracle], ..options };
     let oracle = train(&network, &windows, &y, &options, Some(&factors), &mut normal).unwrap();
     assert_eq!(oracle.all[1].objective, 0.0);
     assert_eq!(oracle.oracle_gap, Some(oracle.all[0].objective));
@@ -85,12 +82,11 @@ fn the_same_numbers_train_the_same_network() {
     let geometry = geometry();
     let network = ActivatedNetwork::new(&geometry, &structure(&geometry, 2), Activation::Relu).unwrap();
     let run = || {
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
+        let mut normal = normals(3);
         let Data { x, y, .. } = data(&network, 50, 1.0, &mut normal);
         let windows = network.windows(&x.view()).unwrap();
         // 50 observations: the last batch is a short one.
-        let options = TrainOptions { steps: 101, ..TrainOptions::default() };
+        let options = Adam { steps: 101, ..Adam::default() };
         train(&network, &windows, &y, &options, None, &mut normal).unwrap().best.objective
     };
     assert_eq!(run().to_bits(), run().to_bits());
@@ -101,17 +97,13 @@ fn wrong_options_are_named() {
     let geometry = geometry();
     let network = ActivatedNetwork::new(&geometry, &structure(&geometry, 2), Activation::Relu).unwrap();
     let windows = network.windows(&Array2::zeros((3, network.inputs())).view()).unwrap();
-    let refused = |options: &TrainOptions, rows: usize| {
+    let refused = |options: &Adam, rows: usize| {
         train(&network, &windows, &Array2::zeros((rows, 1)), options, None, || 0.0).unwrap_err().to_string()
     };
-    let default = TrainOptions::default();
+    let default = Adam::default();
     assert!(refused(&default, 2).contains('2'));
-    assert!(refused(&TrainOptions { steps: 0, ..default.clone() }, 3).contains("steps = 0"));
-    assert!(
-        refused(&TrainOptions { learning_rate: f64::NAN, ..default.clone() }, 3).contains("learning_rate")
-    );
-    assert!(
-        refused(&TrainOptions { starts: vec![Start::Spectral], ..default.clone() }, 3).contains("random")
-    );
-    assert!(refused(&TrainOptions { starts: vec![Start::Oracle], ..default }, 3).contains("true factors"));
+    assert!(refused(&Adam { steps: 0, ..default.clone() }, 3).contains("steps = 0"));
+    assert!(refused(&Adam { learning_rate: f64::NAN, ..default.clone() }, 3).contains("learning_rate"));
+    assert!(refused(&Adam { starts: vec![Start::Spectral], ..default.clone() }, 3).contains("random"));
+    assert!(refused(&Adam { starts: vec![Start::Oracle], ..default }, 3).contains("true factors"));
 }

@@ -2,11 +2,11 @@
 
 use crate::Canvas;
 use crate::axis::{Axis, Line};
-use crate::canvas::UNITS;
 use crate::lettering::{text, width};
 use crate::math::escape;
 use crate::palette::colour;
 use crate::shapes::grid_line;
+use crate::units::UNITS;
 
 /// A row.
 #[derive(Debug, Clone)]

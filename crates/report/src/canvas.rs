@@ -5,16 +5,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
-use plotters::style::{FontStyle, register_font};
 use resvg::{tiny_skia, usvg};
 
 use crate::drawing::{Drawing, DrawnPanel};
+use crate::units::UNITS;
 use crate::{ReportError, Result};
 
-/// Canvas units a point: plotters has whole coordinates, so a fine grid keeps lines straight.
-pub const UNITS: f64 = 8.0;
 /// Resolution of PNG files, dots an inch.
 const PNG_DPI: f64 = 200.0;
 
@@ -30,19 +28,23 @@ pub enum Format {
 }
 
 impl Format {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Svg, Self::Png, Self::Pdf];
+
     /// Reads `svg,png,pdf`.
+    ///
+    /// # Errors
+    /// A format that there is not.
     pub fn parse_list(text: &str) -> Result<Vec<Self>> {
-        text.split(',')
-            .map(|f| match f.trim() {
-                "svg" => Ok(Self::Svg),
-                "png" => Ok(Self::Png),
-                "pdf" => Ok(Self::Pdf),
-                other => Err(ReportError::UnknownFormat(other.to_owned())),
-            })
-            .collect()
+        let format = |name: &str| {
+            let found = Self::ALL.into_iter().find(|format| format.extension() == name);
+            found.ok_or_else(|| ReportError::UnknownFormat(name.to_owned()))
+        };
+        text.split(',').map(|name| format(name.trim())).collect()
     }
 
-    fn extension(self) -> &'static str {
+    /// The ending of its files.
+    pub fn extension(self) -> &'static str {
         match self {
             Self::Svg => "svg",
             Self::Png => "png",
@@ -66,15 +68,6 @@ pub struct Canvas {
     body: String,
     /// How much larger than life the elements are drawn.
     scale: f64,
-}
-
-/// Makes the embedded font known to plotters, which measures tick labels with it.
-pub(crate) fn register_fonts() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // The bytes are a font by construction; a failure would show in every test as FontUnavailable.
-        let _ = register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
-    });
 }
 
 impl Canvas {

@@ -1,7 +1,5 @@
 //! Numbers in tables and on pages: as many digits as their Monte Carlo standard error (MCSE) leaves meaning.
 
-use std::str::FromStr;
-
 /// How Monte Carlo standard errors are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Uncertainty {
@@ -14,15 +12,16 @@ pub enum Uncertainty {
     None,
 }
 
-impl FromStr for Uncertainty {
-    type Err = String;
+impl Uncertainty {
+    /// All of them; the first is the usual one.
+    pub const ALL: [Self; 3] = [Self::Parentheses, Self::PlusMinus, Self::None];
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "parentheses" => Ok(Self::Parentheses),
-            "plus-minus" => Ok(Self::PlusMinus),
-            "none" => Ok(Self::None),
-            other => Err(format!("\"{other}\" is not parentheses, plus-minus or none")),
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Parentheses => "parentheses",
+            Self::PlusMinus => "plus-minus",
+            Self::None => "none",
         }
     }
 }

@@ -27,6 +27,14 @@ pub enum ReportError {
     /// A format that is not known.
     #[error("unknown format \"{0}\"; use svg, png or pdf, separated by commas")]
     UnknownFormat(String),
+    /// A kind of figure that there is not.
+    #[error("there is no figure \"{kind}\"{known}")]
+    UnknownFigure {
+        /// Its name.
+        kind: String,
+        /// The nearest name, and all of them.
+        known: String,
+    },
     /// A column that the summary does not have.
     #[error("no column \"{column}\" in the summary{known}")]
     UnknownColumn {

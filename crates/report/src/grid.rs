@@ -5,18 +5,16 @@ use plotters::prelude::*;
 use plotters::style::FontDesc;
 
 use crate::axis::{Axis, Line};
-use crate::canvas::{UNITS, register_fonts};
 use crate::drawing::{Drawing, DrawnPanel};
+use crate::font::register_fonts;
 use crate::legend::draw_legend;
 use crate::lettering::{FONT, centred, height, lines, upright};
 use crate::palette::{colour, marker};
 use crate::panel::{LegendEntry, Mark, Panel, Series};
+use crate::shapes::{LINE, MARKER};
+use crate::units::{UNITS, units};
 use crate::{ReportError, Result};
 
-/// Line width of curves, points.
-pub(crate) const LINE: f64 = 1.1;
-/// Half-width of markers, points.
-pub(crate) const MARKER: f64 = 2.4;
 /// Font size of ticks, points; plotters writes sizes divided by its factor.
 const SMALL: f64 = 7.0;
 const PLOTTERS_SIZE: f64 = 1.24;
@@ -36,7 +34,7 @@ const CAP: f64 = 1.5;
 /// A formula beside a plot may be this much longer than the plot before it gets smaller.
 const BEYOND: f64 = 20.0;
 /// Share of a slot that points side by side take, and half of the share that a level stroke takes.
-const BESIDE: f64 = 0.84;
+const SLOT_SHARE: f64 = 0.84;
 const HALF_LEVEL: f64 = 0.46;
 
 /// A grid of panels that is drawn.
@@ -86,10 +84,6 @@ struct Frame<'a> {
     y_label: Vec<String>,
 }
 
-fn u(points: f64) -> i32 {
-    (points * UNITS).round() as i32
-}
-
 /// Draws rows of panels under a legend, `width` points wide. Panels of a row with one label of the ordinate have one range.
 pub fn draw_grid(figure: &str, width: f64, rows: &[Row], legend: &[LegendEntry]) -> Result<Drawn> {
     register_fonts();
@@ -111,7 +105,8 @@ pub fn draw_grid(figure: &str, width: f64, rows: &[Row], legend: &[LegendEntry])
     let mut svg = String::new();
     let mut drawn = Vec::with_capacity(frames.len());
     {
-        let root = SVGBackend::with_string(&mut svg, (u(width) as u32, u(top) as u32)).into_drawing_area();
+        let root =
+            SVGBackend::with_string(&mut svg, (units(width) as u32, units(top) as u32)).into_drawing_area();
         for (frame, plot) in frames.iter().zip(&plots) {
             let places = frame.draw(&root, plot).map_err(|e| failed(e.to_string()))?;
             drawn.push(DrawnPanel::new(frame.panel, legend, places));
@@ -200,17 +195,17 @@ impl Frame<'_> {
     fn draw(&self, root: &Area<'_>, plot: &Plot) -> DrawResult<Vec<Vec<(i32, i32)>>> {
         // The chart is the plot with the strips that hold the labels of the ticks.
         let left = self.y.widest(SMALL) + 2.0 * TICK;
-        let size = (u(left + plot.width) as u32, u(plot.height + TICKS) as u32);
-        let area = root.clone().shrink((u(plot.left - left), u(plot.top)), size);
+        let size = (units(left + plot.width) as u32, units(plot.height + TICKS) as u32);
+        let area = root.clone().shrink((units(plot.left - left), units(plot.top)), size);
         let mut chart = ChartBuilder::on(&area)
-            .set_label_area_size(LabelAreaPosition::Left, u(left))
-            .set_label_area_size(LabelAreaPosition::Bottom, u(TICKS))
+            .set_label_area_size(LabelAreaPosition::Left, units(left))
+            .set_label_area_size(LabelAreaPosition::Bottom, units(TICKS))
             .build_cartesian_2d(self.x.clone(), self.y.clone())?;
         let font: FontDesc = ("sans-serif", SMALL * PLOTTERS_SIZE * UNITS).into_font();
         let line = |grey: u8, width: f64| ShapeStyle {
             color: RGBColor(grey, grey, grey).to_rgba(),
             filled: false,
-            stroke_width: u(width) as u32,
+            stroke_width: units(width) as u32,
         };
         chart
             .configure_mesh()
@@ -218,7 +213,7 @@ impl Frame<'_> {
             .axis_style(line(90, 0.6))
             .bold_line_style(line(225, 0.4))
             .light_line_style(TRANSPARENT)
-            .set_all_tick_mark_size(u(TICK))
+            .set_all_tick_mark_size(units(TICK))
             .draw()?;
         let series = self.panel.series.iter().zip(self.asides());
         series.map(|(series, aside)| self.draw_series(&mut chart, series, aside)).collect()
@@ -234,7 +229,7 @@ impl Frame<'_> {
                 return 0.0;
             }
             place += 1.0;
-            BESIDE * (place - 1.0) / count
+            SLOT_SHARE * (place - 1.0) / count
         };
         self.panel.series.iter().map(aside).collect()
     }
@@ -245,13 +240,16 @@ impl Frame<'_> {
         series: &Series,
         aside: f64,
     ) -> DrawResult<Vec<(i32, i32)>> {
-        let style =
-            ShapeStyle { color: colour(series.style).to_rgba(), filled: true, stroke_width: u(LINE) as u32 };
+        let style = ShapeStyle {
+            color: colour(series.style).to_rgba(),
+            filled: true,
+            stroke_width: units(LINE) as u32,
+        };
         let place = |x: f64, y: f64| (self.x.place(x) + aside, self.y.place(y));
         let mut places = Vec::new();
         if let Mark::Points(points) = &series.mark {
             let corners: Vec<(i32, i32)> =
-                marker(series.style).corners(MARKER).iter().map(|&(dx, dy)| (u(dx), u(dy))).collect();
+                marker(series.style).corners(MARKER).iter().map(|&(dx, dy)| (units(dx), units(dy))).collect();
             for p in points.iter().filter(|p| p.is_drawn()) {
                 let (x, y) = place(p.x, p.y);
                 if !(x.is_finite() && y.is_finite()) {
@@ -284,7 +282,12 @@ impl Frame<'_> {
             } else if let [only] = piece[..] {
                 chart.draw_series(std::iter::once(EmptyElement::at(only) + level(SHORT, style)))?;
             } else if let Some((on, off)) = stroke.dash() {
-                chart.draw_series(DashedLineSeries::new(piece, u(on) as u32, u(off) as u32, style))?;
+                chart.draw_series(DashedLineSeries::new(
+                    piece,
+                    units(on) as u32,
+                    units(off) as u32,
+                    style,
+                ))?;
             } else {
                 chart.draw_series(LineSeries::new(piece, style))?;
             }
@@ -295,5 +298,5 @@ impl Frame<'_> {
 
 /// A level line around the origin, of half-length `half` points.
 fn level(half: f64, style: ShapeStyle) -> PathElement<(i32, i32)> {
-    PathElement::new(vec![(-u(half), 0), (u(half), 0)], style)
+    PathElement::new(vec![(-units(half), 0), (units(half), 0)], style)
 }

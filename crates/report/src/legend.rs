@@ -2,7 +2,7 @@
 
 use crate::lettering::{FONT, from_left, height, lines, width};
 use crate::panel::{LegendEntry, Symbol};
-use crate::shapes::{Stroke, stroke, symbol};
+use crate::shapes::{LINE, MARKER, Stroke, stroke, symbol};
 
 /// Figures narrower than this have their legend at the very left.
 const NARROW: f64 = 300.0;
@@ -44,8 +44,8 @@ pub(crate) fn draw_legend(figure_width: f64, entries: &[LegendEntry]) -> (String
 
 /// The symbol of an entry, its left end at a place.
 fn draw_symbol(entry: &LegendEntry, x: f64, y: f64) -> String {
-    let line = |kind| stroke(&[(x, y), (x + LENGTH, y)], entry.style, crate::grid::LINE, kind);
-    let marker = || symbol(x + LENGTH / 2.0, y, crate::grid::MARKER, entry.style);
+    let line = |kind| stroke(&[(x, y), (x + LENGTH, y)], entry.style, LINE, kind);
+    let marker = || symbol(x + LENGTH / 2.0, y, MARKER, entry.style);
     match entry.symbol {
         Symbol::Marker => marker(),
         Symbol::MarkerLine => line(Stroke::Solid) + &marker(),

@@ -2,8 +2,9 @@
 
 use plotters::style::{FontDesc, FontFamily, FontStyle};
 
-use crate::canvas::{UNITS, register_fonts};
+use crate::font::register_fonts;
 use crate::math;
+use crate::units::UNITS;
 
 /// Font size of labels, points.
 pub(crate) const FONT: f64 = 9.0;

@@ -11,11 +11,13 @@
 mod axis;
 pub mod bars;
 pub mod canvas;
+pub mod chapter;
 mod csv;
 mod digits;
 pub mod drawing;
 pub mod error;
 pub mod figures;
+mod font;
 pub mod grid;
 pub mod html;
 mod legend;
@@ -28,14 +30,16 @@ pub mod panel;
 mod shapes;
 pub mod table;
 mod ticks;
+mod units;
 
 pub use bars::{Bar, draw_bars};
 pub use canvas::{Canvas, Format};
 pub use error::ReportError;
 pub use figures::{FIGURES, draw, draw_one};
-pub use notebook::{NotebookFormat, notebook};
+pub use notebook::{NOTEBOOK_FORMATS, NotebookFormat, notebook, notebook_format};
 pub use table::{
-    PaperTable, TableFormat, TableOptions, Uncertainty, check_lines, paper_table, summary_table,
+    PaperTable, TABLE_FORMATS, TableFormat, TableOptions, Uncertainty, check_lines, paper_table,
+    summary_table, table_format,
 };
 
 /// Result of this crate.

@@ -1,5 +1,8 @@
 //! Why a table has no number somewhere: a sentence for each kind of column, said where it occurs.
 
+/// Stands in the reasons where `n` is written.
+pub(crate) const N: &str = "{n}";
+
 /// Beginnings of names of columns of the summary, and why their numbers may lack.
 const REASONS: [(&str, &str); 5] = [
     ("err_", "error: every replicate ended in an error"),
@@ -31,7 +34,7 @@ pub(crate) fn sentence<'a>(
     if reasons.is_empty() {
         String::new()
     } else {
-        format!(" {dash} as {}.", reasons.join("; as ")).replace("{n}", n)
+        format!(" {dash} as {}.", reasons.join("; as ")).replace(N, n)
     }
 }
 
@@ -42,11 +45,11 @@ mod tests {
     #[test]
     fn only_what_lacks_is_explained() {
         assert_eq!(sentence([("risk_pred", false)], "–", "n"), "");
-        let said = sentence([("risk_pred", true), ("covered_region", true), ("err_pred", false)], "–", "n");
+        let text = sentence([("risk_pred", true), ("covered_region", true), ("err_pred", false)], "–", "n");
         assert!(
-            said.starts_with(" – as risk: none is claimed") && said.contains("; as coverage: no interval"),
-            "{said}"
+            text.starts_with(" – as risk: none is claimed") && text.contains("; as coverage: no interval"),
+            "{text}"
         );
-        assert!(!said.contains("error:"), "{said}");
+        assert!(!text.contains("error:"), "{text}");
     }
 }

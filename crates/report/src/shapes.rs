@@ -2,8 +2,12 @@
 
 use plotters::style::RGBColor;
 
-use crate::canvas::UNITS;
 use crate::palette::{colour, marker};
+use crate::units::UNITS;
+
+/// Width of curves and half-width of markers, points.
+pub(crate) const LINE: f64 = 1.1;
+pub(crate) const MARKER: f64 = 2.4;
 
 /// How a line is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

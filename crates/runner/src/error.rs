@@ -132,6 +132,27 @@ pub enum RunnerError {
         /// What would be right.
         mend: String,
     },
+    /// A word of a stored table that this program does not know.
+    #[error(
+        "the column \"{column}\" holds \"{value}\", which this program does not know (known: {known}); the run is of a newer \
+         convstat, or damaged"
+    )]
+    UnknownWord {
+        /// The column.
+        column: String,
+        /// What it holds.
+        value: String,
+        /// What it may hold.
+        known: String,
+    },
+    /// Something that cannot be.
+    #[error("internal error: {what}: {reason}; please report this")]
+    Internal {
+        /// What was done.
+        what: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
     /// A record of submissions that cannot be read.
     #[error(
         "{} is not a record of submissions ({reason}); if none of the run's jobs is queued any more, delete it and submit \
@@ -146,6 +167,11 @@ pub enum RunnerError {
 }
 
 impl RunnerError {
+    /// A broken invariant.
+    pub fn internal(what: &'static str, reason: impl ToString) -> Self {
+        Self::Internal { what, reason: reason.to_string() }
+    }
+
     /// For `map_err` on an I/O operation.
     pub fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();

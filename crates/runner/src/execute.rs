@@ -23,15 +23,15 @@ pub struct Task {
     pub replicate: u64,
 }
 
-/// What one task brought: a row, and whether it counts as a failure in the display.
+/// What one task brought.
 #[derive(Debug)]
-pub struct Outcome<R> {
-    /// The row.
-    pub row: R,
-    /// Whether to count it as a failure.
-    pub failed: bool,
-    /// Whether it is done; a task that a signal ended is not.
-    pub done: bool,
+pub enum TaskResult<R> {
+    /// A row.
+    Done(R),
+    /// A row that says what went wrong, which the display counts as a failure.
+    Failed(R),
+    /// Nothing: a signal ended it.
+    Interrupted,
 }
 
 /// How an execution ended.
@@ -49,6 +49,9 @@ pub struct Execution {
 const MOST_THREADS: usize = 1024;
 
 /// A pool of `threads` threads (0: one a processor).
+///
+/// # Errors
+/// So many that it is a mistake, or the system starts none.
 pub fn thread_pool(threads: usize) -> Result<rayon::ThreadPool> {
     if threads > MOST_THREADS {
         return Err(RunnerError::Threads { threads, reason: format!("at most {MOST_THREADS}") });
@@ -59,19 +62,22 @@ pub fn thread_pool(threads: usize) -> Result<rayon::ThreadPool> {
 
 /// Runs `work` on every task with `threads` threads (0: one a processor) and appends the rows to
 /// `run` in parts. Rows are made into a table by `tabulate`; `watch` sees each of them, for the display.
+///
+/// # Errors
+/// The threads cannot be started, or a part cannot be written; what is stored stays.
 pub fn execute<R: Send>(
     run: &mut RunDir,
     name: &str,
     tasks: &[Task],
     threads: usize,
-    work: impl Fn(Task) -> Outcome<R> + Sync,
+    work: impl Fn(Task) -> TaskResult<R> + Sync,
     tabulate: impl Fn(&[R]) -> Table,
     watch: &mut dyn Watch<R>,
 ) -> Result<Execution> {
     let pool = thread_pool(threads)?;
     let mut progress = Progress::new(name, tasks.len() as u64);
     let mut execution = Execution { done: 0, failures: 0, interrupted: false };
-    let (sender, receiver) = mpsc::sync_channel::<Outcome<R>>(4096);
+    let (sender, receiver) = mpsc::sync_channel::<TaskResult<R>>(4096);
     let stop = std::sync::atomic::AtomicBool::new(false);
     let stopped = || interrupt::requested() || stop.load(std::sync::atomic::Ordering::Relaxed);
     let result = pool.in_place_scope(|scope| {
@@ -99,7 +105,7 @@ pub fn execute<R: Send>(
 /// Takes rows until all senders are gone, writing parts on the way.
 fn collect<R>(
     run: &mut RunDir,
-    receiver: &mpsc::Receiver<Outcome<R>>,
+    receiver: &mpsc::Receiver<TaskResult<R>>,
     tabulate: impl Fn(&[R]) -> Table,
     (progress, watch): (&mut Progress, &mut dyn Watch<R>),
     execution: &mut Execution,
@@ -111,28 +117,23 @@ fn collect<R>(
         let part_age = (started.elapsed() / 8).clamp(PART_AGE[0], PART_AGE[1]);
         let message = receiver.recv_timeout(part_age);
         let ended = matches!(message, Err(mpsc::RecvTimeoutError::Disconnected));
-        if let Ok(outcome) = message {
+        let is_failure = matches!(message, Ok(TaskResult::Failed(_)));
+        if let Ok(TaskResult::Done(row) | TaskResult::Failed(row)) = message {
             if rows.is_empty() {
                 oldest = Instant::now();
             }
-            if outcome.done {
-                watch.see(&outcome.row);
-                progress.step(outcome.failed, || watch.text());
-                execution.done += 1;
-                execution.failures += usize::from(outcome.failed);
-            }
-            rows.push(outcome.row);
+            watch.see(&row);
+            progress.step(is_failure, || watch.text());
+            execution.done += 1;
+            execution.failures += usize::from(is_failure);
+            rows.push(row);
         }
         let due = rows.len() >= PART_ROWS || oldest.elapsed() >= part_age;
         if !rows.is_empty() && (ended || due) {
-            let table = tabulate(&rows);
-            // Tasks may bring no row, when a signal ended them.
-            if table.rows() > 0 {
-                run.write_part(&table).map_err(|source| RunnerError::Stopped {
-                    stored: execution.done.saturating_sub(rows.len()),
-                    source: Box::new(source),
-                })?;
-            }
+            run.write_part(&tabulate(&rows)).map_err(|source| RunnerError::Stopped {
+                stored: execution.done.saturating_sub(rows.len()),
+                source: Box::new(source),
+            })?;
             rows.clear();
         }
         if ended {

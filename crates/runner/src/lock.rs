@@ -16,19 +16,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The right to write in a run directory.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _held: Vec<Held>,
+    _files: Vec<LockedFile>,
     exclusive: bool,
 }
 
 /// A locked file; removed with the lock where no one else can hold it.
 #[derive(Debug)]
-pub struct Held {
+pub struct LockedFile {
     file: File,
     path: PathBuf,
     remove: bool,
 }
 
-impl Drop for Held {
+impl Drop for LockedFile {
     fn drop(&mut self) {
         if self.remove {
             // What stays is an empty file without a lock.
@@ -41,43 +41,43 @@ impl Drop for Held {
 impl Lock {
     /// The directory for this process alone.
     pub fn exclusive(run: &Path) -> Result<Self> {
-        let held = alone_in(run, "run")?;
-        // What shards left; all of them would hold the lock that is held here.
+        let own = alone_in(run, "run")?;
+        // What shards left; all of them would hold this lock.
         for entry in fs::read_dir(folder_of(run)).into_iter().flatten().flatten() {
-            if entry.path() != held.path {
+            if entry.path() != own.path {
                 let _ = fs::remove_file(entry.path());
             }
         }
-        Ok(Self { _held: vec![held], exclusive: true })
+        Ok(Self { _files: vec![own], exclusive: true })
     }
 
-    /// The directory together with other shards. If no one else is in it, `alone` runs before others may enter; if others are,
-    /// `beside` has to agree with what they do.
+    /// The directory together with other shards. If no one else is in it, `enter` runs before others may enter; if others are,
+    /// `agree` has to find that they do the same.
     pub fn shared(
         run: &Path,
         shard: Shard,
-        alone: impl Fn() -> Result<()>,
-        beside: impl Fn() -> Result<()>,
+        enter: impl Fn() -> Result<()>,
+        agree: impl Fn() -> Result<()>,
     ) -> Result<Self> {
         let busy = |what: String| RunnerError::Shard { path: run.to_owned(), what };
         let group = |of: u64| format!("of-{of}");
         let started = Instant::now();
         let place = loop {
-            if let Some(mut held) = acquire(run, "run", true)? {
-                alone()?;
+            if let Some(mut whole) = acquire(run, "run", true)? {
+                enter()?;
                 // Others enter from here on.
-                held.remove = false;
-                held.file.unlock().map_err(RunnerError::io("unlock", &held.path))?;
+                whole.remove = false;
+                whole.file.unlock().map_err(RunnerError::io("unlock", &whole.path))?;
             }
-            if let Some(held) = acquire(run, "run", false)? {
-                break held;
+            if let Some(shared) = acquire(run, "run", false)? {
+                break shared;
             }
             if started.elapsed() > PATIENCE {
                 return Err(RunnerError::Locked { path: run.to_owned() });
             }
             std::thread::sleep(Duration::from_millis(20));
         };
-        beside()?;
+        agree()?;
         let of = acquire(run, &group(shard.of()), false)?.ok_or_else(|| {
             busy(format!("a run in another number of shards than {} is at work", shard.of()))
         })?;
@@ -89,7 +89,7 @@ impl Lock {
         }
         let own = acquire(run, &format!("shard-{}-of-{}", shard.index(), shard.of()), true)?
             .ok_or_else(|| busy(format!("shard {shard} is at work already")))?;
-        Ok(Self { _held: vec![own, of, place], exclusive: false })
+        Ok(Self { _files: vec![own, of, place], exclusive: false })
     }
 
     /// Whether no other process writes.
@@ -100,7 +100,7 @@ impl Lock {
 
 /// Whether a process holds the lock of a directory, without touching it: to take it, however briefly, would turn away a process
 /// that starts. None where no process of this machine does but there is a lock file: one of another machine may.
-pub(crate) fn is_held(run: &Path) -> Option<bool> {
+pub(crate) fn is_locked(run: &Path) -> Option<bool> {
     let Ok(file) = fs::metadata(folder_of(run).join("run")) else { return Some(false) };
     let locks = fs::read_to_string("/proc/locks").ok()?;
     let inode = format!(":{} ", file.ino());
@@ -124,12 +124,12 @@ fn folder_of(directory: &Path) -> PathBuf {
 ///
 /// # Errors
 /// Another process holds it.
-pub(crate) fn alone_in(directory: &Path, name: &str) -> Result<Held> {
+pub(crate) fn alone_in(directory: &Path, name: &str) -> Result<LockedFile> {
     acquire(directory, name, true)?.ok_or_else(|| RunnerError::Locked { path: directory.to_owned() })
 }
 
 /// Locks `.locks/NAME` of a directory, if no other process prevents it.
-fn acquire(directory: &Path, name: &str, exclusive: bool) -> Result<Option<Held>> {
+fn acquire(directory: &Path, name: &str, exclusive: bool) -> Result<Option<LockedFile>> {
     let folder = folder_of(directory);
     let path = folder.join(name);
     loop {
@@ -147,7 +147,7 @@ fn acquire(directory: &Path, name: &str, exclusive: bool) -> Result<Option<Held>
         // Its last holder may have removed the file after it was opened here.
         let ours = file.metadata().map_err(RunnerError::io("lock", &path))?;
         if fs::metadata(&path).is_ok_and(|m| (m.dev(), m.ino()) == (ours.dev(), ours.ino())) {
-            return Ok(Some(Held { file, path, remove: exclusive }));
+            return Ok(Some(LockedFile { file, path, remove: exclusive }));
         }
     }
 }

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Result, RunDir, RunnerError};
+use crate::write::replace;
+use crate::{Digest, Result, RunnerError};
 
 /// Version of the run directory's format that this program writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -38,9 +39,11 @@ pub struct Manifest {
 
 impl Manifest {
     /// Digest of its entries.
-    fn digest(&self) -> String {
+    fn digest(&self) -> Result<String> {
         let bare = Self { sha256: None, ..self.clone() };
-        Digest::of(&serde_json::to_string(&bare).unwrap_or_default()).hex()
+        let text =
+            serde_json::to_string(&bare).map_err(|e| RunnerError::internal("JSON of a manifest", e))?;
+        Ok(Digest::of(&text).hex())
     }
 }
 
@@ -132,24 +135,25 @@ fn is_same_run(a: &Manifest, b: &Manifest) -> bool {
     key(a) == key(b)
 }
 
-impl RunDir {
-    /// The manifest of the run at `path`, if there is one.
+/// Name of the manifest in a run directory.
+const MANIFEST: &str = "manifest.json";
+
+impl Manifest {
+    /// The manifest of the run at `run`, if the run has been started.
     ///
     /// # Errors
     /// It cannot be read, or a newer program wrote it.
-    pub fn manifest_at(path: &Path) -> Result<Option<Manifest>> {
-        Self::at(path).manifest_if_any()
+    pub fn find(run: &Path) -> Result<Option<Self>> {
+        if run.join(MANIFEST).exists() { Self::read(run).map(Some) } else { Ok(None) }
     }
 
-    /// The manifest, if the run has been started.
-    pub(crate) fn manifest_if_any(&self) -> Result<Option<Manifest>> {
-        if self.path().join("manifest.json").exists() { self.manifest().map(Some) } else { Ok(None) }
-    }
-
-    /// The manifest.
-    pub fn manifest(&self) -> Result<Manifest> {
-        let path = self.path().join("manifest.json");
-        let not_a_run = |reason: String| RunnerError::NotARun { path: self.path().to_owned(), reason };
+    /// The manifest of the run at `run`.
+    ///
+    /// # Errors
+    /// There is none, it cannot be read, or a newer program wrote it.
+    pub fn read(run: &Path) -> Result<Self> {
+        let path = run.join(MANIFEST);
+        let not_a_run = |reason: String| RunnerError::NotARun { path: run.to_owned(), reason };
         let text = crate::read_text(&path).map_err(|e| not_a_run(e.to_string()))?;
         // The version first: a newer format may have other keys.
         let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| not_a_run(e.to_string()))?;
@@ -157,50 +161,58 @@ impl RunDir {
         if found > u64::from(FORMAT_VERSION) {
             return Err(RunnerError::NewerFormat { path, found, known: FORMAT_VERSION });
         }
-        let manifest: Manifest = serde_json::from_value(value).map_err(|e| not_a_run(e.to_string()))?;
-        if manifest.sha256.as_ref().is_some_and(|stated| *stated != manifest.digest()) {
+        let manifest: Self = serde_json::from_value(value).map_err(|e| not_a_run(e.to_string()))?;
+        if let Some(stated) = &manifest.sha256
+            && *stated != manifest.digest()?
+        {
             return Err(not_a_run("its entries do not have the digest that it states".to_owned()));
         }
         Ok(manifest)
     }
+}
 
-    /// Writes the manifest of a command on this run, if it is not there yet. The provenance stays that of the first command.
+impl Description<'_> {
+    /// Writes the manifest of a command on the run at `run`, if it is not there yet. The provenance stays that of the first command.
     ///
     /// # Errors
-    /// The run is of another study, or of other data.
-    pub(crate) fn describe(&self, about: &Description) -> Result<()> {
-        let earlier = self.manifest_if_any()?;
-        if let Some(other) = earlier.as_ref().filter(|m| m.name != about.name) {
-            let reason = format!("it is the run of study \"{}\", not of \"{}\"", other.name, about.name);
-            return Err(RunnerError::OtherRun { path: self.path().to_owned(), reason });
+    /// The run is of another study, or of other data; the manifest cannot be read or written.
+    pub(crate) fn write(&self, run: &Path) -> Result<()> {
+        let earlier = Manifest::find(run)?;
+        if let Some(other) = earlier.as_ref().filter(|m| m.name != self.name) {
+            let reason = format!("it is the run of study \"{}\", not of \"{}\"", other.name, self.name);
+            return Err(RunnerError::OtherRun { path: run.to_owned(), reason });
         }
-        if let Some(other) = earlier.as_ref().filter(|m| m.data.is_some() && m.data != about.data) {
+        if let Some(other) = earlier.as_ref().filter(|m| m.data.is_some() && m.data != self.data) {
             let reason = format!("its run \"{}\" is of other data", other.name);
-            return Err(RunnerError::OtherRun { path: self.path().to_owned(), reason });
+            return Err(RunnerError::OtherRun { path: run.to_owned(), reason });
         }
-        let mut manifest = about.manifest();
+        let mut manifest = self.manifest();
         if let Some(earlier) = earlier {
             if is_same_run(&earlier, &manifest) {
                 return Ok(());
             }
             manifest.provenance = earlier.provenance;
         }
-        manifest.sha256 = Some(manifest.digest());
+        manifest.sha256 = Some(manifest.digest()?);
+        let path = run.join(MANIFEST);
         let text = serde_json::to_string_pretty(&manifest).map_err(std::io::Error::other);
-        let text = text.map_err(RunnerError::io("write", &self.path().join("manifest.json")))?;
-        self.write_file("manifest.json", (text + "\n").as_bytes())
+        let text = text.map_err(RunnerError::io("write", &path))?;
+        replace(&path, (text + "\n").as_bytes())
     }
 
-    /// Fails if another shard at work has described another run.
-    pub(crate) fn agree(&self, about: &Description) -> Result<()> {
-        let found = self.manifest()?;
-        if is_same_run(&found, &about.manifest()) {
+    /// Checks that the run at `run`, where other shards are at work, is this one.
+    ///
+    /// # Errors
+    /// It is another, or its manifest cannot be read.
+    pub(crate) fn agree(&self, run: &Path) -> Result<()> {
+        let found = Manifest::read(run)?;
+        if is_same_run(&found, &self.manifest()) {
             return Ok(());
         }
         let what = format!(
             "other shards are at work on run \"{}\" with another study text, seed, data or number of replicates ({})",
             found.name, found.replicates
         );
-        Err(RunnerError::Shard { path: self.path().to_owned(), what })
+        Err(RunnerError::Shard { path: run.to_owned(), what })
     }
 }

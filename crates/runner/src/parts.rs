@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::manifest::Provenance;
-use crate::store::replace;
+use crate::write::replace;
 use crate::{Digest, Result, RunDir, RunnerError, Table};
 
 /// Small parts of this process that are kept before they are merged into one.
@@ -147,6 +147,9 @@ impl RunDir {
     }
 
     /// All rows, and the parts that cannot be read.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
     pub fn read_parts(&self, like: &Table) -> Result<(Table, Vec<RunnerError>)> {
         let mut table = Table::default();
         let walked = self.walk(like, |part, _| table.append(part.clone()))?;
@@ -168,6 +171,9 @@ impl RunDir {
     }
 
     /// Adds a part: written to a temporary name, synced, renamed.
+    ///
+    /// # Errors
+    /// It cannot be written.
     pub fn write_part(&mut self, rows: &Table) -> Result<()> {
         let path = self.place(rows, self.provenance.as_ref())?;
         self.small_parts.push((path, rows.rows()));

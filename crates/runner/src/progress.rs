@@ -88,11 +88,11 @@ impl Progress {
             self.last = Instant::now();
             match &self.bar {
                 Some(bar) => {
-                    let said = text();
-                    let said = if said.is_empty() { said } else { format!(", {said}") };
+                    let more = text();
+                    let more = if more.is_empty() { more } else { format!(", {more}") };
                     let left = time_left(self.times().1);
                     bar.set_position(self.done);
-                    bar.set_message(format!("{said}, {} errors, {left} left", self.failures));
+                    bar.set_message(format!("{more}, {} errors, {left} left", self.failures));
                 }
                 None => self.line(),
             }

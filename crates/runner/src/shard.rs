@@ -68,9 +68,10 @@ mod tests {
         for (tasks, of) in [(1000u64, 7u64), (5, 8), (64, 1)] {
             let mut costs = vec![0.0; of as usize];
             for rank in 0..tasks {
-                let held: Vec<u64> = (1..=of).filter(|&i| Shard::new(i, of).unwrap().holds(rank)).collect();
-                assert_eq!(held.len(), 1);
-                costs[held[0] as usize - 1] += (tasks - rank) as f64;
+                let holders: Vec<u64> =
+                    (1..=of).filter(|&i| Shard::new(i, of).unwrap().holds(rank)).collect();
+                assert_eq!(holders.len(), 1);
+                costs[holders[0] as usize - 1] += (tasks - rank) as f64;
             }
             let (low, high) = costs.iter().fold((f64::MAX, 0.0f64), |(l, h), &c| (l.min(c), h.max(c)));
             // No two differ by more than the dearest task.

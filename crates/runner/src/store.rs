@@ -4,15 +4,15 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::lock::Lock;
-use crate::manifest::{Description, Provenance};
-use crate::table::write_synced;
+use crate::manifest::{Description, Manifest, Provenance};
+use crate::write::replace;
 use crate::{Result, RunnerError, Shard, Table};
 
 /// A run directory.
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
-    /// Held for as long as this process may write; none for readers.
+    /// Kept for as long as this process may write; none for readers.
     lock: Option<Lock>,
     /// Of this process, as every part that it writes says.
     pub(crate) provenance: Option<Provenance>,
@@ -44,7 +44,7 @@ impl RunDir {
     pub fn create_shard(path: &Path, shard: Shard, about: &Description) -> Result<Self> {
         let mut run = Self::at(path);
         fs::create_dir_all(run.parts()).map_err(RunnerError::io("create", path))?;
-        let lock = Lock::shared(path, shard, || Self::at(path).enter(about), || run.agree(about))?;
+        let lock = Lock::shared(path, shard, || Self::at(path).enter(about), || about.agree(path))?;
         run.lock = Some(lock);
         run.provenance = Some(Provenance::here(&about.blas));
         Ok(run)
@@ -73,19 +73,27 @@ impl RunDir {
 
     /// Whether a process writes in it: told where it does so on this machine, and where there is none anywhere.
     pub fn is_at_work(&self) -> Option<bool> {
-        crate::lock::is_held(&self.path)
+        crate::lock::is_locked(&self.path)
     }
 
     /// What the only writer does first.
     fn enter(&mut self, about: &Description) -> Result<()> {
-        self.manifest_if_any()?;
+        Manifest::find(&self.path)?;
         // A bad disk or permission shows now, not after hours.
         let probe = self.parts().join(".probe");
         File::create(&probe).map_err(RunnerError::io("write in", &self.path))?;
         fs::remove_file(&probe).map_err(RunnerError::io("write in", &self.path))?;
         self.remove_leftovers();
         self.provenance = Some(Provenance::here(&about.blas));
-        self.describe(about)
+        about.write(&self.path)
+    }
+
+    /// Its manifest.
+    ///
+    /// # Errors
+    /// There is none, it cannot be read, or a newer program wrote it.
+    pub fn manifest(&self) -> Result<Manifest> {
+        Manifest::read(&self.path)
     }
 
     /// The directory.
@@ -104,11 +112,17 @@ impl RunDir {
     }
 
     /// Writes a file of the run (to a temporary name, synced, renamed).
+    ///
+    /// # Errors
+    /// It cannot be written.
     pub fn write_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
         replace(&self.path.join(name), bytes)
     }
 
     /// Writes a table as a file of the run, as [`write_file`](Self::write_file) does.
+    ///
+    /// # Errors
+    /// It cannot be written.
     pub fn write_table(&self, name: &str, table: &Table) -> Result<()> {
         let path = self.path.join(name);
         replace(&path, &table.encoded(&path, &[])?)
@@ -123,18 +137,4 @@ impl RunDir {
             }
         }
     }
-}
-
-/// Writes a file under a temporary name, syncs and renames it: it is there whole, or not at all.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    let written = write_synced(&temporary, bytes)
-        .and_then(|()| fs::rename(&temporary, path).map_err(RunnerError::io("write", path)));
-    if written.is_err() {
-        // It may take the last room on the disk.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
 }

@@ -4,8 +4,6 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +19,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
 use crate::pages::check_pages;
+use crate::write::write_synced;
 use crate::{Digest, Result, RunnerError};
 
 /// Rows, and bytes of texts, that a byte of a file may stand for. Runs of one value pack without bound; rows of replicates
@@ -55,13 +54,14 @@ impl Column {
     }
 
     /// Adds the entries of a column of the same kind.
-    fn extend(&mut self, other: Self) {
+    fn extend(&mut self, other: Self) -> Result<()> {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => a.extend(b),
             (Self::Float(a), Self::Float(b)) => a.extend(b),
             (Self::Text(a), Self::Text(b)) => a.extend(b),
-            (a, b) => debug_assert!(false, "columns of different kinds: {a:?} {b:?}"),
+            _ => return Err(RunnerError::internal("rows of two tables", "columns of different kinds")),
         }
+        Ok(())
     }
 }
 
@@ -92,6 +92,9 @@ impl Table {
     }
 
     /// A column of whole numbers.
+    ///
+    /// # Errors
+    /// There is none of this name.
     pub fn ints(&self, name: &str) -> Result<&[i64]> {
         match self.find(name) {
             Some(Column::Int(v)) => Ok(v),
@@ -100,6 +103,9 @@ impl Table {
     }
 
     /// A column of numbers.
+    ///
+    /// # Errors
+    /// There is none of this name.
     pub fn floats(&self, name: &str) -> Result<&[f64]> {
         match self.find(name) {
             Some(Column::Float(v)) => Ok(v),
@@ -108,6 +114,9 @@ impl Table {
     }
 
     /// A column of texts.
+    ///
+    /// # Errors
+    /// There is none of this name.
     pub fn texts(&self, name: &str) -> Result<&[String]> {
         match self.find(name) {
             Some(Column::Text(v)) => Ok(v),
@@ -126,6 +135,9 @@ impl Table {
     }
 
     /// Appends the rows of a table with the same columns.
+    ///
+    /// # Errors
+    /// Other columns: then this table stays as it was.
     pub fn append(&mut self, other: Self) -> Result<()> {
         if self.columns.is_empty() {
             *self = other;
@@ -136,12 +148,15 @@ impl Table {
             return Err(RunnerError::NoColumn { column: name, kind: "matching" });
         }
         for ((_, column), (_, more)) in self.columns.iter_mut().zip(other.columns) {
-            column.extend(more);
+            column.extend(more)?;
         }
         Ok(())
     }
 
     /// Writes Parquet (Snappy) to `path` and syncs it to disk.
+    ///
+    /// # Errors
+    /// It cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         write_synced(path, &self.encoded(path, &[])?)
     }
@@ -233,6 +248,9 @@ impl Table {
     }
 
     /// Reads Parquet with integer, number and text columns without nulls.
+    ///
+    /// # Errors
+    /// It cannot be read, is damaged, or has other columns.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(RunnerError::io("read", path))?;
         Self::from_bytes(bytes).map(|(table, _)| table).map_err(|reason| bad(path, reason))
@@ -330,13 +348,6 @@ impl Table {
 
 /// Key of the digest of a table's content in its metadata.
 const CONTENT: &str = "convstat.content";
-
-/// Writes a file and syncs it to disk.
-pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = File::create(path).map_err(RunnerError::io("write", path))?;
-    file.write_all(bytes).map_err(RunnerError::io("write", path))?;
-    file.sync_all().map_err(RunnerError::io("sync", path))
-}
 
 fn bad(path: &Path, reason: String) -> RunnerError {
     RunnerError::BadPart { path: path.to_owned(), reason }

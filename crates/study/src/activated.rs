@@ -1,21 +1,21 @@
 //! Settings with an activation: the truth is a network too, estimates are trained, errors are those of predictions.
 
 use convstat_cnn::{ActivatedNetwork, Activation, Factors, Geometry, Structure};
-use convstat_estimate::train;
-use convstat_runner::stream;
+use convstat_estimate::{Method, train};
+use convstat_runner::{Outcome, stream};
 use convstat_tensor::linalg::{qr_r, solve_upper_transposed, svd};
 use ndarray::{Array2, s};
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
-use crate::Result;
 use crate::file::TruthDraw;
 use crate::plan::{Cell, Plan};
 use crate::replicate::streams;
 use crate::row::Row;
 use crate::summary::root_mean;
 use crate::theory::CellTheory;
+use crate::{Result, StudyError};
 
 /// Fresh inputs on which a replicate's prediction error is measured.
 pub(crate) const FRESH: usize = 2000;
@@ -95,8 +95,11 @@ impl Activated {
         let mut normal = || -> f64 { StandardNormal.sample(&mut starts) };
         // A truth that the network does not hold has no oracle start; the plan has seen to that.
         let oracle = self.embed(&factors, &mut normal).ok();
-        let fit =
-            train(&self.network, &windows, &y, &plan.estimator(cell).training(), oracle.as_ref(), normal)?;
+        let Method::Adam(adam) = &plan.estimator(cell).method else {
+            let mend = "settings with an activation are trained: solver = \"adam\"";
+            return Err(StudyError::bad("estimator.solver", plan.estimator(cell).method.name(), mend));
+        };
+        let fit = train(&self.network, &windows, &y, adam, oracle.as_ref(), normal)?;
         let fresh = self.draw(plan, cell, FRESH, &mut stream(seed, "fresh inputs", &key, replicate))?;
         let found = self.network.structure().flatten(&fit.factors)?;
         let error = self.network.predict(&found, &fresh.view())? - self.truth.predict(&own, &fresh.view())?;
@@ -106,7 +109,7 @@ impl Activated {
         row.oracle_gap = fit.oracle_gap.unwrap_or(f64::NAN);
         row.start = fit.best.start.map_or("", |s| s.name()).to_owned();
         row.iterations = fit.best.iterations;
-        row.termination = fit.best.termination.name().to_owned();
+        row.outcome = Outcome::Completed(fit.best.termination);
         Ok(())
     }
 

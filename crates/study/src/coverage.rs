@@ -1,7 +1,6 @@
 //! Whether the confidence intervals and the region of a fit hold the truth.
 
-use convstat_cnn::Structure;
-use convstat_estimate::{EstimateError, Fit, Inference, Joint, Sample};
+use convstat_estimate::{EstimateError, FittedModel, Joint, Sample};
 use convstat_runner::{Column, stream};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -50,7 +49,7 @@ impl Coverage {
         COLUMNS.iter().map(|(name, f)| (*name, column(*f))).collect()
     }
 
-    /// Of the fit of `structure` to `sample` in one replicate, at this level.
+    /// Of a fit of `sample` in one replicate, at this level.
     ///
     /// Predictions and region are about `ZW`, which the data always identify. Entries are counted where all of them are
     /// identified: by the structure (THEORY §3), or without one by a sample of full rank.
@@ -58,21 +57,22 @@ impl Coverage {
         plan: &Plan,
         cell: &Cell,
         replicate: u64,
-        (structure, sample, fit): (&Structure, &Sample, &Fit),
+        (sample, model): (&Sample, &FittedModel),
         truth: &TrueCoefficient,
         level: f64,
     ) -> Result<Self> {
         let estimator = plan.estimator(cell);
-        if estimator.solver.shrinks() {
+        if estimator.method.shrinks() {
             // Shrinkage biases by amounts of the size of the standard errors.
             return Ok(Self::NOTHING);
         }
-        let (inference, is_identified) = if fit.factors.is_empty() {
-            (Inference::unstructured(sample, &fit.w, 0.0)?, sample.z.nrows() >= sample.features())
+        let fit = &model.fit;
+        let is_identified = if fit.factors.is_empty() {
+            sample.z.nrows() >= sample.features()
         } else {
-            (Inference::new(structure, sample, &fit.factors)?, truth.risk.is_identified())
+            truth.risk.is_identified()
         };
-        let confidence = match inference.confidence(level) {
+        let confidence = match model.confidence(level) {
             Ok(confidence) => confidence,
             Err(EstimateError::NoResidualFreedom { .. }) => return Ok(Self::NOTHING),
             Err(e) => return Err(e.into()),

@@ -1,5 +1,6 @@
 //! What a study will cost, before it runs.
 
+use convstat_estimate::Method;
 use convstat_estimate::fit_entries;
 
 use crate::Result;
@@ -56,8 +57,9 @@ pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
         for _ in &plan.file.design {
             for estimator in &plan.file.estimator {
                 let cells: Vec<_> = series.next().into_iter().flatten().collect();
-                cost.fits +=
-                    cells.len() as u64 * replicates * (estimator.starts.len() * fits(estimator)) as u64;
+                cost.fits += cells.len() as u64
+                    * replicates
+                    * (estimator.method.starts().len().max(1) * fits(estimator)) as u64;
                 let (Some(low), Some(high)) =
                     (cells.iter().min_by_key(|c| c.n), cells.iter().max_by_key(|c| c.n))
                 else {
@@ -106,13 +108,15 @@ pub(crate) fn operations(plan: &Plan, cell: &Cell) -> f64 {
         n * (DRAW * (setting.geometry.inputs() as f64 + m) + compression) + d * d * d / 3.0
     };
     if let Some(a) = &setting.activated {
-        let training = estimator.training();
-        let steps = (training.steps * training.batch * training.starts.len()) as f64;
-        return data + steps * a.network.operations();
+        let training = match &estimator.method {
+            Method::Adam(adam) => adam.steps * adam.batch * adam.starts.len(),
+            _ => 0,
+        };
+        return data + training as f64 * a.network.operations();
     }
-    let fit = if estimator.solver.is_structured() {
+    let fit = if estimator.method.is_structured() {
         let iteration = rows * m * (2.0 * d + p * p) + p * p * p / 3.0;
-        (estimator.starts.len() * fits(estimator)) as f64 * ITERATIONS * iteration
+        (estimator.method.starts().len() * fits(estimator)) as f64 * ITERATIONS * iteration
     } else {
         rows * d * d
     };

@@ -15,8 +15,8 @@ use crate::{Result, StudyError, StudyFile};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Figure {
-    /// Which.
-    pub kind: FigureKind,
+    /// Its kind, by name; those that there are belong to the crate that draws them.
+    pub kind: String,
     /// File name without extension (default: the study's, with the kind after it where there are several figures).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -46,6 +46,8 @@ pub struct Figure {
     pub estimators: Option<Vec<String>>,
 }
 
+/// Kinds that a study draws if it names none; the first takes the study's name as its file's.
+const USUAL: [&str; 2] = ["rate", "bounds"];
 /// Sizes of labels that can be read and leave room for the data, points.
 const FONT_SIZES: [f64; 2] = [4.0, 36.0];
 /// Widths that hold a panel, millimetres.
@@ -53,9 +55,9 @@ const WIDTHS: [f64; 2] = [40.0, 1000.0];
 
 impl Figure {
     /// A figure as it is without options.
-    pub fn new(kind: FigureKind) -> Self {
+    pub fn new(kind: &str) -> Self {
         Self {
-            kind,
+            kind: kind.to_owned(),
             name: None,
             title: None,
             width: None,
@@ -134,7 +136,7 @@ impl StudyFile {
     pub fn figures(&self) -> Vec<(String, Figure)> {
         let mut figures = self.figure.clone();
         if figures.is_empty() {
-            figures = [FigureKind::Rate, FigureKind::Bounds].map(Figure::new).to_vec();
+            figures = USUAL.map(Figure::new).to_vec();
         }
         self.named(figures)
     }
@@ -144,8 +146,8 @@ impl StudyFile {
         let single = figures.len() == 1;
         let name = |figure: &Figure| match &figure.name {
             Some(name) => name.clone(),
-            None if single || figure.kind == FigureKind::Rate => self.study.name.clone(),
-            None => format!("{}-{}", self.study.name, figure.kind.name()),
+            None if single || figure.kind == USUAL[0] => self.study.name.clone(),
+            None => format!("{}-{}", self.study.name, figure.kind),
         };
         figures.into_iter().map(|figure| (name(&figure), figure)).collect()
     }
@@ -240,73 +242,5 @@ impl<'de> Deserialize<'de> for FigureWidth {
             }
         }
         deserializer.deserialize_any(Width)
-    }
-}
-
-/// The standard figures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FigureKind {
-    /// Error against `√(d_M/n)`.
-    Rate,
-    /// Bounds, risk and measurement on a logarithmic axis.
-    Bounds,
-    /// Error and parameters against the number of kernels.
-    Kernels,
-    /// Prediction error of everything against `√(df/(n−df−1))`.
-    Collapse,
-    /// How often the error exceeds bound and risk quantile, against the stated probability.
-    Coverage,
-    /// Error, optimisation failures and time of every estimator, against n.
-    Estimators,
-    /// How often confidence intervals and regions hold the truth.
-    Confidence,
-    /// How often each criterion chooses the true structure.
-    Selection,
-    /// All cells in a row over the nested factors setting, design and n.
-    NestedLoop,
-    /// Ratio of measured error to risk with its interval, a line a cell.
-    Forest,
-}
-
-impl FigureKind {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Rate,
-        Self::Bounds,
-        Self::Kernels,
-        Self::Collapse,
-        Self::Coverage,
-        Self::Estimators,
-        Self::Confidence,
-        Self::Selection,
-        Self::NestedLoop,
-        Self::Forest,
-    ];
-
-    /// Its name in study files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Rate => "rate",
-            Self::Bounds => "bounds",
-            Self::Kernels => "kernels",
-            Self::Collapse => "collapse",
-            Self::Coverage => "coverage",
-            Self::Estimators => "estimators",
-            Self::Confidence => "confidence",
-            Self::Selection => "selection",
-            Self::NestedLoop => "nested-loop",
-            Self::Forest => "forest",
-        }
-    }
-}
-
-impl FromStr for FigureKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        Self::ALL.into_iter().find(|k| k.name() == text).ok_or_else(|| {
-            format!("unknown figure \"{text}\"{}", suggestion(text, Self::ALL.into_iter().map(Self::name)))
-        })
     }
 }

@@ -25,7 +25,7 @@ impl Entry<'_> {
 }
 
 /// The error with its place in `text`, where one can be told.
-pub(crate) fn in_text(error: StudyError, text: &str) -> StudyError {
+pub fn in_text(error: StudyError, text: &str) -> StudyError {
     if matches!(error, StudyError::File { .. } | StudyError::Set { .. } | StudyError::Runner(_)) {
         return error;
     }

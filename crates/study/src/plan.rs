@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use convstat_cnn::{Factors, Geometry, Structure, Windows};
 use convstat_estimate::nearest::{CONTAINED, nearest};
-use convstat_estimate::{SolverKind, Start};
+use convstat_estimate::{Method, Start};
 use convstat_runner::{Digest, shard_of, stream};
 use convstat_tensor::algebra::{entries, shaped};
 use convstat_tensor::linalg::echelon_root;
@@ -223,7 +223,7 @@ impl SettingContext {
             None => None,
         };
         if let (Some(a), true) =
-            (&activated, file.estimator.iter().any(|e| e.starts.contains(&Start::Oracle)))
+            (&activated, file.estimator.iter().any(|e| e.method.starts().contains(&Start::Oracle)))
         {
             a.embed(&truth_structure.generic_point(), || 1.0)?;
         }
@@ -358,7 +358,7 @@ fn identity(file: &StudyFile, context: &SettingContext, (s, d, e, n): (usize, us
         file.setting[s].name,
         data_key(file, context, s, d, n),
         file.setting[s].structure,
-        canonical(&file.estimator[e])
+        file.estimator[e].identity()
     )
 }
 
@@ -381,7 +381,7 @@ fn candidates(file: &StudyFile, settings: &[SettingContext]) -> Result<Vec<Optio
 
 /// Fails on estimators that could fit no replicate of a setting.
 fn check_estimators(file: &StudyFile, settings: &[SettingContext]) -> Result<()> {
-    let penalised = file.estimator.iter().any(|e| e.solver == SolverKind::NuclearNorm);
+    let penalised = file.estimator.iter().any(|e| matches!(e.method, Method::NuclearNorm(_)));
     for s in settings.iter().filter(|_| penalised) {
         if s.structure.unfolding()?.is_none() {
             let mend = format!(

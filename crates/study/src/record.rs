@@ -3,22 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use convstat_estimate::fit::is_optimisation_failure;
 use convstat_runner::{Provenance, RunDir, Table};
 
+pub use crate::outcome::FailureKind;
+use crate::outcome::{ReplicateOutcome, TERMINATION, failures, outcome_text, read_outcome};
 use crate::row::tabulate;
 use crate::{Plan, Result, Study};
-
-/// How a replicate failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FailureKind {
-    /// It ended in an error and counts in no mean.
-    Error,
-    /// Its fit ended without showing an optimum.
-    NotConverged,
-    /// Its starts, the oracle left out, missed the optimum.
-    MissedOptimum,
-}
 
 /// Replicates of one cell that failed in one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +21,15 @@ pub struct CellFailure {
     pub count: u64,
     /// The first of them.
     pub replicate: u64,
-    /// Why the first of them stopped.
-    pub termination: String,
+    /// How the first of them ended.
+    pub outcome: ReplicateOutcome,
+}
+
+impl CellFailure {
+    /// How the first of them ended, as its row says it.
+    pub fn termination(&self) -> String {
+        outcome_text(&self.outcome)
+    }
 }
 
 /// What the parts of a run say beyond their summary.
@@ -48,25 +45,6 @@ pub struct Record {
     pub seconds: f64,
     /// Parts that cannot be read; their replicates count as missing.
     pub damaged: Vec<String>,
-}
-
-/// The ways in which a row of a run failed, from its columns.
-pub(crate) fn failures(
-    termination: &str,
-    gap: f64,
-    objective: f64,
-    n: f64,
-) -> impl Iterator<Item = FailureKind> {
-    let is_error = termination.starts_with("error");
-    let converged = ["converged", "direct", "schedule"].contains(&termination);
-    let missed = gap.is_finite() && is_optimisation_failure(gap, objective, n);
-    [
-        (FailureKind::Error, is_error),
-        (FailureKind::NotConverged, !is_error && !converged),
-        (FailureKind::MissedOptimum, !is_error && missed),
-    ]
-    .into_iter()
-    .filter_map(|(kind, is)| is.then_some(kind))
 }
 
 impl Record {
@@ -98,7 +76,7 @@ impl Record {
     ) -> Result<()> {
         let (cells, replicates, sizes) = (rows.texts("cell")?, rows.ints("replicate")?, rows.ints("n")?);
         let (gaps, objectives) = (rows.floats("oracle_gap")?, rows.floats("objective")?);
-        let (terminations, seconds) = (rows.texts("termination")?, rows.floats("seconds")?);
+        let (terminations, seconds) = (rows.texts(TERMINATION)?, rows.floats("seconds")?);
         for i in 0..rows.rows() {
             let replicate = replicates[i] as u64;
             let Some(&cell) = places.get(cells[i].as_str()).filter(|_| replicate < plan.replicates()) else {
@@ -106,14 +84,14 @@ impl Record {
             };
             self.replicates[cell] += 1;
             self.seconds += seconds[i];
-            for kind in failures(&terminations[i], gaps[i], objectives[i], sizes[i] as f64) {
-                let first =
-                    || CellFailure { cell, kind, count: 0, replicate: u64::MAX, termination: String::new() };
+            let outcome = read_outcome(&terminations[i])?;
+            for kind in failures(&outcome, gaps[i], objectives[i], sizes[i] as f64) {
+                let first = || CellFailure { cell, kind, count: 0, replicate, outcome: outcome.clone() };
                 let failure = failed.entry((cell, kind)).or_insert_with(first);
                 failure.count += 1;
                 if replicate < failure.replicate {
                     failure.replicate = replicate;
-                    failure.termination.clone_from(&terminations[i]);
+                    failure.outcome.clone_from(&outcome);
                 }
             }
         }

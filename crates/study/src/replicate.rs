@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use convstat_cnn::Scratch;
 use convstat_estimate::{
-    EstimateError, Family, Fit, LabelledSample, Rows, Sample, Termination, TracePoint, WindowedSample,
-    compress, fit, fit_traced,
+    EstimateError, Family, FitOptions, FittedModel, Fitting, LabelledSample, Rows, Sample, Termination,
+    TracePoint, WindowedSample, compress,
 };
-use convstat_runner::stream;
+use convstat_runner::{Outcome, stream};
 use convstat_tensor::memory;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, Axis, s};
@@ -41,7 +41,7 @@ pub fn follow_replicate(plan: &Plan, cell: &Cell, replicate: u64, observer: Opti
     let mut row = empty_row(plan, cell, replicate);
     match fill(plan, cell, replicate, &mut row, observer) {
         Ok(()) => {}
-        Err(e) => row.termination = format!("error: {e}"),
+        Err(e) => row.outcome = Outcome::Failed(e.to_string()),
     }
     row.seconds = started.elapsed().as_secs_f64();
     row
@@ -65,7 +65,7 @@ fn empty_row(plan: &Plan, cell: &Cell, replicate: u64) -> Row {
         oracle_gap: f64::NAN,
         start: String::new(),
         iterations: 0,
-        termination: String::new(),
+        outcome: Outcome::Failed("not run".to_owned()),
         coverage: Coverage::NOTHING,
         seconds: 0.0,
     }
@@ -79,22 +79,21 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row, observer: Optio
     let truth = setting.truth(plan.file.study.seed, replicate)?;
     row.df = truth.risk.df;
     let sample = draw_sample(plan, cell, &plan.data_key(cell), replicate, &truth)?;
-    let mut structure = &setting.structure;
-    let fit = match plan.candidates(cell) {
+    let model = match plan.candidates(cell) {
         None => fit_sample(plan, cell, replicate, &*sample, &truth, observer)?,
         Some(candidates) => {
-            let Chosen { structure: chosen, label, fit, df } =
+            let Chosen { label, model, df } =
                 choose(plan, cell, replicate, in_memory(&*sample, "estimator.select")?, &truth, candidates)?;
-            structure = chosen;
             (row.structure, row.df) = (label.to_owned(), df);
-            fit
+            model
         }
     };
+    let fit = &model.fit;
     if fit.best.termination == Termination::Separated {
         return Err(StudyError::Separated { n: cell.n });
     }
     if let Some(inference) = &plan.file.inference {
-        let of = (structure, in_memory(&*sample, "inference")?, &fit);
+        let of = (in_memory(&*sample, "inference")?, &model);
         row.coverage = Coverage::new(plan, cell, replicate, of, &truth, inference.level)?;
     }
     let delta = &fit.w - &truth.w;
@@ -104,7 +103,7 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row, observer: Optio
     row.oracle_gap = fit.oracle_gap.unwrap_or(f64::NAN);
     row.start = fit.best.start.map_or("", |s| s.name()).to_owned();
     row.iterations = fit.best.iterations;
-    row.termination = fit.best.termination.name().to_owned();
+    row.outcome = Outcome::Completed(fit.best.termination);
     Ok(())
 }
 
@@ -288,14 +287,14 @@ fn fit_sample(
     sample: &dyn Rows,
     truth: &TrueCoefficient,
     observer: Option<Observer>,
-) -> Result<Fit> {
-    let estimator = plan.estimator(cell);
-    let options = estimator.options();
+) -> Result<FittedModel> {
+    let options = FitOptions { inference: plan.file.inference.is_some(), ..plan.estimator(cell).options() };
     let mut rng = stream(plan.file.study.seed, "starts", &cell.id, replicate);
-    let normal = || -> f64 { StandardNormal.sample(&mut rng) };
-    let (structure, factors) = (&plan.setting(cell).structure, Some(&truth.factors));
+    let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
+    let fitting = Fitting::new(&plan.setting(cell).structure, &options).truth(Some(&truth.factors));
+    let fitting = fitting.normal(&mut normal);
     Ok(match observer {
-        Some(observer) => fit_traced(structure, sample, &options, factors, normal, observer)?,
-        None => fit(structure, sample, &options, factors, normal)?,
+        Some(observer) => fitting.observer(observer).fit(sample)?,
+        None => fitting.fit(sample)?,
     })
 }

@@ -1,12 +1,11 @@
 //! Table `[response]`: labels of classes in place of Gaussian responses.
 
-use convstat_estimate::{Family, SolverKind};
+use convstat_estimate::Family;
 use ndarray::ArrayViewMut2;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::figure::FigureKind;
 use crate::{Result, StudyError, StudyFile};
 
 /// Keys of `[response]`; without the table responses are Gaussian.
@@ -51,9 +50,9 @@ impl Response {
                 format!("it draws compressed samples, which {family} responses do not have; use \"normal\"");
             return Err(StudyError::bad("design", design.label(), &mend));
         }
-        if let Some(e) = file.estimator.iter().find(|e| e.solver != SolverKind::LevenbergMarquardt) {
+        if let Some(e) = file.estimator.iter().find(|e| !e.method.fits_labels()) {
             let mend = format!("it does not know {family} responses; use \"levenberg-marquardt\"");
-            return Err(StudyError::bad("estimator.solver", e.solver.name(), &mend));
+            return Err(StudyError::bad("estimator.solver", e.method.name(), &mend));
         }
         if let Some(criterion) = file.estimator.iter().find_map(|e| e.select) {
             let mend =
@@ -72,12 +71,6 @@ impl Response {
                 file.noise.sigma,
                 "labels have no noise; leave it out",
             ));
-        }
-        let any_law = [FigureKind::Rate, FigureKind::Kernels, FigureKind::NestedLoop, FigureKind::Forest];
-        let is_gaussian = |k: FigureKind| !any_law.contains(&k);
-        if let Some(figure) = file.figure.iter().find(|f| is_gaussian(f.kind)) {
-            let mend = format!("it is about Gaussian responses; use \"rate\" for {family} ones");
-            return Err(StudyError::bad("figure.kind", figure.kind.name(), &mend));
         }
         for setting in file.setting.iter().filter(|_| self.family == Family::Logistic) {
             let outputs = setting.structure.outputs()?;

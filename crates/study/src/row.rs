@@ -4,6 +4,7 @@ use convstat_runner::{Column, Table};
 
 use crate::StudyFile;
 use crate::coverage::Coverage;
+use crate::outcome::{ReplicateOutcome, TERMINATION, outcome_text};
 
 /// One replicate.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,12 +39,19 @@ pub struct Row {
     pub start: String,
     /// Its iterations.
     pub iterations: usize,
-    /// Why it stopped, or "error: …".
-    pub termination: String,
+    /// How it ended.
+    pub outcome: ReplicateOutcome,
     /// What its intervals cover; a column only in studies with a table `[inference]`.
     pub coverage: Coverage,
     /// Time taken; the only column that differs between runs.
     pub seconds: f64,
+}
+
+impl Row {
+    /// How it ended, as its column says it.
+    pub fn termination(&self) -> String {
+        outcome_text(&self.outcome)
+    }
 }
 
 /// Rows of a study as a table, in the order of DESIGN's columns, then those that the study asks for.
@@ -67,7 +75,7 @@ pub fn tabulate(file: &StudyFile, rows: &[Row]) -> Table {
         ("oracle_gap", float(&|r| r.oracle_gap)),
         ("start", text(&|r| &r.start)),
         ("iterations", int(&|r| r.iterations as u64)),
-        ("termination", text(&|r| &r.termination)),
+        (TERMINATION, Column::Text(rows.iter().map(Row::termination).collect())),
         ("seconds", float(&|r| r.seconds)),
     ];
     if file.inference.is_some() {

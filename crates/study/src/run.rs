@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use convstat_estimate::TracePoint;
 use convstat_runner::{
-    Description, Execution, Outcome, Present, RunDir, RunnerError, Shard, Table, Task, Walked, execute,
-    interrupt, thread_pool,
+    Description, Execution, Manifest, Present, RunDir, RunnerError, Shard, Table, Task, TaskResult, Walked,
+    execute, interrupt, thread_pool,
 };
 use convstat_tensor::blas;
 
@@ -223,7 +223,7 @@ pub fn run(study: &Study, out: &Path, options: RunOptions) -> Result<RunReport> 
     } else {
         let work = |task: Task| {
             let row = run_replicate(plan, &plan.cells[task.cell], task.replicate);
-            Outcome { failed: row.termination.starts_with("error"), row, done: true }
+            if row.outcome.is_failed() { TaskResult::Failed(row) } else { TaskResult::Done(row) }
         };
         let name = match options.shard {
             None => plan.file.study.name.clone(),
@@ -342,7 +342,7 @@ pub fn merge(runs: &[PathBuf], out: &Path, threads: usize) -> Result<Merged> {
             study = Study::of_run(one)?;
         }
     }
-    if let Some(there) = RunDir::manifest_at(out)?
+    if let Some(there) = Manifest::find(out)?
         && (&there.study_sha256, there.seed) != (&manifest.study_sha256, manifest.seed)
     {
         let reason = format!(

@@ -6,6 +6,7 @@ use convstat_runner::{Table, Watch};
 use serde::Serialize;
 
 use crate::Result;
+use crate::outcome::{TERMINATION, read_outcome};
 use crate::plan::Plan;
 use crate::row::Row;
 
@@ -70,20 +71,20 @@ impl<'a> Running<'a> {
     /// Adds the rows of a part that are of the plan. No replicate may come twice.
     ///
     /// # Errors
-    /// A column is missing.
+    /// A column is missing, or has a word that is not known.
     pub fn add(&mut self, rows: &Table) -> Result<()> {
         let (cells, replicates) = (rows.texts("cell")?, rows.ints("replicate")?);
-        let (errors, ends) = (rows.floats("err_pred")?, rows.texts("termination")?);
+        let (errors, outcomes) = (rows.floats("err_pred")?, rows.texts(TERMINATION)?);
         for i in 0..rows.rows() {
-            self.one(&cells[i], replicates[i] as u64, errors[i], &ends[i]);
+            self.one(&cells[i], replicates[i] as u64, errors[i], read_outcome(&outcomes[i])?.is_failed());
         }
         Ok(())
     }
 
-    fn one(&mut self, cell: &str, replicate: u64, error: f64, end: &str) {
+    fn one(&mut self, cell: &str, replicate: u64, error: f64, is_failed: bool) {
         let Some(&cell) = self.cells.get(cell).filter(|_| replicate < self.plan.replicates()) else { return };
         self.squares[cell].done += 1;
-        if end.starts_with("error") {
+        if is_failed {
             self.failures += 1;
         } else {
             self.squares[cell].add(error * error);
@@ -115,7 +116,7 @@ impl Sofar {
 
 impl Watch<Row> for Running<'_> {
     fn see(&mut self, row: &Row) {
-        self.one(&row.cell, row.replicate, row.err_pred, &row.termination);
+        self.one(&row.cell, row.replicate, row.err_pred, row.outcome.is_failed());
     }
 
     fn text(&self) -> String {

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use convstat_cnn::Structure;
-use convstat_estimate::select::{Evidence, Fitted, cross_validate, folds_of};
-use convstat_estimate::{Fit, Sample, SolverKind, Start};
+use convstat_estimate::select::{Evidence, cross_validate, folds_of};
+use convstat_estimate::{FitOptions, FittedModel, Fitting, Method, Sample, Start};
 use convstat_runner::stream;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -80,17 +80,17 @@ pub(crate) fn check(estimator: &Estimator, file: &StudyFile) -> Result<()> {
             "give the candidates, for instance over = { kernels = [1, 2, 3] }",
         ));
     }
-    if estimator.starts.contains(&Start::Oracle) {
+    if estimator.method.starts().contains(&Start::Oracle) {
         let mend = "a selection does not know the truth, which the default starts with too; write starts = [\"spectral\", \"random\"]";
         return Err(StudyError::bad("estimator.starts", "oracle", mend));
     }
-    if estimator.solver == SolverKind::Adam {
+    if matches!(estimator.method, Method::Adam(_)) {
         let mend = "trained networks have no criterion; use levenberg-marquardt or als without an activation";
         return Err(StudyError::bad("estimator.select", criterion.name(), mend));
     }
-    if !estimator.solver.is_structured() {
+    if !estimator.method.is_structured() {
         let mend = "it fits the same W whatever the candidate; use levenberg-marquardt or als";
-        return Err(StudyError::bad("estimator.solver", estimator.solver.name(), mend));
+        return Err(StudyError::bad("estimator.solver", estimator.method.name(), mend));
     }
     let folds = estimator.folds.unwrap_or(FOLDS);
     if folds < 2 {
@@ -116,9 +116,8 @@ pub(crate) fn check(estimator: &Estimator, file: &StudyFile) -> Result<()> {
 
 /// The structure that a criterion chose, fitted to the whole sample.
 pub(crate) struct Chosen<'a> {
-    pub structure: &'a Structure,
     pub label: &'a str,
-    pub fit: Fit,
+    pub model: FittedModel,
     /// Identified dimension at the fit.
     pub df: usize,
 }
@@ -136,13 +135,15 @@ pub(crate) fn choose<'a>(
     let Some(criterion) = estimator.select else {
         return Err(StudyError::bad("estimator.select", "none", "it chooses nothing"));
     };
-    let options = estimator.options();
+    let options = FitOptions { inference: true, ..estimator.options() };
     let structures = &candidates.structures[..];
     let mut rng = stream(plan.file.study.seed, "starts", &cell.id, replicate);
     let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
+    let fit = |s: &Structure, normal: &mut dyn FnMut() -> f64| -> Result<FittedModel> {
+        Ok(Fitting::new(s, &options).normal(normal).fit(sample)?)
+    };
     let fitted = if criterion.needs_fits() {
-        let one = |s: &Structure| Fitted::new(s, sample, &options, &mut normal);
-        structures.iter().map(one).collect::<std::result::Result<Vec<_>, _>>()?
+        structures.iter().map(|s| fit(s, &mut normal)).collect::<Result<Vec<_>>>()?
     } else {
         Vec::new()
     };
@@ -152,19 +153,19 @@ pub(crate) fn choose<'a>(
         let raw = draw_raw(plan, cell, &key, replicate, truth)?;
         let order = || -> f64 { StandardNormal.sample(&mut rng) };
         let folds = folds_of(&raw, estimator.folds.unwrap_or(FOLDS), order)?;
-        Some(cross_validate(structures, &folds, &options, &mut normal)?)
+        Some(cross_validate(structures, &folds, &estimator.method, &mut normal)?)
     } else {
         None
     };
     let positions = plan.setting(cell).geometry.positions();
     let evidence = Evidence { structures, sample, positions, fitted: &fitted, held_out: held_out.as_ref() };
     let chosen = criterion.judge(&evidence)?.chosen;
-    let structure = &structures[chosen];
-    let Fitted { fit, df } = match fitted.into_iter().nth(chosen) {
-        Some(fitted) => fitted,
-        None => Fitted::new(structure, sample, &options, &mut normal)?,
+    let model = match fitted.into_iter().nth(chosen) {
+        Some(model) => model,
+        None => fit(&structures[chosen], &mut normal)?,
     };
-    Ok(Chosen { structure, label: &candidates.labels[chosen], fit, df: df.round() as usize })
+    let df = model.df()?.round() as usize;
+    Ok(Chosen { label: &candidates.labels[chosen], model, df })
 }
 
 /// Which structures an estimator chose in a cell.

@@ -7,8 +7,9 @@ use convstat_runner::{Column, Digest, Table};
 
 use crate::Result;
 use crate::coverage::{COLUMNS, CellCoverage};
+use crate::outcome::{FailureKind, TERMINATION, failures, read_outcome};
 use crate::plan::{Cell, Plan};
-use crate::record::{FailureKind, failures};
+
 use crate::selection::CellSelection;
 use crate::theory::{CellTheory, cell_theory, setting_dimension};
 
@@ -167,12 +168,12 @@ impl<'a> Groups<'a> {
     /// Adds the rows of a part that are of the plan. No replicate may come twice.
     ///
     /// # Errors
-    /// A column is missing.
+    /// A column is missing, or has a word that is not known.
     pub fn add(&mut self, table: &Table) -> Result<()> {
         let (cells, replicates) = (table.texts("cell")?, table.ints("replicate")?);
         let (pred, frob, df) = (table.floats("err_pred")?, table.floats("err_frob")?, table.ints("df")?);
         let (gap, objective) = (table.floats("oracle_gap")?, table.floats("objective")?);
-        let (termination, sizes) = (table.texts("termination")?, table.ints("n")?);
+        let (termination, sizes) = (table.texts(TERMINATION)?, table.ints("n")?);
         let seconds = table.floats("seconds")?;
         let structures = table.texts("structure")?;
         let covered = match self.plan.file.inference {
@@ -188,7 +189,7 @@ impl<'a> Groups<'a> {
                 continue;
             }
             let rows = &mut self.rows[cell];
-            let failures = failures(&termination[i], gap[i], objective[i], sizes[i] as f64);
+            let failures = failures(&read_outcome(&termination[i])?, gap[i], objective[i], sizes[i] as f64);
             let mut is_error = false;
             for failure in failures {
                 match failure {
@@ -238,7 +239,7 @@ impl Summary {
                 *t
             } else {
                 let structured =
-                    plan.estimator(cell).solver.is_structured() && plan.setting(cell).activated.is_none();
+                    plan.estimator(cell).method.is_structured() && plan.setting(cell).activated.is_none();
                 let bounds = plan.file.theory.bounds && plan.file.response.is_none();
                 if bounds && structured && dimensions[cell.setting].is_none() {
                     dimensions[cell.setting] = Some(setting_dimension(plan, plan.setting(cell))?);
@@ -342,9 +343,9 @@ fn cell_summary(plan: &Plan, cell: &Cell, rows: &Rows, theory: CellTheory) -> Ce
         activation: setting.activated.as_ref().map(|a| a.network.activation()),
         not_converged: rows.not_converged,
         optimisation_failures: rows.optimisation_failures,
-        has_starts: plan.estimator(cell).solver.is_structured(),
+        has_starts: plan.estimator(cell).method.is_structured(),
         seconds: median(&rows.seconds),
-        coverage: CellCoverage::new(plan, &rows.covered).filter(|_| !plan.estimator(cell).solver.shrinks()),
+        coverage: CellCoverage::new(plan, &rows.covered).filter(|_| !plan.estimator(cell).method.shrinks()),
         selection: CellSelection::new(plan, cell, &rows.chosen),
         theory,
     }

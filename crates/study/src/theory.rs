@@ -1,6 +1,6 @@
 //! Theory columns of a cell: risk in both norms, bounds, conditions.
 
-use convstat_estimate::SolverKind;
+use convstat_estimate::Method;
 use convstat_runner::stream;
 use convstat_theory::{
     ExplicitBound, LiteratureBound, StatisticalDimension, explicit_bound, literature_bound, ols_risk,
@@ -72,7 +72,7 @@ pub fn cell_theory(
     }
     let law = plan.file.design[cell.design].design().law();
     let (sigma, n) = (plan.file.noise.sigma, cell.n as f64);
-    let structured = plan.estimator(cell).solver.is_structured();
+    let structured = plan.estimator(cell).method.is_structured();
     let mut theory = CellTheory::nothing();
     if structured {
         let risks = first_order(plan, setting, replicates)?;
@@ -98,7 +98,7 @@ pub fn cell_theory(
             }
         }
     }
-    if plan.estimator(cell).solver == SolverKind::Ols && law.is_iid_gaussian() {
+    if matches!(plan.estimator(cell).method, Method::Ols(_)) && law.is_iid_gaussian() {
         // Each response is a regression of its own: squared risks add up.
         let m = setting.structure.outputs() as f64;
         if let Some((frob, pred)) = ols_risk(&setting.geometry.second_moment()?, sigma, n)? {

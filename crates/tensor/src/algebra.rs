@@ -24,6 +24,45 @@ pub fn shaped<D: Dimension>(shape: impl IntoDimension<Dim = D>, flat: Vec<f64>) 
     }
 }
 
+/// A `rows × columns` view of entries in C order.
+///
+/// # Panics
+/// If the number of entries is not that of the shape: for callers where they match by construction.
+#[expect(clippy::unreachable, reason = "a wrong view would give plausible numbers")]
+pub fn matrix_view((rows, columns): (usize, usize), flat: &[f64]) -> ArrayView2<'_, f64> {
+    match ArrayView2::from_shape((rows, columns), flat) {
+        Ok(view) => view,
+        Err(error) => unreachable!("internal error: {} entries for {rows} x {columns}: {error}", flat.len()),
+    }
+}
+
+/// The entries of an array in C order, in place.
+///
+/// # Panics
+/// If the array is in another order: for arrays that are made in C order.
+#[expect(clippy::unreachable, reason = "no entries would give plausible numbers")]
+pub fn c_order<D: Dimension>(a: &Array<f64, D>) -> &[f64] {
+    match a.as_slice() {
+        Some(entries) => entries,
+        None => unreachable!("internal error: an array of shape {:?} is not in C order", a.shape()),
+    }
+}
+
+/// As [`c_order`], to be changed.
+///
+/// # Panics
+/// As [`c_order`].
+#[expect(clippy::unreachable, reason = "no entries would give plausible numbers")]
+pub fn c_order_mut<D: Dimension>(a: &mut Array<f64, D>) -> &mut [f64] {
+    if !a.is_standard_layout() {
+        unreachable!("internal error: an array of shape {:?} is not in C order", a.shape());
+    }
+    match a.as_slice_mut() {
+        Some(entries) => entries,
+        None => unreachable!("internal error: an array in C order has no slice"),
+    }
+}
+
 /// The entries in C order.
 pub fn entries<S: Data<Elem = f64>, D: Dimension>(a: &ArrayBase<S, D>) -> Vec<f64> {
     a.iter().copied().collect()

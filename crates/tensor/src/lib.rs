@@ -9,6 +9,7 @@
 //! * [`linalg`]: thin wrappers over BLAS and LAPACK (syrk, Cholesky, QR, eigh, SVD).
 //! * [`decompose`]: Tucker (HOSVD, HOOI), CP (ALS), tensor train (TT-SVD), sums of Kronecker products;
 //!   EVBMF.
+//! * [`optimisers`]: Adam, stochastic gradient descent.
 //! * [`memory`]: the limit on the size of one array.
 //! * [`blas`]: the one place that decides how many threads BLAS uses.
 //!
@@ -30,6 +31,7 @@ pub mod einsum;
 pub mod error;
 pub mod linalg;
 pub mod memory;
+pub mod optimisers;
 mod order;
 pub mod program;
 

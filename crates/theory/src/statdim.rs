@@ -1,7 +1,8 @@
 //! Statistical dimension of the doubled structure by Monte Carlo (THEORY §4.2).
 
 use convstat_cnn::Structure;
-use convstat_estimate::{FitOptions, Sample, SolverKind, Start, fit};
+use convstat_estimate::solvers::LevenbergMarquardt;
+use convstat_estimate::{FitOptions, Fitting, Sample, Start};
 use ndarray::Array2;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -63,13 +64,11 @@ pub fn statistical_dimension(
             start_spread: 0.0,
         });
     }
-    let options = FitOptions {
-        solver: SolverKind::LevenbergMarquardt,
-        starts: std::iter::once(Start::Spectral).chain(std::iter::repeat_n(Start::Random, starts)).collect(),
+    let options = FitOptions::bare(LevenbergMarquardt {
+        starts: Start::spectral_and_random(starts),
         max_iterations: 200,
         tolerance: 1e-6,
-        ..FitOptions::default()
-    };
+    });
     let values: Vec<(f64, f64)> = (0..draws as u64)
         .into_par_iter()
         .map(|draw| {
@@ -79,7 +78,7 @@ pub fn statistical_dimension(
             let y = Array2::from_shape_simple_fn((root.nrows(), structure.outputs()), &mut normal);
             let total: f64 = y.iter().map(|v| v * v).sum();
             let sample = Sample { z: root.clone(), y, rss: 0.0, n: root.nrows() as f64 };
-            let fit = fit(&doubled, &sample, &options, None, normal)?;
+            let fit = Fitting::new(&doubled, &options).normal(&mut normal).fit(&sample)?.fit;
             Ok((total - fit.best.objective, fit.all[0].objective - fit.best.objective))
         })
         .collect::<Result<_>>()?;

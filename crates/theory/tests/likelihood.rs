@@ -3,7 +3,8 @@
 #![cfg(test)]
 
 use convstat_cnn::{OutputModes, Structure, StructureSpec};
-use convstat_estimate::{FitOptions, LabelledSample, Start, Termination, fit, probabilities};
+use convstat_estimate::solvers::LevenbergMarquardt;
+use convstat_estimate::{FitOptions, Fitting, LabelledSample, Start, Termination, probabilities};
 use convstat_theory::TangentRisk;
 use ndarray::{Array2, ArrayD, IxDyn};
 use rand::rngs::ChaCha8Rng;
@@ -65,7 +66,7 @@ fn the_fitted_deviance_is_wilks_below_the_true_one() {
     let w = structure.coefficient_matrix(&truth).unwrap();
     let risk = TangentRisk::new(&structure, &truth, &Array2::eye(9)).unwrap();
     let (n, replicates) = (2000, 400);
-    let options = FitOptions { starts: vec![Start::Oracle], ..FitOptions::default() };
+    let options = FitOptions::bare(LevenbergMarquardt::from_starts(vec![Start::Oracle]));
     let (mut total, mut squares, mut expected) = (0.0, Vec::new(), 0.0);
     for _ in 0..replicates {
         let z = rows(n, 9, &mut rng);
@@ -83,7 +84,7 @@ fn the_fitted_deviance_is_wilks_below_the_true_one() {
             .collect();
         expected += risk.given_information(&risk.information(&z, &w)).unwrap().1 / f64::from(replicates);
         let sample = LabelledSample::from_classes(z, &classes, 3).unwrap();
-        let found = fit(&structure, &sample, &options, Some(&truth), || 0.0).unwrap();
+        let found = Fitting::new(&structure, &options).truth(Some(&truth)).fit(&sample).unwrap().fit;
         assert_eq!(found.best.termination, Termination::Converged);
         total += sample.deviance(&w.view()) - found.best.objective;
         squares.push((&found.w - &w).iter().map(|v| v * v).sum::<f64>());

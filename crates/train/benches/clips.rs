@@ -7,7 +7,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
-use convstat_train::data::{Augment, Clip, Images, Loader, Make, Normalisation, Record, Store};
+use convstat_data::{Augment, Clip, Images, Loader, Make, Normalisation, Record, Store};
 
 const BATCH: usize = 16;
 /// Videos, and frames of each: as many as UCF101's have on average.

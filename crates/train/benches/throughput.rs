@@ -8,9 +8,9 @@
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
-use convstat_train::engine::{Backend, DeviceSpec, Inputs};
+use convstat_engine::{Backend, DeviceSpec, Inputs};
 use convstat_train::network::{Network, NetworkSpec};
-use convstat_train::train::{Trainer, TrainingSpec};
+use convstat_train::training::{Trainer, TrainingSpec};
 
 const NETWORKS: [(&str, &str); 3] =
     [("bottleneck", "bottleneck"), ("depthwise", "depthwise-separable"), ("cp", "cp")];
@@ -23,7 +23,7 @@ type Failure = Box<dyn std::error::Error>;
 fn open(spec: DeviceSpec, direct: bool) -> Result<Box<dyn Backend>, Failure> {
     #[cfg(feature = "cuda")]
     if let (Some(number), true) = (spec.gpu, direct) {
-        use convstat_train::engine::cuda::Cuda;
+        use convstat_engine::cuda::Cuda;
         return Ok(Box::new(Cuda::new(number, spec.precision)?.without_graphs()));
     }
     let _ = direct;

@@ -26,16 +26,9 @@ pub enum TrainError {
         /// What to change.
         mend: String,
     },
-    /// TOML that cannot be read.
-    #[error("{message}")]
-    Toml {
-        /// What the parser says.
-        message: String,
-        /// What was meant.
-        help: Option<String>,
-        /// Where, in bytes of the text.
-        span: Option<std::ops::Range<usize>>,
-    },
+    /// An ablation file that cannot be read.
+    #[error("{0}")]
+    Toml(convstat_text::Diagnostic),
     /// A file of a data set that is missing, cut short or of the wrong kind.
     #[error("{}: {reason}", path.display())]
     BadData {
@@ -53,14 +46,6 @@ pub enum TrainError {
         path: PathBuf,
         /// Why not. Not a source: the message says it.
         cause: std::io::Error,
-    },
-    /// A GPU or a library of it failed.
-    #[error("{operation} failed on the GPU: {reason}")]
-    Gpu {
-        /// What was tried.
-        operation: &'static str,
-        /// What the library says.
-        reason: String,
     },
     /// The memory of the device is too small.
     #[error("training.batch = {batch}: it does not fit into the device's {gib} GiB; {mend}")]
@@ -80,16 +65,12 @@ pub enum TrainError {
         /// The step.
         step: u64,
     },
-    /// A signal came while videos were decoded.
-    #[error("{}: stopped with {done} of {all} videos decoded; the same command goes on", path.display())]
-    Stopped {
-        /// The folder of what was decoded.
-        path: PathBuf,
-        /// Videos decoded.
-        done: usize,
-        /// Videos there were to decode.
-        all: usize,
-    },
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] convstat_engine::EngineError),
+    /// Data sets, batches, downloads.
+    #[error(transparent)]
+    Data(#[from] convstat_data::DataError),
     /// Counts of a structure.
     #[error(transparent)]
     Cnn(#[from] convstat_cnn::CnnError),
@@ -115,23 +96,6 @@ impl TrainError {
     /// A file of a data set that cannot be used.
     pub fn data(path: &Path, reason: impl Into<String>) -> Self {
         Self::BadData { path: path.to_owned(), reason: reason.into() }
-    }
-
-    /// A write that failed; a full disk says what is `kept`, and what to do.
-    pub(crate) fn unwritten(
-        action: &'static str,
-        path: &Path,
-        kept: &str,
-    ) -> impl FnOnce(std::io::Error) -> Self {
-        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-        move |error| {
-            if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
-                let mend = "make room and run the same command, which goes on from there";
-                Self::data(path, format!("cannot {action} it ({error}); {kept}: {mend}"))
-            } else {
-                Self::io(action, path)(error)
-            }
-        }
     }
 
     /// An operation on a file that failed.

@@ -1,9 +1,9 @@
 //! One layer: a convolution with full or composed weights, then batch normalisation and an activation.
 
 use candle_core::Tensor;
+use convstat_engine::{Activation, ConvSpec, Tape, Var};
 use convstat_tensor::{Einsum, memory};
 
-use crate::engine::{Activation, ConvSpec, Tape, Var};
 use crate::parameters::{Parameters, Start};
 use crate::{Result, TrainError};
 
@@ -258,7 +258,10 @@ impl Weight {
     }
 
     /// The weights on a tape.
-    pub fn on(&self, tape: &mut Tape, parameters: &[Tensor]) -> Result<Var> {
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn on(&self, tape: &mut Tape, parameters: &[Tensor]) -> convstat_engine::Result<Var> {
         match self {
             Self::Full(number) => Ok(tape.parameter(*number, parameters[*number].clone())),
             Self::Composed { network, factors } => {
@@ -281,7 +284,16 @@ impl Weight {
 
 impl Layer {
     /// The layer's output for `x`; `residual` is added before the activation.
-    pub fn forward(&self, tape: &mut Tape, state: &mut State, x: Var, residual: Option<Var>) -> Result<Var> {
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn forward(
+        &self,
+        tape: &mut Tape,
+        state: &mut State,
+        x: Var,
+        residual: Option<Var>,
+    ) -> convstat_engine::Result<Var> {
         let w = self.weight.on(tape, state.parameters)?;
         let mut y = tape.convolve(x, w, &self.spec)?;
         if let Some(norm) = self.norm {
@@ -309,7 +321,8 @@ impl Layer {
     /// Spatial sizes behind the layer.
     pub fn output(&self, input: &[usize]) -> Result<Vec<usize>> {
         let spec = &self.spec;
-        let w = crate::engine::Window::new(input, &self.kernel, &spec.stride, &spec.padding, &spec.dilation)?;
+        let w =
+            convstat_engine::Window::new(input, &self.kernel, &spec.stride, &spec.padding, &spec.dilation)?;
         Ok(w.output[3 - input.len()..].to_vec())
     }
 

@@ -5,6 +5,8 @@ mod commands;
 use std::process::ExitCode;
 
 use clap::Parser;
+use convstat_data::DataError;
+use convstat_train::TrainError;
 
 /// Trains compressed convolutional networks and shows what the K/R ratio buys.
 #[derive(Debug, Parser)]
@@ -35,13 +37,13 @@ fn main() -> ExitCode {
     convstat_train::keep_memory();
     convstat_runner::interrupt::install();
     match convstat_tensor::blas::single_thread()
-        .map_err(|e| commands::Failure::from(convstat_train::TrainError::from(e)))
+        .map_err(|e| commands::Failure::from(TrainError::from(e)))
         .and_then(|()| cli.command.run())
     {
         Ok(code) => code,
         Err(failure) => {
             let partly =
-                matches!(failure, commands::Failure::Train(convstat_train::TrainError::Stopped { .. }));
+                matches!(failure, commands::Failure::Train(TrainError::Data(DataError::Stopped { .. })));
             eprintln!("{:?}", miette::Report::new(failure));
             ExitCode::from(if partly { 3 } else { 2 })
         }

@@ -2,11 +2,11 @@
 
 use candle_core::Tensor;
 use convstat_cnn::{OutputModes, StructureSpec};
+use convstat_engine::{Activation, ConvSpec, Tape, Var};
 use convstat_tensor::Einsum;
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::{BlockSpec, Place, Shortcut};
-use crate::engine::{Activation, ConvSpec, Tape, Var};
 use crate::layer::{Composition, FactorPlan, Layer, LayerPlan, State, Weight, composed};
 use crate::parameters::{Parameters, Start};
 use crate::{Result, TrainError};
@@ -241,7 +241,10 @@ impl Network {
     }
 
     /// Logits (`N, classes`) of inputs (`N, spatial…, C`).
-    pub fn forward(&self, tape: &mut Tape, state: &mut State, x: Var) -> Result<Var> {
+    ///
+    /// # Errors
+    /// Inputs of another shape; those of the engine.
+    pub fn forward(&self, tape: &mut Tape, state: &mut State, x: Var) -> convstat_engine::Result<Var> {
         let mut x = self.stem.forward(tape, state, x, None)?;
         for block in &self.blocks {
             let residual = match &block.shortcut {
@@ -263,13 +266,16 @@ impl Network {
     }
 
     /// Logits in evaluation mode.
+    ///
+    /// # Errors
+    /// Inputs of another shape; those of the engine.
     pub fn predict(
         &self,
-        backend: &dyn crate::engine::Backend,
+        backend: &dyn convstat_engine::Backend,
         parameters: &[Tensor],
         running: &mut [Tensor],
         x: Tensor,
-    ) -> Result<Tensor> {
+    ) -> convstat_engine::Result<Tensor> {
         let mut tape = Tape::new(backend, false);
         let x = tape.constant(x);
         let y = self.forward(&mut tape, &mut State { parameters, running }, x)?;

@@ -15,7 +15,7 @@ pub struct Score {
 }
 
 /// The score of `logits`, `n·clips × classes` in C order, the `clips` of a video one after another; `labels` are those
-/// of the `n·clips` clips, as [`Loader::in_order`](crate::data::Loader::in_order) gives them. Computed in 64 bits;
+/// of the `n·clips` clips, as [`Loader::in_order`](convstat_data::Loader::in_order) gives them. Computed in 64 bits;
 /// of equal values the first counts as the largest.
 ///
 /// # Errors

@@ -8,19 +8,19 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use convstat_runner::stream;
-use convstat_tensor::Einsum;
-use convstat_train::Result;
-use convstat_train::data::{Augment, Clip, Dataset, Images, Loader, Normalisation, Record, Store};
-use convstat_train::engine::cpu::Cpu;
-use convstat_train::engine::cuda::Cuda;
-use convstat_train::engine::{
+use convstat_data::{Augment, Clip, Dataset, Images, Loader, Normalisation, Record, Store};
+use convstat_engine::Result;
+use convstat_engine::cpu::Cpu;
+use convstat_engine::cuda::Cuda;
+use convstat_engine::optimiser::OptimiserSpec;
+use convstat_engine::{
     Activation, Backend, ConvSpec, Inputs, NormState, Pool, PoolSpec, Precision, Step, Tape, Var,
 };
+use convstat_runner::stream;
+use convstat_tensor::Einsum;
 use convstat_train::layer::State;
 use convstat_train::network::{Network, NetworkSpec};
-use convstat_train::optimiser::OptimiserSpec;
-use convstat_train::train::{Progress, Trainer, TrainingSpec};
+use convstat_train::training::{Progress, Trainer, TrainingSpec};
 use rand_distr::{Distribution, StandardNormal};
 
 fn random(name: &str, shape: &[usize]) -> Tensor {
@@ -542,7 +542,7 @@ fn networks_agree() {
         let (loss, gradients) = run(&Cpu, DType::F64);
         let (own_loss, own) = run(&cuda, DType::F32);
         report.compare(&format!("{block} {head}: loss"), &own_loss, &loss, 1e-5);
-        let all = |g: &convstat_train::engine::Gradients| {
+        let all = |g: &convstat_engine::Gradients| {
             let parts: Vec<f64> = g.values().flat_map(entries).collect();
             let n = parts.len();
             Tensor::from_vec(parts, n, &Device::Cpu).unwrap()
@@ -667,18 +667,18 @@ fn trainers_keep_to_themselves() {
 #[test]
 fn training_follows_the_portable_backend() {
     let network = Arc::new(network("\"bottleneck\"", "kind = \"linear\"", &[8, 8, 1]));
-    let data = convstat_train::data::load("digits", None, 1).unwrap();
+    let data = convstat_data::load("digits", None, 1).unwrap();
     let training: TrainingSpec =
         toml::from_str("epochs = 6\nbatch = 64\noptimiser = { kind = 'sgd', rate = 0.1 }").unwrap();
     let run = |backend: &dyn Backend| {
         let mut trainer = Trainer::new(&network, backend, &training, 1, DType::F32).unwrap();
-        let watch = convstat_train::train::Watch {
+        let watch = convstat_train::training::Watch {
             checkpoint: None,
             on_step: &mut |_, _, _, _| {},
             on_epoch: &mut |_| Ok(()),
         };
         let augment = Augment { crop: 1, ..Augment::default() };
-        convstat_train::train::train(&mut trainer, &data, &augment, 1, watch).unwrap()
+        convstat_train::training::train(&mut trainer, &data, &augment, 1, watch).unwrap()
     };
     let cpu = run(&Cpu);
     println!("digits: accuracy {:.4} on the processor", cpu.accuracy);
@@ -718,12 +718,12 @@ fn a_batch_that_does_not_fit() {
         .unwrap();
         let cuda = Cuda::new(0, Precision::F32).unwrap();
         let mut trainer = Trainer::new(&network, &cuda, &training, 1, DType::F32).unwrap();
-        let watch = convstat_train::train::Watch {
+        let watch = convstat_train::training::Watch {
             checkpoint: None,
             on_step: &mut |_, _, _, _| {},
             on_epoch: &mut |_| Ok(()),
         };
-        convstat_train::train::train(&mut trainer, &data, &Augment::default(), 1, watch)
+        convstat_train::training::train(&mut trainer, &data, &Augment::default(), 1, watch)
     };
     let error = run(4096).unwrap_err().to_string();
     println!("{error}");

@@ -13,7 +13,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use archives::{Entry, Kind, rar, tar_gz, zip};
-use convstat_train::fetch::{Patience, Report, Request, State, Sums, fetch, sources_of};
+use convstat_data::fetch::{Patience, Report, Request, State, Sums, fetch, sources_of};
 use md5::{Digest, Md5};
 use server::{Fault, Server};
 use sha2::Sha256;
@@ -162,7 +162,7 @@ fn cifar10_fetched_unpacked_and_read() {
     let (out, _) = run(folder, 0, "cifar10", &server, &[(CIFAR, &bytes)]);
     assert!(out.contains("cifar10: 1 of 1 files are in place"), "{out}");
     assert!(out.contains(&format!("SHA-256 {}", hex::<Sha256>(&bytes))), "{out}");
-    let set = convstat_train::data::load("cifar10", Some(&folder.join("data")), 0).unwrap();
+    let set = convstat_data::load("cifar10", Some(&folder.join("data")), 0).unwrap();
     assert_eq!((set.train.len(), set.test.len()), (10, 2));
     assert_eq!(leftovers(folder), Vec::<PathBuf>::new());
     let kept = fs::read_to_string(folder.join("data/checksums.txt")).unwrap();
@@ -604,7 +604,7 @@ fn an_unpack_that_was_cut_off_is_redone() {
     fs::write(aside.join("test_batch.bin"), "half").unwrap();
     server.serve(CIFAR, &bytes, "", &[]);
     run(folder, 0, "cifar10", &server, &[(CIFAR, &bytes)]);
-    assert!(convstat_train::data::load("cifar10", Some(&folder.join("data")), 0).is_ok());
+    assert!(convstat_data::load("cifar10", Some(&folder.join("data")), 0).is_ok());
     assert_eq!(leftovers(folder), Vec::<PathBuf>::new());
 }
 

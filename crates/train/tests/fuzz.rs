@@ -17,14 +17,14 @@ use std::process::Command;
 
 use archives::{Entry, Kind};
 use candle_core::DType;
+use convstat_data::fetch::{Action, Format, Patience, Request, State, Sums, fetch, sources_of};
+use convstat_data::{Augment, DataSpec, Dataset, load};
+use convstat_engine::DeviceSpec;
+use convstat_engine::cpu::Cpu;
 use convstat_runner::{Column, Table};
 use convstat_train::ablation::{AblationFile, Plan, Summary, draw};
-use convstat_train::data::{Augment, DataSpec, Dataset, load};
-use convstat_train::engine::DeviceSpec;
-use convstat_train::engine::cpu::Cpu;
-use convstat_train::fetch::{Action, Format, Patience, Request, State, Sums, fetch, sources_of};
 use convstat_train::network::{Network, NetworkSpec};
-use convstat_train::train::{Trained, Trainer, TrainingSpec, Watch, train};
+use convstat_train::training::{Trained, Trainer, TrainingSpec, Watch, train};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use fuzz::{Reader, Source, Verdict};
@@ -41,7 +41,7 @@ fn said(error: impl std::fmt::Display) -> String {
 }
 
 fn data_folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/tests/data").join(name)
 }
 
 fn block(source: &mut Source) -> String {

@@ -317,7 +317,7 @@ fn cifar10_from_its_files() {
 /// SciPy's MATLAB files and pyarrow's Parquet file, of a few images each.
 #[test]
 fn svhn_and_parquet_from_their_files() {
-    let sets = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let sets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/tests/data");
     let text = |data: &str| {
         let text = DIGITS.replace("name = \"digits\"\ntrain = 200", data).replace("batch = 20", "batch = 4");
         text.replace("augment = { crop = 1 }", "augment = { crop = 4, cutout = 8 }")

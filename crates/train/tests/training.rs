@@ -9,14 +9,14 @@ use std::path::Path;
 use std::process::Command;
 
 use candle_core::{DType, Device, Tensor};
+use convstat_data::{self as data, Augment, Dataset};
+use convstat_engine::Tape;
+use convstat_engine::cpu::Cpu;
 use convstat_runner::{interrupt, thread_pool};
 use convstat_train::ablation::{AblationFile, Fixed, Plan};
-use convstat_train::data::{self, Augment, Dataset};
-use convstat_train::engine::Tape;
-use convstat_train::engine::cpu::Cpu;
 use convstat_train::layer::State;
 use convstat_train::network::{Network, NetworkSpec};
-use convstat_train::train::{Progress, Trainer, TrainingSpec, Watch, train};
+use convstat_train::training::{Progress, Trainer, TrainingSpec, Watch, train};
 use convstat_train::{Result, TrainError, checkpoint};
 use safetensors::SafeTensors;
 use serde_json::Value;

@@ -8,7 +8,7 @@ use convstat::audit::{Audit, AuditError, BlockAudit, LoadOptions, catalogue, loa
 use convstat::report::{Bar, Canvas, Format as Picture, draw_bars, table::align};
 
 use crate::failure::Failure;
-use crate::output::{Status, print, print_json};
+use crate::output::{Status, either, print, print_json};
 
 /// How the audit is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -151,17 +151,14 @@ impl AuditCommand {
                 Failure::new("--figure draws one model").help("give one model, or leave --figure out")
             );
         };
-        let extension = path.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or_default();
-        let format = match extension.to_lowercase().as_str() {
-            known @ ("svg" | "png" | "pdf") => Picture::parse_list(known)?,
-            _ => {
-                return Err(Failure::new(format!("--figure {}", path.display()))
-                    .help("end its name in .svg, .png or .pdf"));
-            }
-        };
+        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let format = Picture::ALL.into_iter().find(|f| f.extension() == extension).ok_or_else(|| {
+            let endings = either(Picture::ALL.map(|f| format!(".{}", f.extension())));
+            Failure::new(format!("--figure {}", path.display())).help(format!("end its name in {endings}"))
+        })?;
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        picture(audit, &name)?.save(folder, &format)?;
+        picture(audit, &name)?.save(folder, &[format])?;
         eprintln!("{}", path.display());
         Ok(())
     }

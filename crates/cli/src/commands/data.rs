@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use convstat::estimate::{Diagnostic, diagnose};
+use convstat::estimate::Diagnostic;
 use convstat::prelude::*;
 use ndarray::{Array2, ArrayD};
 
@@ -38,12 +38,10 @@ pub const MOST_STARTS: usize = 10_000;
 pub struct Data {
     x: ArrayD<f64>,
     geometry: Option<Geometry>,
-    /// The sample near unit size.
+    /// The sample.
     pub sample: Sample,
-    /// Its units.
-    pub scale: Scale,
     /// How to fit it.
-    pub options: FitOptions,
+    pub method: Method,
 }
 
 impl DataArgs {
@@ -56,10 +54,8 @@ impl DataArgs {
         let (x, y) = (read(&self.x, "x")?, read(&self.y, "y")?);
         let y = responses((&self.x, &x), (&self.y, &y))?;
         let sample = Sample::new(features(geometry.as_ref(), &x)?, y)?;
-        let scale = Scale::of(&sample, 1);
-        let sample = if scale.is_one() { sample } else { scale.to_unit(&sample) };
-        let options = FitOptions { starts: Start::spectral_and_random(self.starts), ..FitOptions::default() };
-        Ok(Data { x, geometry, sample, scale, options })
+        let method = Method::default().with_starts(Start::spectral_and_random(self.starts));
+        Ok(Data { x, geometry, sample, method })
     }
 }
 
@@ -69,14 +65,9 @@ impl Data {
         build(spec, self.geometry.as_ref(), &self.x, self.sample.outputs())
     }
 
-    /// What is wrong with a fit of `sample`, these data as they were fitted.
-    pub fn diagnose(
-        &self,
-        structure: &Structure,
-        sample: &Sample,
-        fit: &Fit,
-    ) -> Result<Vec<Diagnostic>, Failure> {
-        Ok(diagnose(structure, sample, fit, &self.options, self.geometry.as_ref())?)
+    /// The geometry, if there is one.
+    pub fn geometry(&self) -> Option<&Geometry> {
+        self.geometry.as_ref()
     }
 
     /// Pooled positions; of plain data the size of the first axis of an observation.

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::PossibleValuesParser;
 use convstat::prelude::*;
-use convstat::report::{Format, draw};
+use convstat::report::{FIGURES, Format, draw, figures};
 use convstat::runner::RunDir;
 use convstat::study::designs::DesignSpec;
-use convstat::study::figure::{Figure, FigureKind, FigureWidth};
+use convstat::study::figure::{Figure, FigureWidth};
 use convstat::study::run::summarise;
 
 use super::read_text;
@@ -46,14 +46,13 @@ pub struct Figures {
     file: Option<PathBuf>,
     /// Draw these kinds instead of the study's
     #[arg(long, value_delimiter = ',', value_name = "KINDS", conflicts_with = "file", value_parser = kinds())]
-    kind: Vec<FigureKind>,
+    kind: Vec<String>,
     #[command(flatten)]
     options: Options,
 }
 
-fn kinds() -> impl TypedValueParser<Value = FigureKind> {
-    PossibleValuesParser::new(FigureKind::ALL.map(FigureKind::name))
-        .try_map(|text| text.parse::<FigureKind>())
+fn kinds() -> PossibleValuesParser {
+    PossibleValuesParser::new(FIGURES.iter().map(|kind| kind.name))
 }
 
 /// Options of all figures that are drawn.
@@ -130,10 +129,10 @@ impl Figures {
             }
         };
         // A name each, so that one kind alone does not take the file of the rate.
-        let chosen = |kind: &FigureKind| {
-            let name = format!("{}-{}", file.study.name, kind.name());
-            let named = (*kind != FigureKind::Rate).then_some(name);
-            Figure { name: named, ..Figure::new(*kind) }
+        let chosen = |kind: &String| {
+            let name = format!("{}-{kind}", file.study.name);
+            let named = (*kind != FIGURES[0].name).then_some(name);
+            Figure { name: named, ..Figure::new(kind) }
         };
         let figures: Vec<Figure> = if self.kind.is_empty() {
             own.into_iter().map(|(name, figure)| Figure { name: Some(name), ..figure }).collect()
@@ -160,6 +159,7 @@ impl Figures {
             // Before the summary, which may take long.
             study.plan.file.figure = self.figures(&study.plan.file)?;
             study.plan.file.check()?;
+            figures::check(&study.plan.file)?;
             let (summary, _) = summarise(&study, &mut run)?;
             if summary.missing_replicates > 0 {
                 eprintln!("{}: {} replicates are missing", path.display(), summary.missing_replicates);

@@ -96,12 +96,6 @@ impl Command {
     }
 }
 
-/// The steps of a fit, a line each.
-fn trace_table(steps: &[TracePoint]) -> String {
-    let lines: String = steps.iter().map(|step| format!("{step}\n")).collect();
-    format!("{}\n{lines}\n", TracePoint::HEADER)
-}
-
 /// The text of a file.
 fn read_text(path: &Path) -> Result<String, Failure> {
     convstat::runner::read_text(path).map_err(|e| Failure::cannot_read(path, &e))

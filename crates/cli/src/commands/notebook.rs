@@ -5,12 +5,12 @@ use std::path::{Component, Path, PathBuf};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use convstat::prelude::*;
-use convstat::report::{NotebookFormat, notebook};
+use convstat::report::{NOTEBOOK_FORMATS, NotebookFormat, notebook, notebook_format};
 use convstat::runner::RunDir;
 use convstat::study::run::summarise;
 
 use crate::failure::Failure;
-use crate::output::{Status, print, print_json, write_text};
+use crate::output::{Status, either, print, print_json, write_text};
 
 /// `notebook`.
 #[derive(Debug, Args)]
@@ -30,27 +30,29 @@ pub struct NotebookCommand {
     out: Option<PathBuf>,
     /// Jupyter has Python, Quarto R (default: by the ending of --out, else jupyter)
     #[arg(long, value_parser = formats())]
-    format: Option<NotebookFormat>,
+    format: Option<&'static NotebookFormat>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-fn formats() -> impl TypedValueParser<Value = NotebookFormat> {
-    PossibleValuesParser::new(["jupyter", "quarto"]).try_map(|text| text.parse::<NotebookFormat>())
+fn formats() -> impl TypedValueParser<Value = &'static NotebookFormat> {
+    PossibleValuesParser::new(NOTEBOOK_FORMATS.iter().map(|format| format.name))
+        .try_map(|text| notebook_format(&text).ok_or("no format of notebooks"))
 }
 
 impl NotebookCommand {
     /// Does it.
     pub fn run(&self) -> Result<Status, Failure> {
-        let by_ending = self.out.as_deref().map(NotebookFormat::of);
-        let format = match (self.format, by_ending) {
+        let by_ending = |path: &PathBuf| notebook_format(path.extension()?.to_str()?);
+        let format = match (self.format, self.out.as_ref().map(by_ending)) {
             (Some(format), _) | (None, Some(Some(format))) => format,
-            (None, None) => NotebookFormat::Jupyter,
+            (None, None) => &NOTEBOOK_FORMATS[0],
             (None, Some(None)) => {
                 let path = self.out.as_deref().unwrap_or(Path::new("")).display();
+                let endings = either(NOTEBOOK_FORMATS.iter().map(|f| format!(".{}", f.extension)));
                 return Err(Failure::new(format!("the ending of {path} names no format of notebooks"))
-                    .help("use .ipynb or .qmd, or give --format"));
+                    .help(format!("use {endings}, or give --format")));
             }
         };
         let mut run = RunDir::open(&self.run)?;
@@ -58,16 +60,12 @@ impl NotebookCommand {
         // The notebook reads the summary.
         let (summary, _) = summarise(&study, &mut run)?;
         let file = &study.plan.file;
-        let own = || self.run.join(format!("{}.{}", file.study.name, format.extension()));
+        let own = || self.run.join(format!("{}.{}", file.study.name, format.extension));
         let out = self.out.clone().unwrap_or_else(own);
         write_text(&out, &notebook(file, &seen_from(&out, &self.run)?, format)?)?;
         if self.json {
-            let name = match format {
-                NotebookFormat::Jupyter => "jupyter",
-                NotebookFormat::Quarto => "quarto",
-            };
             print_json(&serde_json::json!({
-                "notebook": out, "format": name, "missing_replicates": summary.missing_replicates,
+                "notebook": out, "format": format.name, "missing_replicates": summary.missing_replicates,
             }))?;
         } else {
             print(&format!("{}\n", out.display()))?;

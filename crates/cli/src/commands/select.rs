@@ -3,13 +3,10 @@
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use convstat::cnn::{Over, parse_over};
-use convstat::estimate::select::{Evidence, Fitted, Verdict, cross_validate, folds_of};
-use convstat::estimate::{Criterion, Diagnostic};
+use convstat::estimate::select::{SelectOptions, Selection, select};
+use convstat::estimate::{Criterion, FittedModel};
 use convstat::prelude::*;
 use convstat::report::table::align;
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 
 use super::data::{Data, DataArgs, as_json, display_name};
 use super::parse_structure;
@@ -73,40 +70,16 @@ impl SelectCommand {
         let data = self.data.read()?;
         let structures = specs.iter().map(|s| data.build(s)).collect::<Result<Vec<_>, _>>()?;
         let candidates = Candidates { specs, structures };
-        let structures = &candidates.structures[..];
-        let compressed = data.sample.compressed()?;
-        // The fits do not depend on the criteria that are asked for.
-        let stream = |number: u64| {
-            let mut rng = ChaCha8Rng::seed_from_u64(self.data.seed);
-            rng.set_stream(number);
-            move || -> f64 { StandardNormal.sample(&mut rng) }
-        };
-        let (mut starts, options) = (stream(0), &data.options);
-        let fit = |s: &Structure| Fitted::new(s, &compressed, options, &mut starts);
-        let fitted = structures.iter().map(fit).collect::<Result<Vec<_>, _>>()?;
-        let held_out = if criteria.iter().any(|c| c.needs_folds()) {
-            let folds = folds_of(&data.sample, self.folds, stream(1))?;
-            Some(cross_validate(structures, &folds, options, stream(2))?)
-        } else {
-            None
-        };
-        let evidence = Evidence {
-            structures,
-            sample: &compressed,
+        let options = SelectOptions {
+            criteria,
+            method: data.method.clone(),
+            seed: self.data.seed,
+            folds: self.folds,
             positions: data.positions(),
-            fitted: &fitted,
-            held_out: held_out.as_ref(),
+            geometry: data.geometry(),
         };
-        let verdicts = criteria
-            .iter()
-            .map(|&c| Ok((c, in_units(c, c.judge(&evidence)?, &data))))
-            .collect::<Result<Vec<_>, Failure>>()?;
-        let mut chosen: Vec<usize> = verdicts.iter().map(|(_, v)| v.chosen).collect();
-        chosen.sort_unstable();
-        chosen.dedup();
-        let diagnose = |i: usize| Ok((i, data.diagnose(&structures[i], &compressed, &fitted[i].fit)?));
-        let diagnostics = chosen.into_iter().map(diagnose).collect::<Result<Vec<_>, Failure>>()?;
-        self.report(&data, &candidates, &fitted, &verdicts, &diagnostics)
+        let selection = select(&candidates.structures, &data.sample, &options)?;
+        self.report(&data, &candidates, &selection)
     }
 
     fn criteria(&self) -> Vec<Criterion> {
@@ -142,16 +115,11 @@ impl SelectCommand {
         Ok(specs)
     }
 
-    fn report(
-        &self,
-        data: &Data,
-        candidates: &Candidates,
-        fitted: &[Fitted],
-        verdicts: &[(Criterion, Verdict)],
-        diagnostics: &[(usize, Vec<Diagnostic>)],
-    ) -> Result<Status, Failure> {
+    fn report(&self, data: &Data, candidates: &Candidates, selection: &Selection) -> Result<Status, Failure> {
+        let Selection { fitted, verdicts, diagnostics } = selection;
+        let df = |f: &FittedModel| f.df().unwrap_or(f64::NAN);
         let is_done = fitted.iter().all(|f| f.fit.best.termination.is_success());
-        let rss = |f: &Fitted| data.scale.square(f.fit.best.objective);
+        let rss = |f: &FittedModel| f.fit.best.objective;
         if self.json {
             let rows: Vec<serde_json::Value> = fitted
                 .iter()
@@ -170,7 +138,7 @@ impl SelectCommand {
                         "structure": display_name(&candidates.specs[i], &candidates.structures[i]),
                         "spec": candidates.specs[i].to_string(),
                         "naive_parameters": candidates.structures[i].naive_parameters(),
-                        "df": f.df as u64,
+                        "df": df(f) as u64,
                         "objective": rss(f),
                         "termination": f.fit.best.termination.name(),
                         "criteria": criteria,
@@ -190,7 +158,7 @@ impl SelectCommand {
                 let mut row = vec![
                     display_name(&candidates.specs[i], &candidates.structures[i]),
                     candidates.structures[i].naive_parameters().to_string(),
-                    f.df.to_string(),
+                    df(f).to_string(),
                     format!("{:.6e}", rss(f)),
                 ];
                 for (_, v) in verdicts {
@@ -212,18 +180,6 @@ impl SelectCommand {
         }
         Ok(if is_done { Status::Done } else { Status::Partly })
     }
-}
-
-/// A verdict about data near unit size in the units of the data: information criteria take a constant, errors a factor.
-fn in_units(criterion: Criterion, mut verdict: Verdict, data: &Data) -> Verdict {
-    if criterion.needs_fits() {
-        let equations = data.sample.n * data.sample.outputs() as f64;
-        let shift = equations * 2.0 * f64::from(data.scale.y) * std::f64::consts::LN_2;
-        verdict.values.iter_mut().for_each(|v| *v += shift);
-    } else if criterion.needs_folds() {
-        verdict.values.iter_mut().chain(&mut verdict.errors).for_each(|v| *v = data.scale.square(*v));
-    }
-    verdict
 }
 
 /// A criterion in a table.

@@ -11,20 +11,22 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use convstat::prelude::*;
-use convstat::report::{check_lines, summary_table, table::align};
+use convstat::report::{check_lines, figures, summary_table, table::align};
 use convstat::runner::{RunDir, RunnerError, Shard, interrupt, slurm::quoted};
 use convstat::study::{
     self, CheckOutcome, RunOptions, StudyError,
     estimate_cost::{Cost, estimate_cost},
+    in_text,
     row::tabulate,
     run::summarise,
     verify::first_difference,
 };
 
-use super::{read_text, trace_table};
+use super::read_text;
 use crate::colour::verdicts;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json, width, wrap_lines};
+use crate::trace::trace_table;
 
 /// Subcommands of `study`.
 #[derive(Debug, Subcommand)]
@@ -114,7 +116,10 @@ impl StudyInput {
             (read_text(&self.file)?, self.replicates)
         };
         let overrides = Overrides { replicates, set: self.set.clone() };
-        Study::new(&text, &overrides).map_err(|e| Failure::in_file(e, &self.file, &text))
+        let study = Study::new(&text, &overrides).map_err(|e| Failure::in_file(e, &self.file, &text))?;
+        figures::check(&study.plan.file)
+            .map_err(|e| Failure::in_file(in_text(e, &study.text), &self.file, &study.text))?;
+        Ok(study)
     }
 
     /// The run directory: the one asked for, the one gone on with, or `runs/NAME`.
@@ -502,7 +507,7 @@ impl Rerun {
                 "cell": row.cell, "setting": row.setting, "design": row.design, "structure": row.structure, "solver": row.solver, "n": row.n,
                 "replicate": row.replicate, "df": row.df, "err_frob": row.err_frob, "err_pred": row.err_pred,
                 "objective": row.objective, "oracle_gap": row.oracle_gap, "start": row.start,
-                "iterations": row.iterations, "termination": row.termination, "seconds": row.seconds,
+                "iterations": row.iterations, "termination": row.termination(), "seconds": row.seconds,
                 "compared": verdict,
             });
             if self.trace {
@@ -528,7 +533,7 @@ impl Rerun {
                 row.oracle_gap,
                 row.start,
                 row.iterations,
-                row.termination,
+                row.termination(),
                 row.seconds
             ))?;
         }

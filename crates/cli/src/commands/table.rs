@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use convstat::prelude::*;
-use convstat::report::{TableFormat, TableOptions, Uncertainty, paper_table};
+use convstat::report::{TABLE_FORMATS, TableFormat, TableOptions, Uncertainty, paper_table, table_format};
 use convstat::runner::RunDir;
 use convstat::study::run::summarise;
 
 use crate::failure::Failure;
-use crate::output::{Status, print, print_json, write_text};
+use crate::output::{Status, either, print, print_json, write_text};
 
 /// `table`.
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ pub struct TableCommand {
     run: PathBuf,
     /// Format (default: by the ending of --out, else latex)
     #[arg(long, value_parser = formats())]
-    format: Option<TableFormat>,
+    format: Option<&'static TableFormat>,
     /// Columns, separated by commas (default: the usual ones; in CSV all)
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     columns: Vec<String>,
@@ -49,18 +49,16 @@ pub struct TableCommand {
     json: bool,
 }
 
-fn formats() -> impl TypedValueParser<Value = TableFormat> {
-    let values = [
-        PossibleValue::new("latex").alias("tex"),
-        PossibleValue::new("markdown").alias("md"),
-        PossibleValue::new("csv"),
-    ];
-    PossibleValuesParser::new(values).try_map(|text| text.parse::<TableFormat>())
+fn formats() -> impl TypedValueParser<Value = &'static TableFormat> {
+    let value = |format: &'static TableFormat| PossibleValue::new(format.name).alias(format.extension);
+    PossibleValuesParser::new(TABLE_FORMATS.iter().map(value))
+        .try_map(|text| table_format(&text).ok_or("no format of tables"))
 }
 
 fn uncertainties() -> impl TypedValueParser<Value = Uncertainty> {
-    PossibleValuesParser::new(["parentheses", "plus-minus", "none"])
-        .try_map(|text| text.parse::<Uncertainty>())
+    PossibleValuesParser::new(Uncertainty::ALL.map(Uncertainty::name)).try_map(|text| {
+        Uncertainty::ALL.into_iter().find(|how| how.name() == text).ok_or("no form of standard errors")
+    })
 }
 
 impl TableCommand {
@@ -69,11 +67,12 @@ impl TableCommand {
         let ending = self.out.as_ref().and_then(|p| p.extension()).and_then(|e| e.to_str());
         let format = match (self.format, ending) {
             (Some(format), _) => format,
-            (None, Some(ending)) => ending.parse().map_err(|_| {
+            (None, Some(ending)) => table_format(ending).ok_or_else(|| {
+                let endings = either(TABLE_FORMATS.iter().map(|f| format!(".{}", f.extension)));
                 Failure::new(format!("the ending .{ending} names no format of tables"))
-                    .help("use .tex, .md or .csv, or give --format")
+                    .help(format!("use {endings}, or give --format"))
             })?,
-            (None, None) => TableFormat::Latex,
+            (None, None) => &TABLE_FORMATS[0],
         };
         let mut run = RunDir::open(&self.run)?;
         let study = Study::of_run(&run)?;
@@ -90,13 +89,8 @@ impl TableCommand {
         }
         let written = self.out.as_ref().map(|path| format!("{}\n", path.display()));
         if self.json {
-            let format = match format {
-                TableFormat::Latex => "latex",
-                TableFormat::Markdown => "markdown",
-                TableFormat::Csv => "csv",
-            };
             print_json(&serde_json::json!({
-                "table": self.out, "format": format, "text": self.out.is_none().then_some(table.text),
+                "table": self.out, "format": format.name, "text": self.out.is_none().then_some(table.text),
                 "missing_replicates": summary.missing_replicates,
             }))?;
         } else {

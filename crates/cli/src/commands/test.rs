@@ -1,7 +1,7 @@
 //! `convstat test`: a structure tested against a larger one.
 
 use clap::Args;
-use convstat::estimate::likelihood_ratio;
+use convstat::estimate::{FitOptions, Fitting, likelihood_ratio};
 
 use super::data::{DataArgs, as_json, display_name};
 use super::parse_structure;
@@ -45,13 +45,14 @@ impl TestCommand {
         let data = self.data.read()?;
         let (null, alternative) = (data.build(&specs[0])?, data.build(&specs[1])?);
         let names = [display_name(&specs[0], &null), display_name(&specs[1], &alternative)];
-        let sample = data.sample.compressed()?;
-        let test =
-            likelihood_ratio(&null, &alternative, &sample, &data.options, self.bootstrap, self.data.seed)?;
+        let (draws, seed) = (self.bootstrap, self.data.seed);
+        let test = likelihood_ratio(&null, &alternative, &data.sample, &data.method, draws, seed)?;
         // The alternative is too large for its data wherever the null holds: only the null is looked at.
-        let diagnostics = data.diagnose(&null, &sample, &test.null)?;
-        let rss = [&test.null, &test.alternative].map(|f| data.scale.square(f.best.objective));
-        let sigma = data.scale.response(test.variance.sqrt());
+        let options = FitOptions::new(data.method.clone());
+        let fitting = Fitting::new(&null, &options).geometry(data.geometry());
+        let diagnostics = fitting.diagnose(&data.sample, &test.null.fit)?;
+        let rss = [&test.null, &test.alternative].map(|f| f.fit.best.objective);
+        let sigma = test.sigma;
         let mut sorted = test.bootstrap.clone();
         sorted.sort_by(f64::total_cmp);
         // The largest draw that p <= 0.05 may be beyond.

@@ -7,20 +7,13 @@
 use convstat_cnn::Structure;
 use ndarray::{Axis, concatenate};
 
-use super::{Evidence, Verdict, check_count, least};
-use crate::{EstimateError, FitOptions, Result, Sample, fit};
+use super::evidence::{CrossValidation, Evidence, Verdict, check_count, least};
+use crate::fitting::{FitOptions, Fitting};
+use crate::solvers::Method;
+use crate::{EstimateError, Result, Sample};
 
 /// Means closer than this share of their standard error are equal: where a solver stops moves them by less.
 const EQUAL: f64 = 1e-2;
-
-/// Held-out errors of candidates.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CrossValidation {
-    /// Mean squared error of the held-out responses, by candidate.
-    pub mean: Vec<f64>,
-    /// Its standard error from the means of the folds, `sd/√folds`.
-    pub standard_error: Vec<f64>,
-}
 
 /// The rows of a raw sample in folds whose sizes differ by at most one, each compressed. A row's fold is its rank in a
 /// random order, from `normal`, modulo the number of folds.
@@ -66,23 +59,24 @@ fn joined(folds: &[Sample], without: usize) -> Result<Sample> {
 /// Fits every candidate to all folds but one, for each fold, and measures it on that one.
 ///
 /// # Errors
-/// Fewer than two folds, folds of different shapes, those of [`fit`](fn@fit).
+/// Fewer than two folds, folds of different shapes, those of [`Fitting::fit`].
 pub fn cross_validate(
     structures: &[Structure],
     folds: &[Sample],
-    options: &FitOptions,
+    method: &Method,
     mut normal: impl FnMut() -> f64,
 ) -> Result<CrossValidation> {
     if folds.len() < 2 {
         let (option, value) = ("folds", folds.len().to_string());
         return Err(EstimateError::BadOption { option, value, mend: "at least 2 are needed" });
     }
+    let options = FitOptions::bare(method.clone());
     let mut errors = vec![Vec::with_capacity(folds.len()); structures.len()];
     for (left_out, fold) in folds.iter().enumerate() {
         let sample = joined(folds, left_out)?;
         for (structure, errors) in structures.iter().zip(&mut errors) {
-            let fit = fit(structure, &sample, options, None, &mut normal)?;
-            errors.push(fold.objective(&fit.w.view()));
+            let model = Fitting::new(structure, &options).normal(&mut normal).fit(&sample)?;
+            errors.push(fold.objective(&model.fit.w.view()));
         }
     }
     let equations: Vec<f64> = folds.iter().map(|f| f.n * f.outputs() as f64).collect();

@@ -11,8 +11,8 @@ use convstat_tensor::linalg::{gram, rank, rank_tolerance, svd};
 use convstat_tensor::{evbmf, memory};
 use ndarray::{Array2, ArrayView2};
 
-use super::{Evidence, Verdict, least};
-use crate::starts::{pilot, ridge};
+use super::evidence::{Evidence, Verdict, least};
+use crate::unstructured::{pilot, ridge};
 use crate::{Result, Sample};
 
 /// Singular values below this share of the largest are rounding.

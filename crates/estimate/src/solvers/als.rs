@@ -1,137 +1,62 @@
 //! Alternating least squares: each factor's subproblem is linear and solved exactly.
 
-use std::ops::Range;
-
-use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve, eigh, symmetrise};
-use ndarray::Array2;
-
-use super::{End, Limits, Termination, negligible, rounding};
-use crate::least_squares::{LeastSquares, Linearised};
+use super::solver::{Point, Progress, Solver, iterative};
+use crate::alignment::{Subproblems, balance, update};
+use crate::least_squares::LeastSquares;
+use crate::outcome::Termination;
+use crate::tolerance::{Tolerance, negligible, rounding};
 use crate::trace::{Step, StepKind, Trace};
 use crate::{EstimateError, Result};
 
-/// Columns of each factor and memory for its subproblem.
-struct Subproblems(Vec<(Range<usize>, Linearised)>);
+iterative!(
+    /// Alternating least squares. An iteration is a sweep over all factors.
+    Als,
+    "als",
+    "Alternating least squares",
+    Sweeps
+);
 
-impl Subproblems {
-    fn new(problem: &LeastSquares) -> Self {
-        let memory = |c: Range<usize>| (c.clone(), Linearised::new(c.len()));
-        Self(problem.structure().columns().into_iter().map(memory).collect())
-    }
-}
+/// Memory for the subproblems of all factors.
+struct Sweeps(Subproblems);
 
-pub(crate) fn solve(
-    problem: &mut LeastSquares,
-    parameters: &mut [f64],
-    limits: Limits,
-    trace: &mut Trace,
-) -> Result<End> {
-    let structure = problem.structure();
-    if structure.has_shared_factors() {
-        return Err(EstimateError::Unsuited {
-            solver: "als",
-            structure: structure.name().to_owned(),
-            reason:
-                "a factor stands more than once, so its subproblem is not linear; use levenberg-marquardt"
-                    .to_owned(),
-        });
-    }
-    let mut subproblems = Subproblems::new(problem);
-    let mut objective = problem.objective(parameters);
-    trace.tell(|| Step::plain(0, StepKind::Start, objective));
-    let mut termination = Termination::MaxIterations;
-    let mut iterations = 0;
-    while iterations < limits.max_iterations {
-        iterations += 1;
-        for f in 0..subproblems.0.len() {
-            update(problem, &mut subproblems, parameters, f)?;
+impl Sweeps {
+    fn begin(problem: &mut LeastSquares, parameters: &[f64]) -> Result<(Self, f64)> {
+        let structure = problem.structure();
+        if structure.has_shared_factors() {
+            return Err(EstimateError::Unsuited {
+                solver: "als",
+                structure: structure.name().to_owned(),
+                reason:
+                    "a factor stands more than once, so its subproblem is not linear; use levenberg-marquardt"
+                        .to_owned(),
+            });
         }
-        balance(problem.columns(), parameters);
-        let now = problem.objective(parameters);
-        let decrease = objective - now;
-        objective = now;
-        trace.tell(|| Step::plain(iterations, StepKind::Sweep, objective));
-        if decrease < -rounding(problem.rows(), objective) {
-            termination = Termination::Stalled;
-            break;
+        Ok((Self(Subproblems::new(problem)), problem.objective(parameters)))
+    }
+}
+
+impl Solver for Sweeps {
+    fn step(
+        &mut self,
+        problem: &mut LeastSquares,
+        point: &mut Point,
+        tolerance: &Tolerance,
+        trace: &mut Trace,
+    ) -> Result<Progress> {
+        for f in 0..self.0.0.len() {
+            update(problem, &mut self.0, &mut point.parameters, f)?;
         }
-        if decrease <= negligible(problem.rows(), objective, limits.tolerance) {
-            termination = Termination::Converged;
-            break;
-        }
-    }
-    Ok(End { objective, iterations, termination })
-}
-
-/// Pivots of a Cholesky factor below this share of the largest are rounding (squared, a few ε).
-pub(crate) const SINGULAR: f64 = 1e-6;
-
-/// Smallest over largest pivot of a Cholesky factor.
-pub(crate) fn smallest_pivot(r: &Array2<f64>) -> f64 {
-    let (low, high) = r.diag().iter().fold((f64::INFINITY, 0.0f64), |(l, h), &v| (l.min(v), h.max(v)));
-    low / high
-}
-
-/// Solves the linear subproblem of one factor, the others held fixed.
-fn update(
-    problem: &mut LeastSquares,
-    subproblems: &mut Subproblems,
-    parameters: &mut [f64],
-    f: usize,
-) -> Result<()> {
-    let (columns, at) = &mut subproblems.0[f];
-    problem.linearise(parameters, Some(f), at);
-    let own = &mut parameters[columns.clone()];
-    let Linearised { normal, gradient, .. } = at;
-    // A singular subproblem (K > R leaves directions free) may pass Cholesky on rounding alone: directions that change
-    // nothing are to stay, not to get a huge step.
-    if cholesky_in_place(normal).is_ok() && smallest_pivot(normal) > SINGULAR {
-        cholesky_solve(normal, gradient);
-        own.iter_mut().zip(&*gradient).for_each(|(v, s)| *v += s);
-        return Ok(());
-    }
-    problem.linearise(parameters, Some(f), at);
-    let Linearised { normal, gradient, .. } = at;
-    symmetrise(normal);
-    let own = &mut parameters[columns.clone()];
-    let (values, vectors) = eigh(&normal.view())?;
-    let least = SINGULAR * SINGULAR * values.last().copied().unwrap_or(0.0);
-    for (&value, vector) in values.iter().zip(vectors.columns()).filter(|(v, _)| **v > least) {
-        let along = vector.iter().zip(&*gradient).map(|(a, b)| a * b).sum::<f64>() / value;
-        own.iter_mut().zip(&vector).for_each(|(v, e)| *v += along * e);
-    }
-    Ok(())
-}
-
-/// One pass over the factors from the last to the first, cores (no output label) before the rest:
-/// gives factors known up to sign and scale the right ones.
-pub(crate) fn align(problem: &mut LeastSquares, parameters: &mut [f64]) -> Result<()> {
-    let network = problem.structure().network();
-    let is_core = |f: usize| !network.inputs[f].iter().any(|c| network.output.contains(c));
-    let factors = network.inputs.len();
-    let order = (0..factors).rev().filter(|&f| is_core(f)).chain((0..factors).rev().filter(|&f| !is_core(f)));
-    let mut subproblems = Subproblems::new(problem);
-    for f in order {
-        // From zero the step is the solution of least norm: what the data leave free gets no size of its own.
-        parameters[subproblems.0[f].0.clone()].fill(0.0);
-        update(problem, &mut subproblems, parameters, f)?;
-    }
-    balance(problem.columns(), parameters);
-    Ok(())
-}
-
-/// Gives all factors the same norm, which changes no coefficient and keeps the subproblems scaled.
-pub(crate) fn balance(columns: &[Range<usize>], parameters: &mut [f64]) {
-    let norm = |own: &[f64]| own.iter().map(|v| v * v).sum::<f64>().sqrt();
-    let mut mean = 0.0;
-    for c in columns {
-        mean += norm(&parameters[c.clone()]).ln() / columns.len() as f64;
-    }
-    if mean.is_finite() {
-        for c in columns {
-            let own = &mut parameters[c.clone()];
-            let scale = mean.exp() / norm(own);
-            own.iter_mut().for_each(|v| *v *= scale);
-        }
+        balance(problem.columns(), &mut point.parameters);
+        let now = problem.objective(&point.parameters);
+        let decrease = point.objective - now;
+        point.objective = now;
+        trace.tell(|| Step::plain(StepKind::Sweep, now));
+        Ok(if decrease < -rounding(problem.rows(), now) {
+            Progress::Done(Termination::Stalled)
+        } else if decrease <= negligible(problem.rows(), now, tolerance.share) {
+            Progress::Done(Termination::Converged)
+        } else {
+            Progress::Continue
+        })
     }
 }

@@ -6,8 +6,11 @@
 use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve};
 use ndarray::Array2;
 
-use super::{End, Limits, Termination, negligible, rounding, variance_times};
+use super::solver::{Point, Progress, Solver, iterative};
+use crate::Result;
 use crate::least_squares::{LeastSquares, Linearised};
+use crate::outcome::Termination;
+use crate::tolerance::{Tolerance, negligible, rounding, variance_times};
 use crate::trace::{Step, StepKind, Trace};
 
 /// First damping as a share of the largest diagonal entry of the normal matrix.
@@ -23,64 +26,80 @@ const MOST_RETRIES: usize = 12;
 /// A step that promises more than this share of the residual variance is not tested for convergence.
 const NEAR: f64 = 1e-3;
 
-pub(crate) fn solve(
-    problem: &mut LeastSquares,
-    parameters: &mut [f64],
-    limits: Limits,
-    trace: &mut Trace,
-) -> End {
-    let sample = problem.rows();
-    let mut at = Linearised::new(parameters.len()).with_dual(problem.structure().coefficients());
-    let mut damped = Damped::new(parameters.len());
-    let mut trial = parameters.to_vec();
-    let mut objective = problem.objective(parameters);
-    trace.tell(|| Step::plain(0, StepKind::Start, objective));
-    let (mut damping, mut growth) = (f64::NAN, 2.0);
-    let mut iterations = 0;
-    let termination = 'outer: loop {
-        if iterations >= limits.max_iterations {
-            break Termination::MaxIterations;
-        }
-        iterations += 1;
-        problem.linearise(parameters, None, &mut at);
-        let largest = at.normal.diag().iter().fold(0.0f64, |m, &v| m.max(v));
-        if largest == 0.0 || !largest.is_finite() {
-            break Termination::Stalled;
-        }
-        if damping.is_nan() {
-            damping = FIRST_DAMPING * largest;
-        }
-        problem.curvature(&at.dual, parameters, &mut damped.curvature);
+iterative!(
+    /// Levenberg–Marquardt on all factors.
+    LevenbergMarquardt,
+    "levenberg-marquardt",
+    "Levenberg–Marquardt on all factors",
+    Search,
+    labels: true
+);
+
+/// The search under way.
+struct Search {
+    at: Linearised,
+    damped: Damped,
+    trial: Vec<f64>,
+    /// NaN before the first step.
+    damping: f64,
+    growth: f64,
+}
+
+impl Search {
+    fn begin(problem: &mut LeastSquares, parameters: &[f64]) -> Result<(Self, f64)> {
+        let search = Self {
+            at: Linearised::new(parameters.len()).with_dual(problem.structure().coefficients()),
+            damped: Damped::new(parameters.len()),
+            trial: parameters.to_vec(),
+            damping: f64::NAN,
+            growth: 2.0,
+        };
+        Ok((search, problem.objective(parameters)))
+    }
+
+    /// Tries steps of growing damping until one is taken or the search ends.
+    fn descend(
+        &mut self,
+        problem: &mut LeastSquares,
+        point: &mut Point,
+        tolerance: &Tolerance,
+        largest: f64,
+        trace: &mut Trace,
+    ) -> Progress {
+        let sample = problem.rows();
+        let at = &self.at;
         // Directions of the gauge have a curvature of the size of the gradient, of any sign.
-        let gauge = (square(&at.gradient) / square(parameters)).sqrt();
+        let gauge = (square(&at.gradient) / square(&point.parameters)).sqrt();
         let least_damping = LEAST_DAMPING * largest;
         let mut rejected = false;
         // The damping that a step without damping, which tests for convergence, stands in for.
-        let mut held = None;
+        let mut postponed = None;
         loop {
-            damping = damping.max(least_damping);
-            let Some((used, is_newton)) = damped.solve(&at, damping, gauge) else {
-                break 'outer Termination::Stalled;
+            self.damping = self.damping.max(least_damping);
+            let Some((used, is_newton)) = self.damped.solve(at, self.damping, gauge) else {
+                return Progress::Done(Termination::Stalled);
             };
+            let objective = point.objective;
             // Decrease that the quadratic model promises (Madsen, Nielsen & Tingleff 2004, eq. 3.14, doubled).
-            let promised: f64 = damped.step.iter().zip(&at.gradient).map(|(s, g)| s * (used * s + g)).sum();
+            let promised: f64 =
+                self.damped.step.iter().zip(&at.gradient).map(|(s, g)| s * (used * s + g)).sum();
             let variance = variance_times(1.0, sample, objective);
-            let tolerated = negligible(sample, objective, limits.tolerance_near(objective, variance))
+            let tolerated = negligible(sample, objective, tolerance.near(objective, variance))
                 .max(rounding(sample, objective));
-            let is_damped = damping > least_damping && !(is_newton && used > damping);
+            let is_damped = self.damping > least_damping && !(is_newton && used > self.damping);
             if promised <= tolerated.max(NEAR * variance) && is_damped && !rejected {
                 // A damped step may promise little far from an optimum: only one without damping tells.
-                held = Some(std::mem::replace(&mut damping, 0.0));
+                postponed = Some(std::mem::replace(&mut self.damping, 0.0));
                 continue;
             }
             if promised <= rounding(sample, objective) && rejected {
-                break 'outer Termination::Stalled;
+                return Progress::Done(Termination::Stalled);
             }
-            trial.iter_mut().zip(parameters.iter().zip(&damped.step)).for_each(|(t, (p, s))| *t = p + s);
-            let trial_objective = problem.objective(&trial);
+            let steps = point.parameters.iter().zip(&self.damped.step);
+            self.trial.iter_mut().zip(steps).for_each(|(t, (p, s))| *t = p + s);
+            let trial_objective = problem.objective(&self.trial);
             trace.tell(|| Step {
-                iteration: iterations,
-                kind: match (is_newton, used > damping) {
+                kind: match (is_newton, used > self.damping) {
                     (true, true) => StepKind::NewtonGauge,
                     (true, false) => StepKind::Newton,
                     (false, _) => StepKind::GaussNewton,
@@ -94,35 +113,57 @@ pub(crate) fn solve(
             if promised <= tolerated && !rejected {
                 // The last step costs nothing more.
                 if trial_objective < objective {
-                    parameters.copy_from_slice(&trial);
-                    objective = trial_objective;
+                    point.move_to(&self.trial, trial_objective);
                 }
                 // Without Newton's matrix the point may be a saddle.
                 let least = SADDLE * largest + 8.0 * GAUGE * gauge;
-                let is_minimum = is_newton || damped.is_convex(&at, least);
-                break 'outer if is_minimum { Termination::Converged } else { Termination::Stalled };
+                let is_minimum = is_newton || self.damped.is_convex(at, least);
+                return Progress::Done(if is_minimum {
+                    Termination::Converged
+                } else {
+                    Termination::Stalled
+                });
             }
             let gain = (objective - trial_objective) / promised;
             if gain > 0.0 {
-                parameters.copy_from_slice(&trial);
-                objective = trial_objective;
-                damping *= (1.0 - (2.0 * gain - 1.0).powi(3)).max(1.0 / 10.0);
-                growth = 2.0;
-                break;
+                point.move_to(&self.trial, trial_objective);
+                self.damping *= (1.0 - (2.0 * gain - 1.0).powi(3)).max(1.0 / 10.0);
+                self.growth = 2.0;
+                return Progress::Continue;
             }
             rejected = true;
-            if let Some(before) = held.take() {
-                damping = before;
+            if let Some(before) = postponed.take() {
+                self.damping = before;
                 continue;
             }
-            damping = damping.max(used) * growth;
-            growth *= 2.0;
-            if !damping.is_finite() || growth > 1e12 {
-                break 'outer Termination::Stalled;
+            self.damping = self.damping.max(used) * self.growth;
+            self.growth *= 2.0;
+            if !self.damping.is_finite() || self.growth > 1e12 {
+                return Progress::Done(Termination::Stalled);
             }
         }
-    };
-    End { objective, iterations, termination }
+    }
+}
+
+impl Solver for Search {
+    fn step(
+        &mut self,
+        problem: &mut LeastSquares,
+        point: &mut Point,
+        tolerance: &Tolerance,
+        trace: &mut Trace,
+    ) -> Result<Progress> {
+        problem.linearise(&point.parameters, None, &mut self.at);
+        let largest = self.at.normal.diag().iter().fold(0.0f64, |m, &v| m.max(v));
+        if largest == 0.0 || !largest.is_finite() {
+            return Ok(Progress::Done(Termination::Stalled));
+        }
+        if self.damping.is_nan() {
+            self.damping = FIRST_DAMPING * largest;
+        }
+        problem.curvature(&self.at.dual, &point.parameters, &mut self.damped.curvature);
+        Ok(self.descend(problem, point, tolerance, largest, trace))
+    }
 }
 
 fn square(v: &[f64]) -> f64 {

@@ -9,11 +9,15 @@ use convstat_cnn::{Structure, Unfolding, generic_normal};
 use convstat_tensor::linalg::{cholesky, echelon_root, gram, rank, rank_tolerance, svd};
 use convstat_tensor::memory;
 use ndarray::{Array1, Array2, s};
+use serde::{Deserialize, Serialize};
 
-use super::{Termination, negligible, rounding};
-use crate::fit::{FitOptions, SingleFit};
-use crate::starts::ridge;
+use super::solver::{Algorithm, Describe, Direct, check_limits, check_penalty};
+use crate::inference::Inference;
+use crate::outcome::{Fit, SingleFit, Termination};
+use crate::scale::Scale;
+use crate::tolerance::{negligible, rounding};
 use crate::trace::{Step, StepKind, Trace};
+use crate::unstructured::ridge;
 use crate::{EstimateError, Result, Sample};
 
 /// Draws of noise for the expected norm of the gradient; their mean has a standard error of a percent or so.
@@ -27,38 +31,87 @@ const ITERATIONS: usize = 100;
 /// Steps of the power method for the largest eigenvalue of `ZᵀZ`; too small a value is noticed and doubled.
 const POWER_STEPS: usize = 30;
 
-/// The fit: `Ŵ` as `D × M`, and how it ended.
-pub(crate) fn solve(
-    structure: &Structure,
-    sample: &Sample,
-    options: &FitOptions,
-    trace: &mut Trace,
-) -> Result<(Array2<f64>, SingleFit)> {
-    let mut problem = Penalised::new(structure, sample, options)?;
-    trace.tell(|| Step::plain(0, StepKind::Start, problem.residual.iter().map(|r| r * r).sum()));
-    let mut iterations = 0;
-    let equations = sample.n * sample.outputs() as f64;
-    let mut termination;
-    if let Some(variance) = residual_variance(sample)? {
-        termination = problem.minimise(variance.sqrt(), &mut iterations, trace);
-    } else {
-        // Scaled lasso (Sun & Zhang 2012): noise level and coefficients in turn, a jointly convex problem.
-        let mut sigma = (problem.squares() / equations).sqrt();
-        termination = Ok(Termination::MaxIterations);
-        for _ in 0..MOST_ROUNDS {
-            termination = problem.minimise(sigma, &mut iterations, trace);
-            let next = (problem.squares() / equations).sqrt();
-            let change = (next - sigma).abs();
-            sigma = next;
-            if change <= SAME_NOISE * next {
-                break;
+/// Least squares with a nuclear-norm penalty on one unfolding of `W`, the only use made of the structure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NuclearNorm {
+    /// Penalty, as a multiple of the noise level (default 1: the size of what noise alone would bring).
+    pub lambda: f64,
+    /// Most iterations, in hundreds (default 500): one is a product by Z and a small singular value decomposition.
+    pub max_iterations: usize,
+    /// Duality gap that counts as none, as a share of the residual variance (default 1e-8).
+    pub tolerance: f64,
+}
+
+impl Default for NuclearNorm {
+    fn default() -> Self {
+        Self { lambda: 1.0, max_iterations: 500, tolerance: 1e-8 }
+    }
+}
+
+impl Describe for NuclearNorm {
+    fn name(&self) -> &'static str {
+        "nuclear-norm"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Nuclear-norm penalty on one unfolding (positions x taps); no standard errors"
+    }
+
+    fn algorithm(&self) -> Algorithm<'_> {
+        Algorithm::Direct(self)
+    }
+
+    fn check(&self) -> Result<()> {
+        check_limits(self.max_iterations, self.tolerance)?;
+        check_penalty(self.lambda)
+    }
+}
+
+impl Direct for NuclearNorm {
+    fn solve(&self, structure: &Structure, sample: &Sample, _: &Scale, trace: &mut Trace) -> Result<Fit> {
+        let mut problem = Penalised::new(structure, sample, self)?;
+        trace.tell(|| Step::plain(StepKind::Start, problem.residual.iter().map(|r| r * r).sum()));
+        let mut iterations = 0;
+        let equations = sample.n * sample.outputs() as f64;
+        let mut termination;
+        if let Some(variance) = residual_variance(sample)? {
+            termination = problem.minimise(variance.sqrt(), &mut iterations, trace);
+        } else {
+            // Scaled lasso (Sun & Zhang 2012): noise level and coefficients in turn, a jointly convex problem.
+            let mut sigma = (problem.squares() / equations).sqrt();
+            termination = Ok(Termination::MaxIterations);
+            for _ in 0..MOST_ROUNDS {
+                termination = problem.minimise(sigma, &mut iterations, trace);
+                let next = (problem.squares() / equations).sqrt();
+                let change = (next - sigma).abs();
+                sigma = next;
+                if change <= SAME_NOISE * next {
+                    break;
+                }
             }
         }
+        let termination = termination?;
+        let objective = problem.squares();
+        trace.end(iterations, objective - sample.rss, termination);
+        Ok(Fit::unstructured(problem.w, SingleFit { start: None, objective, iterations, termination }))
     }
-    let termination = termination?;
-    let objective = problem.squares();
-    trace.end(iterations, objective - sample.rss, termination);
-    Ok((problem.w, SingleFit { start: None, objective, iterations, termination }))
+
+    fn inference(&self, sample: &Sample, scale: &Scale, w: &Array2<f64>) -> Result<Inference> {
+        Ok(Inference::shrunken(sample, scale, w))
+    }
+
+    /// That of the matrices of the rank that was found.
+    fn dimension(&self, structure: &Structure, w: &Array2<f64>) -> Result<Option<usize>> {
+        let Some(unfolding) = structure.unfolding()? else { return Ok(Some(w.len())) };
+        let flat: Vec<f64> = w.iter().copied().collect();
+        let found = rank(&unfolding.matrix(&flat).view(), NO_SINGULAR_VALUE)?;
+        Ok(Some(unfolding.dimension(found)))
+    }
+
+    fn shrinks(&self) -> bool {
+        true
+    }
 }
 
 /// Residual variance of least squares; none without residual degrees of freedom.
@@ -71,21 +124,13 @@ fn residual_variance(sample: &Sample) -> Result<Option<f64>> {
     Ok(Some(sample.objective(&w.view()) / ((sample.n - used) * sample.outputs() as f64)))
 }
 
-/// Effective dimension of a penalised fit: that of the matrices of the rank that was found.
-pub(crate) fn effective_dimension(structure: &Structure, w: &Array2<f64>) -> Result<usize> {
-    let Some(unfolding) = structure.unfolding()? else { return Ok(w.len()) };
-    let flat: Vec<f64> = w.iter().copied().collect();
-    let found = rank(&unfolding.matrix(&flat).view(), NO_SINGULAR_VALUE)?;
-    Ok(unfolding.dimension(found))
-}
-
 /// Singular values below this share of the largest are zeros after rounding: the penalty makes exact ones.
 const NO_SINGULAR_VALUE: f64 = 1e-9;
 
 /// The problem and a point.
 struct Penalised<'a> {
     sample: &'a Sample,
-    options: &'a FitOptions,
+    options: &'a NuclearNorm,
     unfolding: Unfolding,
     /// `E‖mat(Zᵀg)‖_op`.
     noise: f64,
@@ -99,7 +144,7 @@ struct Penalised<'a> {
 }
 
 impl<'a> Penalised<'a> {
-    fn new(structure: &Structure, sample: &'a Sample, options: &'a FitOptions) -> Result<Self> {
+    fn new(structure: &Structure, sample: &'a Sample, options: &'a NuclearNorm) -> Result<Self> {
         let Some(unfolding) = structure.unfolding()? else {
             return Err(EstimateError::Unsuited {
                 solver: "nuclear-norm",
@@ -141,6 +186,7 @@ impl<'a> Penalised<'a> {
         let mut momentum = 1.0f64;
         for _ in 0..self.options.max_iterations.saturating_mul(ITERATIONS) {
             *iterations += 1;
+            trace.iteration = *iterations;
             let gradient = self.sample.z.t().dot(&ahead_residual);
             let (next, norm, residual) = self.proximal_step(&ahead, &ahead_residual, &gradient, penalty)?;
             let moved = &next - &self.w;
@@ -153,10 +199,13 @@ impl<'a> Penalised<'a> {
             ahead_residual = &residual + &((&residual - &self.residual) * weight);
             (self.w, self.residual, self.norm) = (next, residual, norm);
             let squares: f64 = self.residual.iter().map(|r| r * r).sum();
-            trace.tell(|| Step::plain(*iterations, StepKind::Proximal, squares));
-            let enough = negligible(self.sample, squares, self.options.tolerance)
+            trace.tell(|| Step::plain(StepKind::Proximal, squares));
+            let tolerated = negligible(self.sample, squares, self.options.tolerance)
                 .max(rounding(self.sample, squares + penalty * self.norm));
-            if self.gap(penalty, squares)? <= enough {
+            if trace.is_interrupted() {
+                return Ok(Termination::Interrupted);
+            }
+            if self.gap(penalty, squares)? <= tolerated {
                 return Ok(Termination::Converged);
             }
         }

@@ -8,10 +8,12 @@
 use convstat_tensor::linalg::{cholesky_in_place, cholesky_solve};
 use ndarray::Array2;
 
-use super::{End, Limits, Termination, dot, rounding, tolerated};
+use super::solver::{Point, Progress, Solver, dot, iterative};
 use crate::Result;
 use crate::least_squares::{LeastSquares, Linearised};
+use crate::outcome::Termination;
 use crate::project::Projection;
+use crate::tolerance::{Tolerance, rounding};
 use crate::trace::{Step, StepKind, Trace};
 
 /// Damping of the normal equations as a share of their largest diagonal entry: directions that change no coefficient
@@ -24,69 +26,93 @@ const SUFFICIENT: f64 = 1e-4;
 /// Halvings of a step.
 const MOST_HALVINGS: usize = 40;
 
-pub(crate) fn solve(
-    problem: &mut LeastSquares,
-    parameters: &mut [f64],
-    limits: Limits,
-    trace: &mut Trace,
-) -> Result<End> {
-    let structure = problem.structure();
-    let mut projection = Projection::new(structure, "riemannian-gauss-newton")?;
-    let vector = || vec![0.0; structure.coefficients()];
-    let (mut w, mut v, mut u) = (vector(), vector(), vector());
-    let mut at = Linearised::new(parameters.len());
-    let mut matrix = Array2::zeros(at.normal.dim());
-    let mut step = parameters.to_vec();
-    let mut trial = parameters.to_vec();
-    let mut objective = problem.objective(parameters);
-    trace.tell(|| Step::plain(0, StepKind::Start, objective));
-    let mut iterations = 0;
-    let termination = 'outer: loop {
-        if iterations >= limits.max_iterations {
-            break Termination::MaxIterations;
-        }
-        iterations += 1;
-        problem.linearise(parameters, None, &mut at);
-        if !solve_normal(&at, &mut matrix, &mut step) {
-            break Termination::Stalled;
+iterative!(
+    /// Riemannian Gauss–Newton: least squares over the tangent space, then projection.
+    RiemannianGaussNewton,
+    "riemannian-gauss-newton",
+    "Riemannian Gauss–Newton",
+    Search
+);
+
+/// The search under way.
+struct Search<'a> {
+    projection: Projection<'a>,
+    w: Vec<f64>,
+    v: Vec<f64>,
+    u: Vec<f64>,
+    at: Linearised,
+    matrix: Array2<f64>,
+    step: Vec<f64>,
+    trial: Vec<f64>,
+}
+
+impl<'a> Search<'a> {
+    fn begin(problem: &mut LeastSquares<'a>, parameters: &[f64]) -> Result<(Self, f64)> {
+        let structure = problem.structure();
+        let vector = || vec![0.0; structure.coefficients()];
+        let at = Linearised::new(parameters.len());
+        let search = Self {
+            projection: Projection::new(structure, "riemannian-gauss-newton")?,
+            w: vector(),
+            v: vector(),
+            u: vector(),
+            matrix: Array2::zeros(at.normal.dim()),
+            at,
+            step: parameters.to_vec(),
+            trial: parameters.to_vec(),
+        };
+        Ok((search, problem.objective(parameters)))
+    }
+}
+
+impl Solver for Search<'_> {
+    fn step(
+        &mut self,
+        problem: &mut LeastSquares,
+        point: &mut Point,
+        tolerance: &Tolerance,
+        trace: &mut Trace,
+    ) -> Result<Progress> {
+        problem.linearise(&point.parameters, None, &mut self.at);
+        if !solve_normal(&self.at, &mut self.matrix, &mut self.step) {
+            return Ok(Progress::Done(Termination::Stalled));
         }
         // Decrease of the objective on the tangent space.
-        let promised = dot(&step, &at.gradient);
-        let rows = problem.rows();
-        let enough = tolerated(rows, objective, limits);
-        projection.environments.coefficients(parameters, &mut w);
-        projection.environments.tangent(parameters, &step, &mut u);
+        let promised = dot(&self.step, &self.at.gradient);
+        let tolerated = tolerance.at(problem.rows(), point.objective);
+        self.projection.environments.coefficients(&point.parameters, &mut self.w);
+        self.projection.environments.tangent(&point.parameters, &self.step, &mut self.u);
         let mut length = 1.0;
         for _ in 0..MOST_HALVINGS {
-            v.iter_mut().zip(w.iter().zip(&u)).for_each(|(v, (w, u))| *v = w + length * u);
-            trial.iter_mut().zip(parameters.iter().zip(&step)).for_each(|(t, (p, s))| *t = p + length * s);
-            projection.nearest(&v, &mut trial)?;
-            let now = problem.objective(&trial);
-            let is_taken = objective - now >= SUFFICIENT * length * promised;
+            let target = self.w.iter().zip(&self.u);
+            self.v.iter_mut().zip(target).for_each(|(v, (w, u))| *v = w + length * u);
+            let target = point.parameters.iter().zip(&self.step);
+            self.trial.iter_mut().zip(target).for_each(|(t, (p, s))| *t = p + length * s);
+            self.projection.nearest(&self.v, &mut self.trial)?;
+            let now = problem.objective(&self.trial);
+            let is_taken = point.objective - now >= SUFFICIENT * length * promised;
             trace.tell(|| Step {
-                gradient_norm: Some(dot(&at.gradient, &at.gradient).sqrt()),
-                gain: Some((objective - now) / promised),
+                gradient_norm: Some(dot(&self.at.gradient, &self.at.gradient).sqrt()),
+                gain: Some((point.objective - now) / promised),
                 accepted: is_taken,
-                ..Step::plain(iterations, StepKind::Tangent, now)
+                ..Step::plain(StepKind::Tangent, now)
             });
             if is_taken {
-                parameters.copy_from_slice(&trial);
-                objective = now;
+                point.move_to(&self.trial, now);
             }
-            if promised <= enough {
-                break 'outer Termination::Converged;
+            if promised <= tolerated {
+                return Ok(Progress::Done(Termination::Converged));
             }
             if is_taken {
-                continue 'outer;
+                return Ok(Progress::Continue);
             }
-            if length * promised <= rounding(problem.rows(), objective) {
+            if length * promised <= rounding(problem.rows(), point.objective) {
                 break;
             }
             length *= 0.5;
         }
-        break Termination::Stalled;
-    };
-    Ok(End { objective, iterations, termination })
+        Ok(Progress::Done(Termination::Stalled))
+    }
 }
 
 /// `step = (normal + damping)⁻¹ gradient`; false if nothing is finite.

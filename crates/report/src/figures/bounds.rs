@@ -2,12 +2,30 @@
 
 use convstat_study::CellSummary;
 
-use super::{FigureData, Grid, distinct, is_wide, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::layout::{Grid, is_wide};
+use super::names::{distinct, setting_title};
+use super::requires::{self, has_bounds};
+use crate::chapter::{Chapter, code};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+pub(super) const KIND: FigureKind = FigureKind {
+    name: "bounds",
+    requires: requires::linear,
+    notebook: |file| has_bounds(file).then_some(CHAPTER),
+    draw,
+};
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## Bounds, risk and measurement\n\nThe literature bound has unknown constants, set as in the study file; it is \
+             dashed where its condition on n fails. The explicit bound ends where its condition does.",
+    code: code!("bounds"),
+};
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells: Vec<CellSummary> = data
         .summary
         .cells

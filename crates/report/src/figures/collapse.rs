@@ -3,7 +3,11 @@
 
 use convstat_study::CellSummary;
 
-use super::{FigureData, Grid, distinct, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::layout::Grid;
+use super::names::{distinct, setting_title};
+use super::requires;
+use crate::chapter::{Chapter, code};
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
@@ -14,7 +18,16 @@ fn style(setting: usize) -> usize {
     setting + usize::from(setting >= LINE)
 }
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+pub(super) const KIND: FigureKind =
+    FigureKind { name: "collapse", requires: requires::linear, notebook: |_| Some(CHAPTER), draw };
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## All structures on one line\n\nPrediction error over σ against √(df/(n − df − 1)).",
+    code: code!("collapse"),
+};
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells: Vec<_> = data
         .summary
         .cells

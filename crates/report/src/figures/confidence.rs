@@ -1,15 +1,39 @@
 //! How often confidence intervals and regions hold the truth against n, with the level as a line; a panel a setting.
 
-use convstat_study::CellSummary;
+use convstat_study::{CellSummary, StudyFile};
 
-use super::{FigureData, Grid, design_title, distinct, is_wide, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::layout::{Grid, is_wide};
+use super::names::{design_title, distinct, setting_title};
+use super::requires::gaussian;
+use crate::chapter::{Chapter, code};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
 const NAMES: [&str; 3] = ["entries of W*", "predictions", "region"];
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+pub(super) const KIND: FigureKind = FigureKind {
+    name: "confidence",
+    requires,
+    notebook: |file| file.inference.is_some().then_some(CHAPTER),
+    draw,
+};
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## Coverage of confidence intervals and regions\n\nThe line is the level of the study.",
+    code: code!("confidence"),
+};
+
+fn requires(file: &StudyFile) -> std::result::Result<(), String> {
+    if file.inference.is_none() {
+        return Err("it shows coverage; give a table [inference]".to_owned());
+    }
+    gaussian(file)
+}
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells: Vec<CellSummary> =
         data.summary.cells.iter().filter(|c| c.coverage.is_some()).cloned().collect();
     let Some(level) = cells.first().and_then(|c| c.coverage).map(|c| c.level) else { return Ok(None) };

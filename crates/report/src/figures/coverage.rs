@@ -4,7 +4,11 @@ use convstat_study::CellSummary;
 use convstat_study::figure::Figure;
 use convstat_theory::{ExplicitBound, explicit_bound, planner::prediction_quantile};
 
-use super::{FigureData, Grid, distinct, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::layout::Grid;
+use super::names::{distinct, setting_title};
+use super::requires::{self, has_bounds};
+use crate::chapter::{Chapter, code};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result};
@@ -14,7 +18,20 @@ const LEVELS: [f64; 9] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9];
 /// Pieces of a line that is a curve on the axes.
 const CORNERS: u32 = 40;
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+pub(super) const KIND: FigureKind = FigureKind {
+    name: "coverage",
+    requires: requires::linear,
+    notebook: |file| has_bounds(file).then_some(CHAPTER),
+    draw,
+};
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## How often the explicit bound is exceeded\n\nIt may be exceeded with the stated probability at most.",
+    code: code!("coverage"),
+};
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells: Vec<CellSummary> = data
         .summary
         .cells
@@ -102,11 +119,10 @@ fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use convstat_study::figure::FigureKind;
 
     #[test]
     fn the_line_of_equality_runs_over_the_positive_range_of_logarithmic_axes() {
-        let plain = Figure::new(FigureKind::Coverage);
+        let plain = Figure::new("coverage");
         assert_eq!(identity(&plain), [(0.0, 0.0), (1.0, 1.0)]);
         for (log_x, log_y) in [(true, false), (false, true), (true, true)] {
             let figure = Figure { log_x: Some(log_x), log_y: Some(log_y), ..plain.clone() };

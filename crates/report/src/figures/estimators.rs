@@ -2,7 +2,11 @@
 
 use convstat_study::CellSummary;
 
-use super::{FigureData, Grid, distinct, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::layout::Grid;
+use super::names::{distinct, setting_title};
+use super::requires;
+use crate::chapter::{Chapter, code};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
@@ -10,7 +14,17 @@ use crate::{Canvas, Result, math};
 /// Heights of the plots of a setting, points.
 const HEIGHTS: [f64; 3] = [135.0, 85.0, 85.0];
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+pub(super) const KIND: FigureKind =
+    FigureKind { name: "estimators", requires: requires::gaussian, notebook: |_| Some(CHAPTER), draw };
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## Estimators beside each other\n\nError with the risk, share of data sets whose starts missed the optimum, and \
+             time.",
+    code: code!("estimators"),
+};
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells = &data.summary.cells;
     let Some(first) = cells.first() else { return Ok(None) };
     // A point an estimator and n: of several designs the first.

@@ -2,8 +2,11 @@
 
 use convstat_study::CellSummary;
 
-use super::{FigureData, design_title, distinct, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::names::{design_title, distinct, setting_title};
+use super::requires;
 use crate::axis::{Axis, Line};
+use crate::chapter::{Chapter, code};
 use crate::legend::draw_legend;
 use crate::lettering::{FONT, centred, from_left, height, lines, text, width};
 use crate::math::{self, escape};
@@ -31,9 +34,19 @@ struct Entry {
     ratio: Option<(f64, f64)>,
 }
 
+pub(super) const KIND: FigureKind =
+    FigureKind { name: "forest", requires: requires::nothing, notebook: |_| Some(CHAPTER), draw };
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## Error over risk, a line a cell\n\nIntervals are ± 1.96 Monte Carlo standard errors, that of a simulated risk \
+             included.",
+    code: code!("forest"),
+};
+
 // Every figure has this signature.
 #[allow(clippy::unnecessary_wraps)]
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells: Vec<&CellSummary> = data.summary.cells.iter().filter(|c| ratio(c).is_some()).collect();
     if cells.is_empty() {
         return Ok(None);

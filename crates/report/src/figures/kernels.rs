@@ -2,7 +2,10 @@
 
 use convstat_study::{Activation, CellSummary};
 
-use super::{FigureData, Grid};
+use super::kind::{FigureData, FigureKind};
+use super::layout::Grid;
+use super::requires;
+use crate::chapter::{Chapter, code};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
@@ -12,7 +15,16 @@ const SIZES: [usize; 4] = [0, 1, 2, 4];
 const COUNTS: [usize; 3] = [5, 6, 3];
 const PLAIN: usize = 6;
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+pub(super) const KIND: FigureKind =
+    FigureKind { name: "kernels", requires: requires::nothing, notebook: |_| Some(CHAPTER), draw };
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## Error and parameters against the number of kernels\n\nWhat the data identify (df) beside naive parameters.",
+    code: code!("kernels"),
+};
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let mut cells: Vec<CellSummary> =
         data.summary.cells.iter().filter(|c| c.kernels.is_some()).cloned().collect();
     cells.sort_by_key(|c| (c.kernels, c.n));

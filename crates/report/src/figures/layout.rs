@@ -5,15 +5,15 @@
 
 use convstat_study::figure::FigureWidth;
 
-use crate::canvas::UNITS;
 use crate::drawing::Drawing;
 use crate::grid::{Row, draw_grid};
 use crate::lettering::{FONT, centred, height, lines};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Panel, Symbol};
+use crate::units::UNITS;
 use crate::{Canvas, Result};
 
-use super::FigureData;
+use super::kind::FigureData;
 
 /// The natural layout of a figure: stacks of panels beside each other.
 #[derive(Debug, Clone, Copy)]
@@ -30,12 +30,21 @@ pub(super) struct Grid {
 const SINGLE: f64 = 312.0;
 /// Size of the font of a title over the figure, and the room beside it.
 const TITLE: f64 = FONT * 1.1;
-const BESIDE: f64 = 8.0;
+const TITLE_MARGIN: f64 = 8.0;
 /// Narrowest column of panels; below it there are fewer columns.
 const NARROWEST: f64 = 140.0;
 /// A figure that is taller than this (240 mm) has lower plots, down to this share of their height.
 const TALLEST: f64 = 680.0;
 const LOWEST: f64 = 0.45;
+
+/// Abscissas of which the largest is more than this times the smallest are drawn on a logarithmic axis.
+const LINEAR_SPAN: f64 = 30.0;
+
+/// Whether positive values need a logarithmic axis.
+pub(super) fn is_wide(values: impl Iterator<Item = f64>) -> bool {
+    let (low, high) = values.fold((f64::INFINITY, 0.0f64), |(l, h), v| (l.min(v), h.max(v)));
+    high > LINEAR_SPAN * low
+}
 
 impl Grid {
     /// As many stacks beside each other as there are, at most `most`.
@@ -90,9 +99,8 @@ impl FigureData<'_> {
         // A part of a row of stacks is in a row of its own, so that what belongs together stays together.
         let fits = |c: &usize| grid.columns.is_multiple_of(*c) && width / *c as f64 >= NARROWEST;
         let columns = (1..=grid.columns).rev().find(fits).unwrap_or(1);
-        let draw = |flat: f64| {
-            draw_grid(self.options.kind.name(), width, &grid.rows(&panels, columns, flat), &legend)
-        };
+        let draw =
+            |flat: f64| draw_grid(&self.options.kind, width, &grid.rows(&panels, columns, flat), &legend);
         let mut drawn = draw(1.0)?;
         if drawn.height > TALLEST {
             let plots: f64 = grid.rows(&panels, columns, 1.0).iter().map(|row| row.height).sum();
@@ -107,7 +115,7 @@ impl FigureData<'_> {
         let canvas = match &self.options.title {
             None => Canvas::new(self.name, alt, size, drawing),
             Some(title) => {
-                let room = size.0 - 2.0 * BESIDE;
+                let room = size.0 - 2.0 * TITLE_MARGIN;
                 let title = lines(&escape(title), TITLE, room);
                 let heading = centred(size.0 / 2.0, 12.0, TITLE, room, &title);
                 let down = height(title.len(), TITLE) + 4.0;

@@ -4,7 +4,11 @@
 use convstat_study::CellSummary;
 use convstat_study::figure::FigureWidth;
 
-use super::{FigureData, design_title, distinct, is_wide, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::layout::is_wide;
+use super::names::{design_title, distinct, setting_title};
+use super::requires;
+use crate::chapter::{Chapter, code};
 use crate::grid::{Row, draw_grid};
 use crate::lettering::{text, width};
 use crate::math::{self, escape};
@@ -22,7 +26,16 @@ const SMALL: f64 = 7.5;
 /// A place on the abscissa.
 type Place<'a> = (&'a str, &'a str, u64);
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+pub(super) const KIND: FigureKind =
+    FigureKind { name: "nested-loop", requires: requires::nothing, notebook: |_| Some(CHAPTER), draw };
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## Nested-loop plot\n\nAll cells in a row over setting, design and n (Rücker and Schwarzer 2014).",
+    code: code!("nested_loop"),
+};
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells = &data.summary.cells;
     let solvers = distinct(cells, |c| &c.solver);
     let settings = distinct(cells, |c| &c.setting);

@@ -2,12 +2,26 @@
 
 use convstat_study::CellSummary;
 
-use super::{FigureData, Grid, design_title, distinct, is_wide, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::layout::{Grid, is_wide};
+use super::names::{design_title, distinct, setting_title};
+use super::requires;
+use crate::chapter::{Chapter, code};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+pub(super) const KIND: FigureKind =
+    FigureKind { name: "rate", requires: requires::nothing, notebook: |_| Some(CHAPTER), draw };
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## Error against √(d_M/n)\n\nPoints are measured errors with their Monte Carlo standard errors, lines the risk; \
+             nothing is fitted.",
+    code: code!("rate"),
+};
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells = &data.summary.cells;
     if cells.is_empty() {
         return Ok(None);

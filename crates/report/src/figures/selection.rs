@@ -1,9 +1,13 @@
 //! How often each criterion chooses the true structure against n; a panel a setting, a line a criterion. Where one key
 //! varies, its mean value chosen is below.
 
-use convstat_study::CellSummary;
+use convstat_study::{CellSummary, StudyFile};
 
-use super::{FigureData, Grid, design_title, distinct, is_wide, setting_title};
+use super::kind::{FigureData, FigureKind};
+use super::layout::{Grid, is_wide};
+use super::names::{design_title, distinct, setting_title};
+use super::requires::gaussian;
+use crate::chapter::{Chapter, code};
 use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
@@ -11,7 +15,27 @@ use crate::{Canvas, Result, math};
 /// Series of the true value.
 const TRUTH: usize = 6;
 
-pub(super) fn draw(data: &FigureData) -> Result<Option<Canvas>> {
+pub(super) const KIND: FigureKind =
+    FigureKind { name: "selection", requires, notebook: |file| selects(file).then_some(CHAPTER), draw };
+
+/// In notebooks.
+const CHAPTER: Chapter = Chapter {
+    text: "## Choice of the structure\n\nShare of the replicates in which each criterion chose the true structure.",
+    code: code!("selection"),
+};
+
+fn selects(file: &StudyFile) -> bool {
+    file.estimator.iter().any(|e| e.select.is_some())
+}
+
+fn requires(file: &StudyFile) -> std::result::Result<(), String> {
+    if !selects(file) {
+        return Err("it shows choices; give an [[estimator]] with select".to_owned());
+    }
+    gaussian(file)
+}
+
+fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let cells: Vec<CellSummary> =
         data.summary.cells.iter().filter(|c| c.selection.is_some()).cloned().collect();
     if cells.is_empty() {

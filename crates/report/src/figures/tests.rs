@@ -1,7 +1,7 @@
 //! Labels of all figures of a small study, as they are laid out.
 
 use convstat_runner::RunDir;
-use convstat_study::figure::{Figure, FigureKind, FigureWidth};
+use convstat_study::figure::{Figure, FigureWidth};
 use convstat_study::run::summarise;
 use convstat_study::{Overrides, RunOptions, Study, StudyFile, Summary};
 
@@ -52,18 +52,19 @@ fn no_two_labels_of_a_figure_overlap_and_none_is_cut() {
     let (file, summary) = run();
     let title = Some("A title over the figure that is a good deal longer than a column is wide".to_owned());
     let mut drawn = 0;
-    for (kind, _) in FIGURES.iter().filter(|(kind, _)| *kind != FigureKind::Selection) {
+    // The study chooses no structure.
+    let kinds: Vec<&str> = FIGURES.iter().map(|kind| kind.name).filter(|name| *name != "selection").collect();
+    for kind in &kinds {
         for width in [None, Some(60.0), Some(88.0), Some(150.0)] {
             for log in [None, Some(true), Some(false)] {
                 let width = width.map(FigureWidth::Millimetres);
-                let own =
-                    Figure { width, log_x: log, log_y: log, title: title.clone(), ..Figure::new(*kind) };
+                let own = Figure { width, log_x: log, log_y: log, title: title.clone(), ..Figure::new(kind) };
                 let canvas = draw_one(&file, &summary, "f", &own).unwrap().unwrap();
                 let faults = faults(&canvas);
-                assert!(faults.is_empty(), "{} {width:?} {log:?}: {faults:#?}", kind.name());
+                assert!(faults.is_empty(), "{kind} {width:?} {log:?}: {faults:#?}");
                 drawn += 1;
             }
         }
     }
-    assert_eq!(drawn, 9 * 12);
+    assert_eq!(drawn, kinds.len() * 12);
 }

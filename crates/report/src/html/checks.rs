@@ -1,47 +1,50 @@
 //! Checks with their verdicts in words.
 
 use convstat_study::CheckOutcome;
+use maud::{Markup, html};
 
-use super::escape::escape;
 use super::notation::typeset;
 
 /// Every check with its claim, verdict and comparisons; those of a failed one are open.
-pub fn checks(checks: &[CheckOutcome], is_finished: bool) -> String {
+pub fn checks(checks: &[CheckOutcome], is_finished: bool) -> Markup {
     if checks.is_empty() {
-        return "<p>The study has no <code>[[check]]</code>.</p>\n".to_owned();
+        return html! { p { "The study has no " code { "[[check]]" } "." } };
     }
-    let mut out = String::new();
-    if !is_finished {
-        out += "<p>The run is not finished: verdicts are those of the replicates that are there.</p>\n";
+    html! {
+        @if !is_finished {
+            p { "The run is not finished: verdicts are those of the replicates that are there." }
+        }
+        @for check in checks { (article(check)) }
     }
-    for check in checks {
-        let (class, word) = verdict(check.passed);
-        let lines: String = check.details.iter().map(|l| format!("{}\n", typeset(l))).collect();
-        let open = if check.passed { "" } else { " open" };
-        out += &format!(
-            "<article class=\"check {class}\">\n<h3><span class=\"badge {class}\">{word}</span> {}</h3>\n<p>{}</p>\n\
-             <p><b>{}</b></p>\n<details{open}><summary>{} comparisons</summary>\n<pre tabindex=\"0\">{lines}</pre></details>\n</article>\n",
-            escape(&check.kind),
-            typeset(&check.claim),
-            typeset(&check.verdict),
-            check.details.len()
-        );
+}
+
+fn article(check: &CheckOutcome) -> Markup {
+    let (class, word) = verdict(check.passed);
+    html! {
+        article class={ "check " (class) } {
+            h3 { span class={ "badge " (class) } { (word) } " " (check.kind) }
+            p { (typeset(&check.claim)) }
+            p { b { (typeset(&check.verdict)) } }
+            details open[!check.passed] {
+                summary { (check.details.len()) " comparisons" }
+                pre tabindex="0" { @for line in &check.details { (typeset(line)) "\n" } }
+            }
+        }
     }
-    out
 }
 
 /// How many passed and failed, as a badge.
-pub fn badge(checks: &[CheckOutcome]) -> String {
+pub fn badge(checks: &[CheckOutcome]) -> Markup {
     let failed = checks.iter().filter(|c| !c.passed).count();
     let (class, _) = verdict(failed == 0);
     let text = match (checks.len(), failed) {
-        (0, _) => return "<span class=\"badge\">no checks</span>".to_owned(),
+        (0, _) => return html! { span class="badge" { "no checks" } },
         (1, 0) => "the check passed".to_owned(),
         (1, _) => "the check failed".to_owned(),
         (all, 0) => format!("all {all} checks passed"),
         (all, failed) => format!("{failed} of {all} checks failed"),
     };
-    format!("<span class=\"badge {class}\">{text}</span>")
+    html! { span class={ "badge " (class) } { (text) } }
 }
 
 fn verdict(passed: bool) -> (&'static str, &'static str) {

@@ -3,9 +3,9 @@
 use convstat_study::plan::Cell as PlanCell;
 use convstat_study::record::FailureKind;
 use convstat_study::{Plan, Record};
+use maud::{Markup, html};
 
-use super::escape::escape;
-use super::notation::N;
+use super::notation::n;
 use super::table::{Cell, Column, table, without_constants};
 use crate::figures::design_name;
 
@@ -16,7 +16,7 @@ fn cell_columns() -> Vec<Column> {
         Column::text("Setting"),
         Column::text("Design"),
         Column::text("Estimator"),
-        Column::number(N),
+        Column::number(n()),
     ]
 }
 
@@ -24,7 +24,7 @@ fn name(plan: &Plan, number: usize, cell: &PlanCell) -> Vec<Cell> {
     vec![
         Cell::count(number),
         Cell::text(&plan.setting(cell).name),
-        Cell::text(&design_name(&plan.file.design[cell.design].label())),
+        Cell::text(design_name(&plan.file.design[cell.design].label())),
         Cell::text(plan.estimator(cell).label()),
         Cell::count(cell.n as usize),
     ]
@@ -41,19 +41,22 @@ fn name_of(kind: FailureKind, count: u64) -> &'static str {
 }
 
 /// How many there are of each kind, as badges.
-pub fn badges(record: &Record) -> String {
+pub fn badges(record: &Record) -> Markup {
     let kinds = [FailureKind::Error, FailureKind::NotConverged, FailureKind::MissedOptimum];
-    let badge = |kind: FailureKind| {
-        let count: u64 = record.failures.iter().filter(|f| f.kind == kind).map(|f| f.count).sum();
-        format!("<span class=\"badge\">{count} {}</span> ", name_of(kind, count))
+    let count = |kind: FailureKind| -> u64 {
+        record.failures.iter().filter(|f| f.kind == kind).map(|f| f.count).sum()
     };
-    kinds.into_iter().map(badge).collect()
+    html! {
+        @for kind in kinds { span class="badge" { (count(kind)) " " (name_of(kind, count(kind))) } " " }
+    }
 }
 
 /// Errors, fits that did not converge and missed optima: counts by cell. `run` is the run directory as a shell reads it.
-pub fn failures(plan: &Plan, record: &Record, run: &str) -> String {
+pub fn failures(plan: &Plan, record: &Record, run: &str) -> Markup {
     if record.failures.is_empty() {
-        return "<p>No replicate ended in an error, every fit converged, and no start missed an optimum that is known.</p>\n".to_owned();
+        return html! {
+            p { "No replicate ended in an error, every fit converged, and no start missed an optimum that is known." }
+        };
     }
     let mut columns = cell_columns();
     columns.extend([
@@ -69,35 +72,37 @@ pub fn failures(plan: &Plan, record: &Record, run: &str) -> String {
             let mut row = name(plan, f.cell, plan.cells.get(f.cell)?);
             let end = match f.kind {
                 FailureKind::MissedOptimum => Cell::text("–"),
-                FailureKind::NotConverged => Cell::text(&f.termination),
-                FailureKind::Error => Cell::long(&f.termination),
+                FailureKind::NotConverged => Cell::text(&f.termination()),
+                FailureKind::Error => Cell::long(&f.termination()),
             };
             let of = record.replicates.get(f.cell).copied().unwrap_or(0);
             row.extend([
                 Cell::text(name_of(f.kind, 1)),
-                Cell::number(f.count as f64, &format!("{} of {of}", f.count)),
+                Cell::number(f.count as f64, format!("{} of {of}", f.count)),
                 Cell::count(f.replicate as usize),
                 end,
             ]);
             Some(row)
         })
         .collect();
-    let explained = "<p>A replicate that ended in an error counts in no mean. A fit that did not converge counts as it is. An optimum is \
-                     missed where every start but the oracle ended higher than the best known fit; the estimate is then that of the \
-                     best start, the oracle included.</p>\n";
     let command = format!("convstat study rerun {run} --cell CELL --replicate REPLICATE --trace");
-    let repeat = format!(
-        "<p>The first of them is repeated, with its cell and its replicate from the table, by</p>\n<pre tabindex=\"0\"><code>{}</code></pre>\n",
-        escape(&command)
-    );
     let constants =
         without_constants(&["Design", "Estimator", "Failure", "Its end"], &mut columns, &mut rows);
-    let caption = format!("Failures by cell.{constants}");
-    repeat + &table("failures", &caption, &columns, &rows) + explained
+    let caption = html! { "Failures by cell." (constants) };
+    html! {
+        p { "The first of them is repeated, with its cell and its replicate from the table, by" }
+        pre tabindex="0" { code { (command) } }
+        (table("failures", caption, &columns, &rows))
+        p {
+            "A replicate that ended in an error counts in no mean. A fit that did not converge counts as it is. An optimum is \
+             missed where every start but the oracle ended higher than the best known fit; the estimate is then that of the best \
+             start, the oracle included."
+        }
+    }
 }
 
 /// Cells that lack replicates; nothing of a finished run.
-pub fn missing(plan: &Plan, record: &Record) -> String {
+pub fn missing(plan: &Plan, record: &Record) -> Markup {
     let wanted = plan.replicates();
     let lacking = plan.cells.iter().enumerate().zip(&record.replicates).filter(|(_, there)| **there < wanted);
     let rows: Vec<Vec<Cell>> = lacking
@@ -108,13 +113,14 @@ pub fn missing(plan: &Plan, record: &Record) -> String {
         })
         .collect();
     if rows.is_empty() {
-        return String::new();
+        return Markup::default();
     }
     let mut columns = cell_columns();
     columns.extend([Column::number("Replicates"), Column::number("Missing")]);
-    format!(
-        "<details><summary>The {} cells that lack replicates</summary>\n{}</details>\n",
-        rows.len(),
-        table("missing", "Cells that lack replicates.", &columns, &rows)
-    )
+    html! {
+        details {
+            summary { "The " (rows.len()) " cells that lack replicates" }
+            (table("missing", "Cells that lack replicates.", &columns, &rows))
+        }
+    }
 }

@@ -1,12 +1,14 @@
 //! A figure in the page: the same drawing as in files, with a mark over each point that says its values.
 
-use super::escape::{download, escape};
+use maud::{Markup, PreEscaped, html};
+
+use super::download::download;
 use super::notation::typeset;
-use crate::canvas::UNITS;
 use crate::csv;
 use crate::digits::{self, Notation};
 use crate::drawing::{DrawnPanel, DrawnSeries, DrawnValue};
 use crate::palette::COLOURS;
+use crate::units::UNITS;
 use crate::{Canvas, Result};
 
 /// Radius of a mark, points.
@@ -37,53 +39,52 @@ pub fn dark_rules() -> String {
 }
 
 /// A figure with its caption and what can be saved of it; `number` counts the page's figures from 1.
-pub fn figure(number: usize, canvas: &Canvas) -> Result<String> {
-    let (w, h) = canvas.size;
-    let svg = canvas.to_svg()?;
+pub fn figure(number: usize, canvas: &Canvas) -> Result<Markup> {
+    let (width, height) = canvas.size;
     // Drawings of files have a size and no more; in a page they scale.
-    let svg: String = svg
-        .replacen("<svg ", &format!("<svg class=\"drawing\" viewBox=\"0 0 {w} {h}\" "), 1)
+    let svg: String = canvas
+        .to_svg()?
+        .replacen("<svg ", &format!("<svg class=\"drawing\" viewBox=\"0 0 {width} {height}\" "), 1)
         .lines()
         .map(|line| line.trim_start().to_owned() + "\n")
         .collect();
-    let marks: String =
-        canvas.panels.iter().flat_map(|p| p.series.iter().map(move |s| marks_of(p, s))).collect();
-    let overlay = if marks.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "<svg class=\"marks\" viewBox=\"0 0 {} {}\" role=\"group\" aria-label=\"Points of figure {number}; arrow keys go \
-             from one to the next\">\n{marks}</svg>\n<div class=\"tip\" hidden></div>\n",
-            canvas.units().0,
-            canvas.units().1
-        )
-    };
-    let data = if canvas.panels.is_empty() {
-        String::new()
-    } else {
-        download(&format!("{}.csv", canvas.name), "text/csv", &data(canvas), "Data (CSV)")
-    };
-    let name = escape(&canvas.name);
-    Ok(format!(
-        "<figure class=\"drawn\" id=\"figure-{number}\">\n<div class=\"plot\" style=\"max-width:{:.0}px\">\n{svg}\
-         {overlay}</div>\n<figcaption><b>Figure {number}.</b> {}\n<span class=\"buttons\">{data}\
-         <button type=\"button\" class=\"button save\" data-file=\"{name}.svg\" hidden>Figure (SVG)</button></span></figcaption>\n\
-         </figure>\n",
-        LARGEST * w,
-        typeset(&canvas.alt)
-    ))
+    Ok(html! {
+        figure class="drawn" id={ "figure-" (number) } {
+            div class="plot" style={ "max-width:" (format!("{:.0}", LARGEST * width)) "px" } {
+                (PreEscaped(svg))
+                (marks(number, canvas))
+            }
+            figcaption {
+                b { "Figure " (number) "." } " " (typeset(&canvas.alt)) " "
+                span class="buttons" {
+                    @if !canvas.panels.is_empty() {
+                        (download(&format!("{}.csv", canvas.name), "text/csv", &data(canvas), "Data (CSV)"))
+                    }
+                    button type="button" class="button save" data-file={ (canvas.name) ".svg" } hidden { "Figure (SVG)" }
+                }
+            }
+        }
+    })
 }
 
-fn marks_of(panel: &DrawnPanel, series: &DrawnSeries) -> String {
-    let mark = |v: &DrawnValue| {
-        let (x, y) = v.place?;
-        Some(format!(
-            "<circle cx=\"{x}\" cy=\"{y}\" r=\"{}\" role=\"img\"><title>{}</title></circle>\n",
-            RADIUS * UNITS,
-            escape(&describe(panel, series, v))
-        ))
-    };
-    series.values.iter().filter_map(mark).collect()
+/// What lies over a drawing: a mark for each of its points, and the box that shows their values.
+fn marks(number: usize, canvas: &Canvas) -> Markup {
+    let (width, height) = canvas.units();
+    let series = canvas.panels.iter().flat_map(|panel| panel.series.iter().map(move |s| (panel, s)));
+    let values = series.flat_map(|(panel, s)| s.values.iter().map(move |v| (panel, s, v)));
+    let placed: Vec<_> = values.filter_map(|(panel, s, v)| Some((v.place?, describe(panel, s, v)))).collect();
+    if placed.is_empty() {
+        return Markup::default();
+    }
+    html! {
+        svg class="marks" viewBox={ "0 0 " (width) " " (height) } role="group"
+            aria-label={ "Points of figure " (number) "; arrow keys go from one to the next" } {
+            @for ((x, y), text) in placed {
+                circle cx=(x) cy=(y) r=(RADIUS * UNITS) role="img" { title { (text) } }
+            }
+        }
+        div class="tip" hidden {}
+    }
 }
 
 /// What a point shows, a line a statement.

@@ -1,28 +1,60 @@
 //! Mathematics of the page's own text.
 
-use super::escape::escape;
+use maud::{Markup, html};
 
 /// `d_M`.
-pub const D_M: &str = "<i>d</i><sub>M</sub>";
-/// `√(d_M/n)`.
-pub const RATE: &str = "√(<i>d</i><sub>M</sub>/<i>n</i>)";
-/// `n`.
-pub const N: &str = "<i>n</i>";
-/// `W*`.
-pub const TRUTH: &str = "<i>W</i>*";
-/// `K/R`.
-pub const K_OVER_R: &str = "<i>K</i>/<i>R</i>";
-/// Root mean squared prediction error.
-pub const PREDICTION: &str =
-    "√(E‖<i>Σ</i><sub><i>Z</i></sub><sup>1/2</sup>(<i>Ŵ</i> − <i>W</i>*)‖<sup>2</sup>)";
-/// Root mean squared estimation error.
-pub const ESTIMATION: &str = "√(E‖<i>Ŵ</i> − <i>W</i>*‖<sub>F</sub><sup>2</sup>)";
+pub fn d_m() -> Markup {
+    html! { i { "d" } sub { "M" } }
+}
 
-/// The program's own sentences as HTML, their mathematics in the one form of the page.
-pub fn typeset(text: &str) -> String {
-    escape(&text.replace("<=", "≤").replace("the square root of d_M over n", "sqrt(d_M/n)"))
-        .replace("√(d_M/n)", RATE)
-        .replace("sqrt(d_M/n)", RATE)
+/// `√(d_M/n)`.
+pub fn rate() -> Markup {
+    html! { "√(" (d_m()) "/" (n()) ")" }
+}
+
+/// `n`.
+pub fn n() -> Markup {
+    html! { i { "n" } }
+}
+
+/// `W*`.
+pub fn truth() -> Markup {
+    html! { i { "W" } "*" }
+}
+
+/// `K/R`.
+pub fn k_over_r() -> Markup {
+    html! { i { "K" } "/" i { "R" } }
+}
+
+/// Root mean squared prediction error.
+pub fn prediction() -> Markup {
+    html! {
+        "√(E‖" i { "Σ" } sub { i { "Z" } } sup { "1/2" } "(" i { "Ŵ" } " − " (truth()) ")‖" sup { "2" } ")"
+    }
+}
+
+/// Root mean squared estimation error.
+pub fn estimation() -> Markup {
+    html! { "√(E‖" i { "Ŵ" } " − " (truth()) "‖" sub { "F" } sup { "2" } ")" }
+}
+
+/// Text in which a formula stands for every `mark`.
+pub fn with_formula(text: &str, mark: &str, formula: &Markup) -> Markup {
+    html! {
+        @for (i, part) in text.split(mark).enumerate() {
+            @if i > 0 { (formula) }
+            (part)
+        }
+    }
+}
+
+/// The program's own sentences, their mathematics in the one form of the page.
+pub fn typeset(text: &str) -> Markup {
+    const RATE: &str = "√(d_M/n)";
+    let text =
+        text.replace("<=", "≤").replace("the square root of d_M over n", RATE).replace("sqrt(d_M/n)", RATE);
+    with_formula(&text, RATE, &rate())
 }
 
 #[cfg(test)]
@@ -31,7 +63,7 @@ mod tests {
 
     #[test]
     fn sentences_have_one_form_of_mathematics() {
-        let typeset = typeset("P(error > bound) <= 0.05 for sqrt(d_M/n) in [0, 1]");
-        assert_eq!(typeset, format!("P(error &gt; bound) ≤ 0.05 for {RATE} in [0, 1]"));
+        let typeset = typeset("P(error > bound) <= 0.05 for sqrt(d_M/n) in [0, 1]").into_string();
+        assert_eq!(typeset, format!("P(error &gt; bound) ≤ 0.05 for {} in [0, 1]", rate().into_string()));
     }
 }

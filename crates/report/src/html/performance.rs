@@ -3,9 +3,11 @@
 use convstat_runner::Column as Stored;
 use convstat_study::{CellSummary, Plan, Summary};
 
-use super::escape::download;
+use maud::{Markup, html};
+
+use super::download::download;
 use super::figure::figure;
-use super::notation::{N, RATE};
+use super::notation::{n, rate, with_formula};
 use super::table::{Cell, Column, table_with_notes, without_constants};
 use crate::csv;
 use crate::digits::{self, Notation, is_unanimous};
@@ -14,27 +16,27 @@ use crate::missing;
 use crate::{Result, figures};
 
 /// Figures, then the summary.
-pub fn performance(plan: &Plan, summary: &Summary) -> Result<String> {
+pub fn performance(plan: &Plan, summary: &Summary) -> Result<Markup> {
     if summary.cells.is_empty() {
-        return Ok("<p>No replicate is stored yet, so there is nothing to show.</p>\n".to_owned());
+        return Ok(html! { p { "No replicate is stored yet, so there is nothing to show." } });
     }
-    let mut out = String::new();
     let canvases = figures::canvases(&plan.file, summary)?;
-    for (i, canvas) in canvases.iter().enumerate() {
-        out += &figure(i + 1, canvas)?;
-    }
-    if canvases.is_empty() {
-        out += "<p>The run has no cell with data for the figures that the study names.</p>\n";
-    }
+    let drawn =
+        canvases.iter().enumerate().map(|(i, canvas)| figure(i + 1, canvas)).collect::<Result<Vec<_>>>()?;
     let (mut columns, mut rows) = (columns(summary), rows(summary));
     let constants = without_constants(&["Design", "Estimator", "Replicates"], &mut columns, &mut rows);
-    out += &table_with_notes("summary", &(caption(summary) + &constants), &columns, &rows, &notes(summary));
+    let caption = html! { (caption(summary)) (constants) };
     let file = format!("{}-summary.csv", plan.file.study.name);
-    out += &format!(
-        "<p class=\"buttons\">{}</p>\n",
-        download(&file, "text/csv", &summary_csv(plan, summary), "Summary in full precision (CSV)")
-    );
-    Ok(out)
+    Ok(html! {
+        @for figure in &drawn { (figure) }
+        @if drawn.is_empty() {
+            p { "The run has no cell with data for the figures that the study names." }
+        }
+        (table_with_notes("summary", caption, &columns, &rows, &notes(summary)))
+        p class="buttons" {
+            (download(&file, "text/csv", &summary_csv(plan, summary), "Summary in full precision (CSV)"))
+        }
+    })
 }
 
 /// What the summary's cells have beyond errors and risk.
@@ -64,22 +66,20 @@ impl Shown {
     }
 }
 
-fn caption(summary: &Summary) -> String {
+fn caption(summary: &Summary) -> Markup {
     let shown = Shown::new(summary);
-    let mut text = "Summary, a row a cell: root mean squared errors with their Monte Carlo standard errors in parentheses, beside \
-                    the risk. Column heads sort."
-        .to_owned();
-    if shown.explicit {
-        text += &format!(
-            " The explicit bound holds with probability {}; ∞ where its condition fails.",
-            summary.confidence
-        );
+    html! {
+        "Summary, a row a cell: root mean squared errors with their Monte Carlo standard errors in parentheses, beside the risk. \
+         Column heads sort."
+        @if shown.explicit {
+            " The explicit bound holds with probability " (summary.confidence) "; ∞ where its condition fails."
+        }
+        @if shown.literature && summary.cells.iter().any(|c| !c.theory.literature_holds) {
+            " † The literature bound’s condition on " (n()) " fails."
+        }
+        " Failures: errors, fits that did not converge and missed optima, by kind " a href="#failures" { "below" } ". Time: median \
+         of a replicate."
     }
-    if shown.literature && summary.cells.iter().any(|c| !c.theory.literature_holds) {
-        text += " † The literature bound’s condition on <i>n</i> fails.";
-    }
-    text + " Failures: errors, fits that did not converge and missed optima, by kind <a href=\"#failures\">below</a>. Time: median of \
-            a replicate."
 }
 
 /// Shares of replicates in a cell, each with its Monte Carlo standard error and the number of replicates.
@@ -90,11 +90,11 @@ fn shares(c: &CellSummary) -> Vec<((f64, f64), usize)> {
 }
 
 /// Below the table: why a number lacks, and what stands for a standard error that is none.
-fn notes(summary: &Summary) -> String {
+fn notes(summary: &Summary) -> Markup {
     let shown = Shown::new(summary);
     let any = |f: &dyn Fn(&CellSummary) -> bool| summary.cells.iter().any(f);
     let nan = f64::is_nan;
-    let mut text = missing::sentence(
+    let lacking = missing::sentence(
         [
             ("err_pred", any(&|c| nan(c.pred.0))),
             ("risk_pred", any(&|c| nan(c.theory.risk_pred) || shown.frobenius && nan(c.theory.risk_frob))),
@@ -106,19 +106,25 @@ fn notes(summary: &Summary) -> String {
             ("chosen_", shown.selection && any(&|c| c.selection.is_none())),
         ],
         "–",
-        N,
+        missing::N,
     );
-    if any(&|c| shares(c).iter().any(|((share, error), _)| is_unanimous(*share, *error))) {
-        text += " (&lt; <i>x</i>): all replicates agree; <i>x</i>, three over their number, is the 95 % bound on the share of \
-                 others. A mean without a standard error is of replicates that all agree.";
+    let unanimous = any(&|c| shares(c).iter().any(|((share, error), _)| is_unanimous(*share, *error)));
+    let x = html! { i { "x" } };
+    html! {
+        (with_formula(lacking.trim_start(), missing::N, &n()))
+        @if unanimous {
+            @if !lacking.is_empty() { " " }
+            "(< " (x) "): all replicates agree; " (x) ", three over their number, is the 95 % bound on the share of others. A mean \
+             without a standard error is of replicates that all agree."
+        }
     }
-    text.trim_start().to_owned()
 }
 
 fn columns(summary: &Summary) -> Vec<Column> {
     let shown = Shown::new(summary);
     let mut columns = ["Setting", "Design", "Estimator"].map(Column::text).to_vec();
-    columns.extend([N, RATE, "Replicates", "Prediction error", "Risk"].map(Column::number));
+    columns.extend([n(), rate()].map(Column::number));
+    columns.extend(["Replicates", "Prediction error", "Risk"].map(Column::number));
     if shown.explicit {
         columns.push(Column::number("Explicit bound"));
     }
@@ -152,11 +158,10 @@ fn rows(summary: &Summary) -> Vec<Vec<Cell>> {
     let unit = if shown.milliseconds { 1e3 } else { 1.0 };
     let times = column(all(&|c| unit * c.seconds));
     let row = |(i, c): (usize, &CellSummary)| {
-        let mut row =
-            vec![Cell::text(&c.setting), Cell::text(&design_name(&c.design)), Cell::text(&c.solver)];
+        let mut row = vec![Cell::text(&c.setting), Cell::text(design_name(&c.design)), Cell::text(&c.solver)];
         row.extend([
             Cell::count(c.n as usize),
-            Cell::number(c.sqrt_dm_over_n(), &digits::rate(c.sqrt_dm_over_n(), Notation::Plain)),
+            Cell::number(c.sqrt_dm_over_n(), digits::rate(c.sqrt_dm_over_n(), Notation::Plain)),
             Cell::count(c.replicates()),
             Cell::measured(c.pred),
             Cell::theory(c.theory.risk_pred, c.theory.risk_pred_se),
@@ -173,7 +178,7 @@ fn rows(summary: &Summary) -> Vec<Vec<Cell>> {
         if shown.literature {
             let value = c.theory.literature_frob;
             let mark = if c.theory.literature_holds || value.is_nan() { "" } else { " †" };
-            row.push(Cell::number(value, &format!("{}{mark}", literature[i])));
+            row.push(Cell::number(value, format!("{}{mark}", literature[i])));
         }
         let nothing = (f64::NAN, f64::NAN);
         if shown.coverage {

@@ -1,9 +1,10 @@
 //! Where the numbers come from: program, machine, seed, digests, time; the study file; and how to cite it all.
 
-use convstat_runner::{Manifest, Provenance, time_left};
+use convstat_runner::{Manifest, Provenance, slurm::quoted, time_left};
 use convstat_study::Record;
+use maud::{Markup, Render, html};
 
-use super::escape::{download, escape};
+use super::download::download;
 use super::table::{Cell, Column, table, terms};
 
 /// Title of the program, as CITATION.cff has it.
@@ -23,7 +24,7 @@ const WORKS: [[&str; 5]; 3] = [
     [
         "huang2021compressed",
         "Huang, Feiqing and Si, Yuefeng and Zheng and Li, Guodong",
-        "Compressed convolutional neural networks from a statistical perspective",
+        "A New Measure of Model Redundancy for Compressed Convolutional Neural Networks",
         "2021",
         "arXiv 2112.04857",
     ],
@@ -41,13 +42,13 @@ fn processors(p: &Provenance) -> String {
 }
 
 /// Who computed what, where and when.
-pub fn provenance(manifest: &Manifest, record: &Record) -> String {
+pub fn provenance(manifest: &Manifest, record: &Record) -> Markup {
     let p = &manifest.provenance;
-    let code = |text: &str| format!("<code>{}</code>", escape(text));
+    let code = |text: &str| html! { code { (text) } };
     let mut items = vec![
-        ("Program", format!("convstat {}, commit {}", escape(&p.version), code(&p.commit))),
-        ("Machine", escape(&processors(p))),
-        ("BLAS", escape(&p.blas)),
+        ("Program", html! { "convstat " (p.version) ", commit " (code(&p.commit)) }),
+        ("Machine", processors(p).render()),
+        ("BLAS", p.blas.render()),
         ("Seed", code(&manifest.seed.to_string())),
         ("Study file, SHA-256", code(&manifest.study_sha256)),
     ];
@@ -55,57 +56,59 @@ pub fn provenance(manifest: &Manifest, record: &Record) -> String {
         items.push(("Data, SHA-256", code(data)));
     }
     items.extend([
-        ("Started", escape(&p.started)),
-        ("Replicates stored", record.replicates.iter().sum::<u64>().to_string()),
-        ("Computing time", format!("{}, all replicates one after another", time_left(record.seconds))),
-        ("Report", format!("made by convstat {}", env!("CARGO_PKG_VERSION"))),
+        ("Started", p.started.render()),
+        ("Replicates stored", record.replicates.iter().sum::<u64>().render()),
+        ("Computing time", html! { (time_left(record.seconds)) ", all replicates one after another" }),
+        ("Report", html! { "made by convstat " (env!("CARGO_PKG_VERSION")) }),
     ]);
-    let mut out = terms(&items);
-    // The manifest names who began; parts name who computed them.
-    if record.origins.len() > 1 {
-        let row = |(origin, rows): &(Option<Provenance>, usize)| {
-            let (program, machine, blas) = origin.as_ref().map_or_else(
-                || ("not stated".to_owned(), "–".to_owned(), "–".to_owned()),
-                |o| (format!("convstat {} ({})", o.version, o.commit), processors(o), o.blas.clone()),
-            );
-            vec![Cell::text(&program), Cell::text(&machine), Cell::text(&blas), Cell::count(*rows)]
-        };
-        let columns = [
-            Column::text("Program"),
-            Column::text("Machine"),
-            Column::text("BLAS"),
-            Column::number("Replicates"),
-        ];
-        let rows: Vec<Vec<Cell>> = record.origins.iter().map(row).collect();
-        out += &table("origins", "Who computed the replicates.", &columns, &rows);
+    html! {
+        (terms(&items))
+        // The manifest names who began; parts name who computed them.
+        @if record.origins.len() > 1 { (origins(record)) }
+        @if !record.damaged.is_empty() {
+            p { "Parts that cannot be read, whose replicates will run again:" }
+            ul { @for part in &record.damaged { li { (part) } } }
+        }
     }
-    if !record.damaged.is_empty() {
-        let items: String = record.damaged.iter().map(|d| format!("<li>{}</li>\n", escape(d))).collect();
-        out += &format!(
-            "<p>Parts that cannot be read, whose replicates will run again:</p>\n<ul>\n{items}</ul>\n"
+}
+
+/// Who computed how many replicates.
+fn origins(record: &Record) -> Markup {
+    let row = |(origin, rows): &(Option<Provenance>, usize)| {
+        let (program, machine, blas) = origin.as_ref().map_or_else(
+            || ("not stated".to_owned(), "–".to_owned(), "–".to_owned()),
+            |o| (format!("convstat {} ({})", o.version, o.commit), processors(o), o.blas.clone()),
         );
-    }
-    out
+        vec![Cell::text(program), Cell::text(machine), Cell::text(blas), Cell::count(*rows)]
+    };
+    let columns = [
+        Column::text("Program"),
+        Column::text("Machine"),
+        Column::text("BLAS"),
+        Column::number("Replicates"),
+    ];
+    let rows: Vec<Vec<Cell>> = record.origins.iter().map(row).collect();
+    table("origins", "Who computed the replicates.", &columns, &rows)
 }
 
 /// The study file as text, with the commands that use it.
-pub fn study_file(manifest: &Manifest, run: &str) -> String {
+pub fn study_file(manifest: &Manifest, run: &str) -> Markup {
     let file = format!("{}.toml", manifest.name);
-    format!(
-        "<p class=\"buttons\">{}</p>\n<pre tabindex=\"0\"><code>{}</code></pre>\n<p>The same numbers again, from this file and a program \
-         of the same commit:</p>\n<pre tabindex=\"0\"><code>{}</code></pre>\n",
-        download(&file, "application/toml", &manifest.study, "Study file (TOML)"),
-        escape(&manifest.study),
-        escape(&format!(
-            "convstat study run {} --replicates {} --out again\nconvstat study verify {run}     # a random 1 % of this run again",
-            convstat_runner::slurm::quoted(&file),
-            manifest.replicates
-        ))
-    )
+    let commands = format!(
+        "convstat study run {} --replicates {} --out again\nconvstat study verify {run}     # a random 1 % of this run again",
+        quoted(&file),
+        manifest.replicates
+    );
+    html! {
+        p class="buttons" { (download(&file, "application/toml", &manifest.study, "Study file (TOML)")) }
+        pre tabindex="0" { code { (manifest.study) } }
+        p { "The same numbers again, from this file and a program of the same commit:" }
+        pre tabindex="0" { code { (commands) } }
+    }
 }
 
 /// A sentence for a paper, and entries for its bibliography.
-pub fn cite(manifest: &Manifest) -> String {
+pub fn cite(manifest: &Manifest) -> Markup {
     let p = &manifest.provenance;
     let digest: String = manifest.study_sha256.chars().take(12).collect();
     let sentence = format!(
@@ -123,12 +126,13 @@ pub fn cite(manifest: &Manifest) -> String {
             "@article{{{key},\n  author = {{{authors}}},\n  title  = {{{{{title}}}}},\n  year   = {{{year}}}{note}\n}}\n"
         );
     }
-    format!(
-        "<blockquote>{}</blockquote>\n<pre tabindex=\"0\"><code>{}</code></pre>\n<p class=\"buttons\">{}</p>\n",
-        escape(&sentence),
-        escape(&entries),
-        download("convstat.bib", "application/x-bibtex", &entries, "Bibliography (BibTeX)")
-    )
+    html! {
+        blockquote { (sentence) }
+        pre tabindex="0" { code { (entries) } }
+        p class="buttons" {
+            (download("convstat.bib", "application/x-bibtex", &entries, "Bibliography (BibTeX)"))
+        }
+    }
 }
 
 #[cfg(test)]

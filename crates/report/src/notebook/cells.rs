@@ -1,84 +1,17 @@
 //! What stands in a notebook: the study's aim, the run's tables, the check of the standard errors, failures, figures.
 
 use convstat_study::StudyFile;
-use convstat_study::figure::FigureKind;
 
-use super::{NotebookCell, NotebookFormat};
+use super::cell::NotebookCell;
+use super::format::NotebookFormat;
 use crate::Result;
-use crate::figures::design_title;
+use crate::chapter::{Code, code};
+use crate::figures::{design_title, kind};
 use crate::math::plain;
 
-/// Code in both languages.
-struct Code {
-    python: &'static str,
-    r: &'static str,
-}
-
-macro_rules! code {
-    ($name:literal) => {
-        Code {
-            python: include_str!(concat!("python/", $name, ".py")),
-            r: include_str!(concat!("r/", $name, ".R")),
-        }
-    };
-}
-
-/// A figure's text and code.
-fn figure(kind: FigureKind) -> (&'static str, Code) {
-    match kind {
-        FigureKind::Rate => (
-            "## Error against √(d_M/n)\n\nPoints are measured errors with their Monte Carlo standard errors, lines the risk; \
-             nothing is fitted.",
-            code!("rate"),
-        ),
-        FigureKind::Bounds => (
-            "## Bounds, risk and measurement\n\nThe literature bound has unknown constants, set as in the study file; it is \
-             dashed where its condition on n fails. The explicit bound ends where its condition does.",
-            code!("bounds"),
-        ),
-        FigureKind::Kernels => (
-            "## Error and parameters against the number of kernels\n\nWhat the data identify (df) beside naive parameters.",
-            code!("kernels"),
-        ),
-        FigureKind::Collapse => (
-            "## All structures on one line\n\nPrediction error over σ against √(df/(n − df − 1)).",
-            code!("collapse"),
-        ),
-        FigureKind::Coverage => (
-            "## How often the explicit bound is exceeded\n\nIt may be exceeded with the stated probability at most.",
-            code!("coverage"),
-        ),
-        FigureKind::Estimators => (
-            "## Estimators beside each other\n\nError with the risk, share of data sets whose starts missed the optimum, and \
-             time.",
-            code!("estimators"),
-        ),
-        FigureKind::Confidence => (
-            "## Coverage of confidence intervals and regions\n\nThe line is the level of the study.",
-            code!("confidence"),
-        ),
-        FigureKind::Selection => (
-            "## Choice of the structure\n\nShare of the replicates in which each criterion chose the true structure.",
-            code!("selection"),
-        ),
-        FigureKind::NestedLoop => (
-            "## Nested-loop plot\n\nAll cells in a row over setting, design and n (Rücker and Schwarzer 2014).",
-            code!("nested_loop"),
-        ),
-        FigureKind::Forest => (
-            "## Error over risk, a line a cell\n\nIntervals are ± 1.96 Monte Carlo standard errors, that of a simulated risk \
-             included.",
-            code!("forest"),
-        ),
-    }
-}
-
 /// Titles of the designs by their names, as the figures have them: a dictionary of Python, or a named vector of R.
-fn designs(file: &StudyFile, format: NotebookFormat) -> Result<String> {
-    let (open, between, close) = match format {
-        NotebookFormat::Jupyter => ("{", ": ", "}"),
-        NotebookFormat::Quarto => ("c(", " = ", ")"),
-    };
+fn designs(file: &StudyFile, format: &NotebookFormat) -> Result<String> {
+    let [open, between, close] = format.dictionary;
     let mut entries = Vec::new();
     for design in &file.design {
         let label = design.label();
@@ -89,17 +22,13 @@ fn designs(file: &StudyFile, format: NotebookFormat) -> Result<String> {
 }
 
 /// The cells of a study's notebook; `run` is the run directory seen from the notebook's folder.
-pub(super) fn cells(file: &StudyFile, run: &str, format: NotebookFormat) -> Result<Vec<NotebookCell>> {
+pub(super) fn cells(file: &StudyFile, run: &str, format: &NotebookFormat) -> Result<Vec<NotebookCell>> {
     // JSON's strings are strings of Python and R too.
     let run = serde_json::to_string(run)?;
     let level = file.inference.as_ref().map_or(f64::NAN, |i| i.level);
     let designs = designs(file, format)?;
     let filled = |code: Code| {
-        let text = match format {
-            NotebookFormat::Jupyter => code.python,
-            NotebookFormat::Quarto => code.r,
-        };
-        let text = text
+        let text = (format.code)(&code)
             .replace("@SIGMA@", &file.noise.sigma.to_string())
             .replace("@CONFIDENCE@", &file.theory.confidence.to_string())
             .replace("@LEVEL@", &level.to_string())
@@ -136,18 +65,14 @@ pub(super) fn cells(file: &StudyFile, run: &str, format: NotebookFormat) -> Resu
     ];
     let mut seen = Vec::new();
     for (_, options) in file.figures() {
-        // Without bounds there is nothing to draw them from; one kind is drawn once, with all series.
-        let has_bounds = file.theory.bounds && file.response.is_none();
-        let needs_bounds = matches!(options.kind, FigureKind::Bounds | FigureKind::Coverage);
-        let has_levels = file.inference.is_some() || options.kind != FigureKind::Confidence;
-        let selects =
-            file.estimator.iter().any(|e| e.select.is_some()) || options.kind != FigureKind::Selection;
-        if seen.contains(&options.kind) || (needs_bounds && !has_bounds) || !has_levels || !selects {
+        // One kind is drawn once, with all series.
+        if seen.contains(&options.kind) {
             continue;
         }
+        if let Some(chapter) = (kind(&options.kind)?.notebook)(file) {
+            cells.extend([text(chapter.text), filled(chapter.code)]);
+        }
         seen.push(options.kind);
-        let (said, code) = figure(options.kind);
-        cells.extend([text(said), filled(code)]);
     }
     Ok(cells)
 }

@@ -2,11 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::NotebookCell;
+use super::cell::NotebookCell;
+use super::format::NotebookFormat;
 use crate::Result;
 
-/// The notebook as JSON; identities of cells are their places, so the same study gives the same file.
-pub(super) fn write(cells: &[NotebookCell]) -> Result<String> {
+/// `.ipynb`, Python (polars, matplotlib).
+pub(super) const FORMAT: NotebookFormat = NotebookFormat {
+    name: "jupyter",
+    extension: "ipynb",
+    code: |code| code.python,
+    dictionary: ["{", ": ", "}"],
+    write,
+};
+
+/// The notebook as JSON, its title the first heading; identities of cells are their places, so the same study gives the same
+/// file.
+fn write(_: &str, cells: &[NotebookCell]) -> Result<String> {
     let cells: Vec<Value> = cells
         .iter()
         .enumerate()

@@ -1,10 +1,20 @@
 //! Quarto documents.
 
-use super::NotebookCell;
+use super::cell::NotebookCell;
+use super::format::NotebookFormat;
 use crate::Result;
 
+/// `.qmd`, R (arrow, ggplot2).
+pub(super) const FORMAT: NotebookFormat = NotebookFormat {
+    name: "quarto",
+    extension: "qmd",
+    code: |code| code.r,
+    dictionary: ["c(", " = ", ")"],
+    write,
+};
+
 /// The document: a header, text, and chunks of R.
-pub(super) fn write(title: &str, cells: &[NotebookCell]) -> Result<String> {
+fn write(title: &str, cells: &[NotebookCell]) -> Result<String> {
     // JSON's strings are strings of YAML too.
     let title = serde_json::to_string(title)?;
     let mut out = format!("---\ntitle: {title}\nformat: html\nengine: knitr\n---\n");

@@ -1,9 +1,18 @@
 //! The LaTeX of a table: booktabs rules, a size at which it fits the text, pages where one does not hold it.
 
-use super::paper::Shown;
+use convstat_study::{Plan, Summary};
+
+use super::escape::sentence;
+use super::format::{PaperTable, TableData, TableFormat};
+use super::shown::Shown;
+use crate::Result;
+use crate::digits::Notation;
+
+/// A `table` with booktabs rules; a `longtable` where one page does not hold it.
+pub(super) const FORMAT: TableFormat = TableFormat { name: "latex", extension: "tex", write };
 
 /// Width of the text of an article of 11 pt on A4, points.
-pub(super) const TEXT_WIDTH: f64 = 360.0;
+const TEXT_WIDTH: f64 = 360.0;
 
 /// More lines than these do not fit a page with their caption.
 const LINES_OF_A_PAGE: usize = 40;
@@ -57,8 +66,37 @@ fn width(shown: &Shown, size: &Size) -> f64 {
     digits * size.digit + 2.0 * size.space * columns.saturating_sub(1) as f64
 }
 
+fn write(data: &TableData) -> Result<PaperTable> {
+    let shown = Shown::new(data, Notation::Latex)?;
+    let (info, options) = (&data.plan.file.study, data.options);
+    let caption = options.caption.clone().unwrap_or_else(|| {
+        let title = if info.aim.is_empty() { &info.name } else { &info.aim };
+        sentence(title) + &shown.legend(&replicates(data.plan, data.summary), options.uncertainty)
+    });
+    let label = options.label.clone().unwrap_or_else(|| format!("tab:{}", info.name));
+    let (text, width) = typeset(&shown, &caption, &label);
+    let warning = (width > TEXT_WIDTH).then(|| {
+        format!(
+            "the table is about {width:.0} pt wide, and the text of an article {TEXT_WIDTH:.0} pt; leave columns out with --columns \
+             (these are {})",
+            shown.names.join(",")
+        )
+    });
+    Ok(PaperTable { text, warning })
+}
+
+/// Replicates a cell; of an unfinished run the fewest and the most that are there.
+fn replicates(plan: &Plan, summary: &Summary) -> String {
+    let planned = plan.replicates();
+    let done = summary.cells.iter().map(|c| (c.replicates() + c.errors) as u64);
+    match (done.clone().min(), done.max()) {
+        (Some(fewest), Some(most)) if fewest < planned => format!("{fewest} to {most} of {planned}"),
+        _ => planned.to_string(),
+    }
+}
+
 /// The table, and about how wide it is, points.
-pub(super) fn write(shown: &Shown, caption: &str, label: &str) -> (String, f64) {
+fn typeset(shown: &Shown, caption: &str, label: &str) -> (String, f64) {
     let [larger, smaller] = &SIZES;
     let size = if width(shown, larger) <= TEXT_WIDTH { larger } else { smaller };
     let spec: String = shown.numeric.iter().map(|n| if *n { 'r' } else { 'l' }).collect();
@@ -97,64 +135,9 @@ fn rows(shown: &Shown) -> String {
     out
 }
 
-/// The study's own sentence, its mathematics as such.
-pub(super) fn sentence(text: &str) -> String {
-    const RATE: &str = "$\\sqrt{d_{\\mathcal M}/n}$";
-    escape_latex(text)
-        .replace("sqrt(d\\_M/n)", RATE)
-        .replace("$\\surd$(d\\_M/n)", RATE)
-        .replace("d\\_M", "$d_{\\mathcal M}$")
-}
-
-/// `ρ = 0.5` as mathematics, other text as it is.
-pub(super) fn term(text: &str) -> String {
-    match text.split_once(" = ") {
-        Some((name, value)) => {
-            format!("${} = {}$", name.replace('ρ', "\\rho").replace('ν', "\\nu"), escape_latex(value))
-        }
-        None => escape_latex(text),
-    }
-}
-
-/// Text in which LaTeX sees no command.
-pub fn escape_latex(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '\\' => out += "\\textbackslash{}",
-            '~' => out += "\\textasciitilde{}",
-            '^' => out += "\\textasciicircum{}",
-            '<' => out += "\\textless{}",
-            '>' => out += "\\textgreater{}",
-            '|' => out += "\\textbar{}",
-            '{' | '}' | '$' | '&' | '#' | '%' | '_' => out.extend(['\\', c]),
-            // What statisticians write that a LaTeX font does not have outside mathematics.
-            '√' => out += "$\\surd$",
-            '≤' => out += "$\\le$",
-            '≥' => out += "$\\ge$",
-            'ρ' => out += "$\\rho$",
-            'ν' => out += "$\\nu$",
-            'σ' => out += "$\\sigma$",
-            '\n' | '\r' => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mathematics_is_mathematics() {
-        assert_eq!(
-            sentence("grows in sqrt(d_M/n) & d_M"),
-            "grows in $\\sqrt{d_{\\mathcal M}/n}$ \\& $d_{\\mathcal M}$"
-        );
-        assert_eq!(term("ρ = 0.5"), "$\\rho = 0.5$");
-        assert_eq!(term("a_b"), "a\\_b");
-    }
 
     #[test]
     fn commands_count_as_what_they_print() {

@@ -63,8 +63,8 @@ pub fn call(program: &'static str, arguments: &[String], limit: Duration) -> Res
     if status.success() {
         return Ok(output);
     }
-    let said = error.trim();
-    Err(failed(if said.is_empty() { status.to_string() } else { said.to_owned() }))
+    let message = error.trim();
+    Err(failed(if message.is_empty() { status.to_string() } else { message.to_owned() }))
 }
 
 /// Whether `program` can be found.

@@ -11,6 +11,7 @@
 //! `merge.sh` and one log a task, `JOB_SHARD.log`.
 
 pub mod client;
+pub mod ranges;
 pub mod record;
 pub mod resources;
 pub mod script;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Resources;
-use super::state::{indices, ranges};
+use super::ranges::{indices, ranges};
+use super::resources::Resources;
 use crate::{Result, RunDir, RunnerError};
 
 /// Version of the record's format that this program writes.
@@ -76,6 +76,9 @@ impl Record {
     }
 
     /// Writes the record; of no submission there is none.
+    ///
+    /// # Errors
+    /// It cannot be written or removed.
     pub fn write(&self, run: &RunDir) -> Result<()> {
         let path = run.path().join(RECORD);
         if self.submissions.is_empty() {

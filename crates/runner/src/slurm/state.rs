@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::client::{QUESTION, call};
-use super::record::Record;
+use super::ranges::indices;
+use super::record::{Record, Submission};
 use crate::{Result, RunnerError};
 
 /// States in which a job does nothing any more (squeue(1), job state codes).
@@ -114,7 +115,7 @@ pub fn query(record: &Record) -> Queue {
             }
         }
     }
-    let knows = |s: &super::Submission| {
+    let knows = |s: &Submission| {
         let array = s.array_job.is_none_or(|job| s.indices.iter().all(|&i| queue.task(job, i).is_some()));
         array && s.merge_job.is_none_or(|job| queue.job(job).is_some())
     };
@@ -204,31 +205,6 @@ fn sacct_line(line: &str) -> Vec<JobState> {
     }
 }
 
-/// The indices that Slurm writes as `3`, `[4-5,7]` or `[4-5,7%2]`.
-pub(super) fn indices(text: &str) -> Vec<u64> {
-    let text = text.trim_matches(['[', ']']);
-    let text = text.split('%').next().unwrap_or_default();
-    let range = |part: &str| {
-        let (low, high) = part.split_once('-').unwrap_or((part, part));
-        Some(low.parse::<u64>().ok()?..=high.parse::<u64>().ok()?)
-    };
-    text.split(',').filter_map(range).flatten().collect()
-}
-
-/// Indices as Slurm writes them: `1,3-5`.
-pub fn ranges(indices: &[u64]) -> String {
-    let mut runs: Vec<(u64, u64)> = Vec::new();
-    for &i in indices {
-        match runs.last_mut() {
-            Some((_, high)) if *high + 1 == i => *high = i,
-            _ => runs.push((i, i)),
-        }
-    }
-    let text =
-        |&(low, high): &(u64, u64)| if low == high { low.to_string() } else { format!("{low}-{high}") };
-    runs.iter().map(text).collect::<Vec<_>>().join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,12 +227,5 @@ mod tests {
         assert_eq!(sacct_line("13|CANCELLED by 0|0:0")[0].state, "CANCELLED");
         let waiting = sacct_line("12_[4-5,7%2]|PENDING|0:0");
         assert_eq!(waiting.iter().filter_map(|j| j.task).collect::<Vec<_>>(), [4, 5, 7]);
-    }
-
-    #[test]
-    fn indices_are_written_as_ranges() {
-        assert_eq!(ranges(&[1, 3, 4, 5, 9]), "1,3-5,9");
-        assert_eq!(indices(&ranges(&[1, 3, 4, 5, 9])), [1, 3, 4, 5, 9]);
-        assert_eq!(ranges(&[]), "");
     }
 }

@@ -6,11 +6,13 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::client::{QUESTION, SUBMISSION, call};
-use super::record::RECORD_VERSION;
+use super::ranges::ranges;
+use super::record::{RECORD_VERSION, Record, Submission};
+use super::resources::Resources;
+use super::script::Job;
 use super::script::command_line;
-use super::state::{arrays_named, ranges};
-use super::{Job, Queue, Record, Resources, Submission};
-use crate::lock::{Held, alone_in};
+use super::state::{Queue, arrays_named};
+use crate::lock::{LockedFile, alone_in};
 use crate::{Digest, Result, RunDir, RunnerError};
 
 /// Where the files of Slurm's jobs are in a run directory.
@@ -60,7 +62,7 @@ impl Layout {
     ///
     /// # Errors
     /// Another process submits this run now.
-    pub fn lock(&self) -> Result<Held> {
+    pub fn lock(&self) -> Result<LockedFile> {
         alone_in(&self.folder, "submit")
     }
 

@@ -1,50 +1,84 @@
-//! Table `[[estimator]]`.
+//! Table `[[estimator]]`: a solver with its options, and what is chosen with it.
 
 use convstat_cnn::Over;
-use convstat_estimate::{Criterion, FitOptions, SolverKind, Start, TrainOptions};
-use serde::{Deserialize, Serialize};
+use convstat_estimate::{Criterion, EstimateError, FitOptions, Method, Start};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Result, StudyError};
 
-/// Table `[[estimator]]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Table `[[estimator]]`. Its keys are those below and the options of its solver; others are refused.
+#[derive(Debug, Clone, Serialize)]
 pub struct Estimator {
     /// Name in tables and figures (default: the criterion's, else the solver's); needed where two estimators have one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The solver.
-    pub solver: SolverKind,
-    /// Starts; the best of them is the fit.
-    #[serde(default = "default_starts")]
-    pub starts: Vec<Start>,
-    /// Most iterations from one start.
-    #[serde(default = "default_iterations")]
-    pub max_iterations: usize,
-    /// Decrease that counts as none, as a share of the residual variance.
-    #[serde(default = "default_tolerance")]
-    pub tolerance: f64,
-    /// Penalty: of ridge on the scale of `ZᵀZ`, of nuclear-norm as a multiple of the noise level.
-    #[serde(default = "default_lambda")]
-    pub lambda: f64,
-    /// Steps of adam, observations of a step, and length of the first one ([`TrainOptions`]).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub steps: Option<usize>,
-    /// See `steps`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batch: Option<usize>,
-    /// See `steps`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub learning_rate: Option<f64>,
+    /// The solver with its options. Iterative ones start at the spectral estimate and at the truth, if a file does not say
+    /// otherwise: theory speaks of the global minimiser.
+    #[serde(flatten)]
+    pub method: Method,
     /// Criterion that chooses among the candidates of `over`; the fit is that of the structure chosen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub select: Option<Criterion>,
     /// Candidates: values of keys of the setting's structure, every combination.
-    #[serde(default, skip_serializing_if = "Over::is_empty")]
+    #[serde(skip_serializing_if = "Over::is_empty")]
     pub over: Over,
     /// Folds of cross-validation (default 10).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub folds: Option<usize>,
+}
+
+/// The keys that are not the solver's.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Choice {
+    name: Option<String>,
+    select: Option<Criterion>,
+    over: Over,
+    folds: Option<usize>,
+}
+
+const CHOICE_KEYS: [&str; 4] = ["name", "select", "over", "folds"];
+
+impl<'de> Deserialize<'de> for Estimator {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let all = toml::Table::deserialize(deserializer)?;
+        let (own, mut solver): (toml::Table, toml::Table) =
+            all.into_iter().partition(|(key, _)| CHOICE_KEYS.contains(&key.as_str()));
+        let custom = |e: toml::de::Error| D::Error::custom(e.message().trim());
+        let Choice { name, select, over, folds } = own.try_into().map_err(custom)?;
+        refuse_unknown(&solver).map_err(D::Error::custom)?;
+        if !solver.contains_key("starts") && is_iterative(&solver) {
+            let starts = [Start::Spectral, Start::Oracle].map(|s| toml::Value::from(s.name()));
+            solver.insert("starts".to_owned(), starts.to_vec().into());
+        }
+        let method = solver.try_into().map_err(custom)?;
+        Ok(Self { name, method, select, over, folds })
+    }
+}
+
+/// The method that a table names, with its default options.
+fn named(table: &toml::Table) -> Option<Method> {
+    let name = table.get("solver")?.as_str()?;
+    Method::all().into_iter().find(|m| m.name() == name)
+}
+
+fn is_iterative(table: &toml::Table) -> bool {
+    named(table).is_some_and(|m| !m.starts().is_empty() && m.name() != "adam")
+}
+
+/// Fails on a key that the solver does not have, with all keys there are, as serde would say it.
+fn refuse_unknown(table: &toml::Table) -> std::result::Result<(), String> {
+    let Some(method) = named(table) else { return Ok(()) };
+    let Ok(options) = toml::Table::try_from(&method) else { return Ok(()) };
+    let Some(unknown) = table.keys().find(|key| !options.contains_key(*key)) else { return Ok(()) };
+    let known: Vec<String> =
+        options.keys().map(String::as_str).chain(CHOICE_KEYS).map(|key| format!("`{key}`")).collect();
+    Err(format!(
+        "unknown field `{unknown}` of an estimator by {}, expected one of {}",
+        method.name(),
+        known.join(", ")
+    ))
 }
 
 /// Steps of training beyond which a fit takes days.
@@ -52,100 +86,104 @@ const MOST_TRAINING_STEPS: usize = 100_000_000;
 
 impl Default for Estimator {
     fn default() -> Self {
-        Self {
-            name: None,
-            solver: SolverKind::LevenbergMarquardt,
-            starts: default_starts(),
-            max_iterations: default_iterations(),
-            tolerance: default_tolerance(),
-            lambda: default_lambda(),
-            steps: None,
-            batch: None,
-            learning_rate: None,
-            select: None,
-            over: Over::new(),
-            folds: None,
-        }
+        let method = Method::default().with_starts(vec![Start::Spectral, Start::Oracle]);
+        Self { name: None, method, select: None, over: Over::new(), folds: None }
     }
 }
 
 impl Estimator {
     /// Its name, or its criterion's, or its solver's.
     pub fn label(&self) -> &str {
-        self.name.as_deref().unwrap_or_else(|| self.select.map_or(self.solver.name(), Criterion::name))
+        self.name.as_deref().unwrap_or_else(|| self.select.map_or(self.method.name(), Criterion::name))
     }
 
-    /// How it fits.
+    /// How it fits in a replicate: nothing more than the study records.
     pub(crate) fn options(&self) -> FitOptions {
-        FitOptions {
-            solver: self.solver,
-            starts: self.starts.clone(),
-            max_iterations: self.max_iterations,
-            tolerance: self.tolerance,
-            lambda: self.lambda,
-        }
+        FitOptions::bare(self.method.clone())
     }
 
-    /// How it trains (solver adam).
-    pub fn training(&self) -> TrainOptions {
-        let default = TrainOptions::default();
-        TrainOptions {
-            steps: self.steps.unwrap_or(default.steps),
-            batch: self.batch.unwrap_or(default.batch),
-            learning_rate: self.learning_rate.unwrap_or(default.learning_rate),
-            starts: self.starts.clone(),
-        }
+    /// The options of the solver but its starts, as a file would say them.
+    pub fn solver_options(&self) -> Vec<String> {
+        let options = toml::Table::try_from(&self.method).unwrap_or_default();
+        let shown = options.iter().filter(|(key, _)| !["solver", "starts"].contains(&key.as_str()));
+        shown.map(|(key, value)| format!("{key} = {value}")).collect()
     }
 
-    /// Fails on keys of training where nothing is trained, and on values outside their range.
-    pub(super) fn check_training(&self) -> Result<()> {
-        let given = [
-            ("steps", self.steps.is_some()),
-            ("batch", self.batch.is_some()),
-            ("learning_rate", self.learning_rate.is_some()),
-        ];
-        if self.solver != SolverKind::Adam {
-            return match given.iter().find(|(_, given)| *given) {
-                None => Ok(()),
-                Some((key, _)) => Err(StudyError::bad(
-                    &format!("estimator.{key}"),
-                    "…",
-                    &format!("solver {} has no such key; it is of adam", self.solver.name()),
-                )),
-            };
-        }
-        if self.starts.contains(&Start::Spectral) {
-            let mend = "the default, spectral and oracle, is not for training; write starts = [\"random\", \"random\", \"oracle\"]";
-            return Err(StudyError::bad(
-                "estimator.starts",
-                format!("{:?}", self.starts.iter().map(|s| s.name()).collect::<Vec<_>>()),
-                mend,
-            ));
-        }
-        self.training().check()?;
-        match self.training().steps {
-            steps if steps > MOST_TRAINING_STEPS => Err(StudyError::bad(
+    /// Fails on options of the solver outside their range.
+    pub(super) fn check_method(&self) -> Result<()> {
+        self.method.check().map_err(|e| match e {
+            EstimateError::BadOption { option, value, mend } => {
+                StudyError::bad(&format!("estimator.{option}"), value, mend)
+            }
+            other => other.into(),
+        })?;
+        match &self.method {
+            Method::Adam(adam) if adam.steps > MOST_TRAINING_STEPS => Err(StudyError::bad(
                 "estimator.steps",
-                steps,
+                adam.steps,
                 &format!("at most {MOST_TRAINING_STEPS} are possible"),
             )),
             _ => Ok(()),
         }
     }
+
+    /// The text from which the identities of cells are made. It names every option of version 3, whether the solver has it
+    /// or not, so that stored runs keep their identities.
+    pub(crate) fn identity(&self) -> String {
+        let mut identity = Identity {
+            name: self.name.as_deref(),
+            solver: self.method.name(),
+            starts: vec![Start::Spectral, Start::Oracle],
+            max_iterations: 500,
+            tolerance: 1e-8,
+            lambda: 1.0,
+            steps: None,
+            batch: None,
+            learning_rate: None,
+            select: self.select,
+            over: &self.over,
+            folds: self.folds,
+        };
+        if let Ok(options) = toml::Table::try_from(&self.method) {
+            let whole = |key: &str| options.get(key)?.as_integer().and_then(|v| usize::try_from(v).ok());
+            let number = |key: &str| options.get(key)?.as_float();
+            if options.contains_key("starts") {
+                identity.starts = self.method.starts().to_vec();
+            }
+            identity.max_iterations = whole("max_iterations").unwrap_or(identity.max_iterations);
+            identity.tolerance = number("tolerance").unwrap_or(identity.tolerance);
+            identity.lambda = number("lambda").unwrap_or(identity.lambda);
+            let default = Method::all().into_iter().find(|m| m.name() == self.method.name());
+            let default = default.and_then(|m| toml::Table::try_from(&m).ok()).unwrap_or_default();
+            let is_set = |key: &&str| options.get(*key) != default.get(*key);
+            identity.steps = Some("steps").filter(is_set).and_then(whole);
+            identity.batch = Some("batch").filter(is_set).and_then(whole);
+            identity.learning_rate = Some("learning_rate").filter(is_set).and_then(number);
+        }
+        serde_json::to_string(&identity).unwrap_or_default()
+    }
 }
 
-fn default_starts() -> Vec<Start> {
-    vec![Start::Spectral, Start::Oracle]
-}
-
-fn default_iterations() -> usize {
-    500
-}
-
-fn default_tolerance() -> f64 {
-    convstat_estimate::FitOptions::default().tolerance
-}
-
-fn default_lambda() -> f64 {
-    1.0
+/// The options of all solvers as version 3 had them.
+#[derive(Serialize)]
+struct Identity<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    solver: &'static str,
+    starts: Vec<Start>,
+    max_iterations: usize,
+    tolerance: f64,
+    lambda: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    learning_rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    select: Option<Criterion>,
+    #[serde(skip_serializing_if = "Over::is_empty")]
+    over: &'a Over,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folds: Option<usize>,
 }

@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 
 use convstat_cnn::Activation;
-use convstat_estimate::SolverKind;
+use convstat_estimate::Method;
 
 use super::study::StudyFile;
 use super::toml::parse_toml;
 use crate::designs::DesignSpec;
-use crate::figure::FigureKind;
 use crate::place::in_text;
 use crate::{Result, StudyError};
 
@@ -71,27 +70,8 @@ impl StudyFile {
             ));
         }
         self.check_activations()?;
-        self.check_figures()?;
         for e in &self.estimator {
-            e.check_training()?;
-            positive("estimator.tolerance", e.tolerance)?;
-            if e.starts.is_empty() {
-                return Err(StudyError::bad(
-                    "estimator.starts",
-                    "[]",
-                    "give at least one of spectral, random, oracle",
-                ));
-            }
-            if e.max_iterations == 0 {
-                return Err(StudyError::bad("estimator.max_iterations", 0, "it has to be at least 1"));
-            }
-            if !(e.lambda.is_finite() && e.lambda >= 0.0) {
-                return Err(StudyError::bad(
-                    "estimator.lambda",
-                    e.lambda,
-                    "it has to be finite and at least 0",
-                ));
-            }
+            e.check_method()?;
             crate::selection::check(e, self)?;
         }
         if let Some(inference) = &self.inference {
@@ -135,32 +115,11 @@ impl StudyFile {
 }
 
 impl StudyFile {
-    /// Figures that would have nothing to show.
-    fn check_figures(&self) -> Result<()> {
-        let trained = self.setting.iter().any(|s| s.activation.is_some());
-        for figure in &self.figure {
-            let lacks = match figure.kind {
-                FigureKind::Confidence if self.inference.is_none() => {
-                    "it shows coverage; give a table [inference]"
-                }
-                FigureKind::Selection if self.estimator.iter().all(|e| e.select.is_none()) => {
-                    "it shows choices; give an [[estimator]] with select"
-                }
-                FigureKind::Bounds | FigureKind::Coverage | FigureKind::Collapse if trained => {
-                    "it shows theory of the linear network; use \"rate\", \"kernels\" or \"estimators\" with an activation"
-                }
-                _ => continue,
-            };
-            return Err(StudyError::bad("figure.kind", figure.kind.name(), lacks));
-        }
-        Ok(())
-    }
-
     /// Networks with an activation are trained, and nothing else is.
     fn check_activations(&self) -> Result<()> {
         let with = self.setting.iter().find(|s| s.activation.is_some());
         let without = self.setting.iter().find(|s| s.activation.is_none());
-        let adam = self.estimator.iter().any(|e| e.solver == SolverKind::Adam);
+        let adam = self.estimator.iter().any(|e| matches!(e.method, Method::Adam(_)));
         let mend = "solver adam trains settings with an activation, and they have no other; give every [[setting]] an activation \
                     (\"identity\" for the linear network) and every [[estimator]] solver = \"adam\", or none of them";
         if let (Some(s), Some(response)) = (with, &self.response) {
@@ -175,8 +134,8 @@ impl StudyFile {
                 mend,
             )),
             (None, _) if adam => Err(StudyError::bad("estimator.solver", "adam", mend)),
-            (Some(_), None) => match self.estimator.iter().find(|e| e.solver != SolverKind::Adam) {
-                Some(e) => Err(StudyError::bad("estimator.solver", e.solver.name(), mend)),
+            (Some(_), None) => match self.estimator.iter().find(|e| !matches!(e.method, Method::Adam(_))) {
+                Some(e) => Err(StudyError::bad("estimator.solver", e.method.name(), mend)),
                 None => match self.design.iter().find(|d| d.design().is_exact_law()) {
                     Some(d) => Err(StudyError::bad(
                         "design.kind",

@@ -1,15 +1,15 @@
 //! The ablation file and the cells it asks for.
 
 use convstat_runner::Digest;
-use convstat_study::StudyError;
+use convstat_text::{Diagnostic, UnknownWord};
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::BlockSpec;
-pub use crate::data::DataSpec;
-use crate::engine::Precision;
 use crate::network::{Network, NetworkCounts, NetworkSpec};
-use crate::train::TrainingSpec;
+use crate::training::TrainingSpec;
 use crate::{Result, TrainError};
+pub use convstat_data::DataSpec;
+use convstat_engine::Precision;
 
 /// An ablation file (TOML).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -147,10 +147,7 @@ impl AblationFile {
     /// # Errors
     /// TOML that does not parse, unknown keys, values that make no sense.
     pub fn parse(text: &str) -> Result<Self> {
-        let file: Self = convstat_study::file::parse_toml(text).map_err(|e| match e {
-            StudyError::File { message, help, span } => TrainError::Toml { message, help, span },
-            other => TrainError::Toml { message: other.to_string(), help: None, span: None },
-        })?;
+        let file: Self = convstat_text::parse(text).map_err(|e| TrainError::Toml(advised(e)))?;
         file.training.check()?;
         if !(1..=MOST_SEEDS).contains(&file.ablation.seeds) {
             let mend = format!("give 1 to {MOST_SEEDS}");
@@ -177,6 +174,21 @@ impl AblationFile {
         }
         Ok(file)
     }
+}
+
+/// Tables that only the files of studies have.
+const OF_STUDIES: [&str; 8] =
+    ["study", "setting", "design", "noise", "samples", "estimator", "theory", "check"];
+
+/// The error, with better advice where the file is a study.
+fn advised(mut error: Diagnostic) -> Diagnostic {
+    let is_study = |word: &UnknownWord| {
+        word.known.iter().any(|k| k == "ablation") && OF_STUDIES.contains(&word.word.as_str())
+    };
+    if error.unknown.as_ref().is_some_and(is_study) {
+        error.help = Some("this is a study: convstat study run FILE".to_owned());
+    }
+    error
 }
 
 impl Plan {

@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use candle_core::DType;
+use convstat_data::{Dataset, Loader};
+use convstat_engine::DeviceSpec;
 use convstat_runner::{
-    Column, Description, Execution, Outcome, Present, RunDir, RunnerError, Shard, Table, Task, execute,
-    thread_pool,
+    Column, Description, Execution, Manifest, Outcome, Present, RunDir, RunnerError, Shard, Table, Task,
+    TaskResult, execute, thread_pool,
 };
 use convstat_tensor::blas;
 
 use super::plan::{Cell, Plan};
 use super::summary::Summary;
-use crate::data::{Dataset, Loader};
-use crate::engine::DeviceSpec;
 use crate::events::EventWriter;
-use crate::train::{EpochMetrics, Trainer, Watch, train};
+use crate::training::{EpochMetrics, Trainer, Watch, train};
 use crate::{Result, TrainError};
 
 /// One trained network.
@@ -36,8 +36,28 @@ struct Row {
     loss: f64,
     train_loss: f64,
     epochs: u64,
-    termination: String,
+    outcome: Outcome<Ending>,
     seconds: f64,
+}
+
+/// How the training of a network that did not diverge ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// After all epochs.
+    Done,
+    /// Before: validation had not improved for long.
+    StoppedEarly,
+}
+
+impl Ending {
+    const ALL: [Self; 2] = [Self::Done, Self::StoppedEarly];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::StoppedEarly => "stopped early",
+        }
+    }
 }
 
 fn tabulate(rows: &[Row]) -> Table {
@@ -58,7 +78,7 @@ fn tabulate(rows: &[Row]) -> Table {
         ("loss", float(&|r| r.loss)),
         ("train_loss", float(&|r| r.train_loss)),
         ("epochs", int(&|r| r.epochs)),
-        ("termination", text(&|r| &r.termination)),
+        (TERMINATION, Column::Text(rows.iter().map(|r| r.outcome.text(Ending::name)).collect())),
         ("seconds", float(&|r| r.seconds)),
     ])
 }
@@ -116,7 +136,7 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, options: RunOpti
     let header = &plan.file.ablation;
     let (seed, replicates, data_digest) = (header.seed, header.seeds, Some(data.digest()));
     let about = Description { name: &header.name, text, seed, replicates, data: data_digest, blas };
-    if let Some(other) = RunDir::manifest_at(out)?.filter(|m| m.name != header.name) {
+    if let Some(other) = Manifest::find(out)?.filter(|m| m.name != header.name) {
         let mend = format!("it holds the run \"{}\"; give another folder", other.name);
         return Err(TrainError::bad("--out", out.display(), mend));
     }
@@ -148,9 +168,8 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, options: RunOpti
     if !tasks.is_empty() {
         let folder = out.to_owned();
         let work = |task: Task| {
-            let nothing = Outcome { failed: false, row: None, done: false };
             if error.lock().is_ok_and(|e| e.is_some()) {
-                return nothing;
+                return TaskResult::Interrupted;
             }
             // On a thread of its own: a worker that waits must not begin the next network.
             let row = std::thread::scope(|scope| {
@@ -166,10 +185,9 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, options: RunOpti
                 if let Ok(mut first) = error.lock() {
                     first.get_or_insert(e);
                 }
-                nothing
+                TaskResult::Interrupted
             })
         };
-        let tabulate = |rows: &[Option<Row>]| tabulate(&rows.iter().flatten().cloned().collect::<Vec<_>>());
         execution = execute(&mut run, &header.name, &tasks, beside, work, tabulate, &mut ())?;
     }
     if let Some(e) = error.into_inner().ok().flatten() {
@@ -184,28 +202,30 @@ pub fn run(plan: &Plan, text: &str, data: &Dataset, out: &Path, options: RunOpti
     let summary = Summary::new(plan, &rows)?;
     let cells = if rows.rows() == 0 { &[][..] } else { rows.texts("cell")? };
     let left_out = cells.iter().filter(|id| plan.cells.iter().all(|c| c.id != **id)).count();
-    let failed = if rows.rows() == 0 { &[][..] } else { rows.texts("termination")? };
-    let diverged = failed.iter().find_map(|t| t.strip_prefix(ERROR)).map(ToOwned::to_owned);
+    let texts = if rows.rows() == 0 { &[][..] } else { rows.texts(TERMINATION)? };
+    let outcomes = texts.iter().map(|t| Outcome::read(TERMINATION, t, &Ending::ALL, Ending::name));
+    let outcomes = outcomes.collect::<std::result::Result<Vec<_>, _>>()?;
+    let diverged = outcomes.iter().find_map(Outcome::error).map(str::to_owned);
     let damaged = walked.damaged.iter().map(ToString::to_string).collect();
     Ok(RunReport { execution, present, damaged, diverged, left_out, summary })
 }
 
-/// How the row of a network that diverged begins to say why.
-const ERROR: &str = "error: ";
+/// The column that says how training ended.
+const TERMINATION: &str = "termination";
 
 /// That a network diverges is a result; other errors end the run and leave no row, so that it can be mended.
-fn finished(cell: &Cell, replicate: u64, result: Result<Option<Row>>) -> Result<Outcome<Option<Row>>> {
+fn finished(cell: &Cell, replicate: u64, result: Result<Option<Row>>) -> Result<TaskResult<Row>> {
     match result {
-        Ok(row) => Ok(Outcome { failed: false, done: row.is_some(), row }),
+        Ok(Some(row)) => Ok(TaskResult::Done(row)),
+        Ok(None) => Ok(TaskResult::Interrupted),
         Err(e @ TrainError::Diverged { .. }) => {
-            let row = Row { termination: format!("{ERROR}{e}"), ..empty_row(cell, replicate) };
-            Ok(Outcome { failed: true, row: Some(row), done: true })
+            Ok(TaskResult::Failed(empty_row(cell, replicate, Outcome::Failed(e.to_string()))))
         }
         Err(e) => Err(e),
     }
 }
 
-fn empty_row(cell: &Cell, replicate: u64) -> Row {
+fn empty_row(cell: &Cell, replicate: u64, outcome: Outcome<Ending>) -> Row {
     let ranks: Vec<String> = cell.ranks().iter().map(ToString::to_string).collect();
     Row {
         cell: cell.id.clone(),
@@ -221,7 +241,7 @@ fn empty_row(cell: &Cell, replicate: u64) -> Row {
         loss: f64::NAN,
         train_loss: f64::NAN,
         epochs: 0,
-        termination: String::new(),
+        outcome,
         seconds: 0.0,
     }
 }
@@ -253,20 +273,16 @@ fn train_cell(
     }
     metrics.finish(&trained.progress.epochs)?;
     let last = trained.progress.epochs.last();
+    let is_early = last.is_some_and(|e| e.epoch < plan.file.training.epochs);
+    let ending = if is_early { Ending::StoppedEarly } else { Ending::Done };
     let row = Row {
         accuracy: trained.accuracy,
         clip_accuracy: trained.clip_accuracy,
         loss: trained.loss,
         train_loss: last.map_or(f64::NAN, |e| e.train_loss),
         epochs: last.map_or(0, |e| e.epoch),
-        termination: if last.is_some_and(|e| e.epoch < plan.file.training.epochs) {
-            "stopped early"
-        } else {
-            "done"
-        }
-        .to_owned(),
         seconds: trained.progress.seconds,
-        ..empty_row(cell, replicate)
+        ..empty_row(cell, replicate, Outcome::Completed(ending))
     };
     for path in [checkpoint.clone(), checkpoint.with_extension("best")] {
         // What is finished needs no checkpoint; one that stays is read and found complete.

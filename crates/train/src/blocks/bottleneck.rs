@@ -2,10 +2,10 @@
 //! `resnext` (Xie et al. 2017; the spatial convolution in groups) and `shufflenet` (Zhang et al. 2018; pointwise
 //! convolutions in groups around a shuffle, spatial one depthwise).
 
+use convstat_engine::Activation;
 use serde::Deserialize;
 
-use super::{Block, Place, Shortcut};
-use crate::engine::Activation;
+use super::block::{Block, Place, Shortcut};
 use crate::layer::LayerPlan;
 use crate::{Result, TrainError};
 

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Block, Place, Shortcut};
+use super::block::{Block, Place, Shortcut};
 use crate::Result;
 use crate::layer::LayerPlan;
 

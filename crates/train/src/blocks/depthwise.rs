@@ -1,11 +1,11 @@
 //! Depthwise blocks: `depthwise-separable` (MobileNetV1, Howard et al. 2017) and `inverted-residual` (MobileNetV2,
 //! Sandler et al. 2018; R is the expanded channels).
 
+use convstat_engine::Activation;
 use serde::Deserialize;
 
-use super::{Block, Place, Shortcut};
+use super::block::{Block, Place, Shortcut};
 use crate::Result;
-use crate::engine::Activation;
 use crate::layer::LayerPlan;
 
 /// Keys of kind `depthwise-separable` (none).

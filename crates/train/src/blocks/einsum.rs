@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use convstat_tensor::Einsum;
 use serde::Deserialize;
 
-use super::{Block, Place, Shortcut, tucker::TAPS};
+use super::block::{Block, Place, Shortcut};
+use super::tucker::TAPS;
 use crate::layer::{Composition, FactorPlan, LayerPlan};
 use crate::{Result, TrainError};
 

@@ -4,6 +4,7 @@
 //! `cnn`, whose counts are those of its convolutions (THEORY §2).
 
 mod basic;
+mod block;
 mod bottleneck;
 mod cp;
 mod depthwise;
@@ -18,65 +19,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::layer::LayerPlan;
+pub use block::{Block, Place, Shortcut};
+
 use crate::{Result, TrainError};
-
-/// Where a block stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Input channels C.
-    pub channels: usize,
-    /// Output channels K.
-    pub kernels: usize,
-    /// Rank R on the output channels.
-    pub r: usize,
-    /// Kernel taps a spatial axis.
-    pub kernel: Vec<usize>,
-    /// Steps a spatial axis.
-    pub stride: Vec<usize>,
-    /// Number of the block, and of all blocks.
-    pub number: (usize, usize),
-}
-
-impl Place {
-    /// Spatial axes.
-    pub fn axes(&self) -> usize {
-        self.kernel.len()
-    }
-
-    /// Whether the block changes no shape.
-    pub fn keeps_shape(&self) -> bool {
-        self.channels == self.kernels && self.stride.iter().all(|s| *s == 1)
-    }
-}
-
-/// What runs beside a block and is added to its output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shortcut {
-    /// Nothing.
-    None,
-    /// The input where shapes agree, nothing elsewhere (MobileNetV2).
-    IfSame,
-    /// The input where shapes agree, a pointwise convolution elsewhere (ResNet).
-    Projected,
-}
-
-/// A block.
-pub trait Block: std::fmt::Debug + Send + Sync {
-    /// Its layers, in order; the activation of the last comes after the shortcut is added.
-    ///
-    /// # Errors
-    /// Sizes that do not fit this block.
-    fn layers(&self, place: &Place) -> Result<Vec<LayerPlan>>;
-
-    /// What runs beside it.
-    fn shortcut(&self) -> Shortcut {
-        Shortcut::None
-    }
-
-    /// The same block as a structure of crate `cnn` (an inline table), if it is one by itself.
-    fn structure(&self, place: &Place) -> Option<String>;
-}
 
 type Read = fn(Table) -> std::result::Result<Box<dyn Block>, toml::de::Error>;
 
@@ -160,9 +105,4 @@ impl BlockSpec {
         keys.remove("kind");
         read(keys).map_err(|e| TrainError::bad("block", self.label(), e.message()))
     }
-}
-
-/// `[1, 3]` as TOML.
-fn list(values: &[usize]) -> String {
-    format!("{values:?}")
 }

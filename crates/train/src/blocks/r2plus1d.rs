@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Block, Place, Shortcut};
+use super::block::{Block, Place, Shortcut};
 use crate::layer::LayerPlan;
 use crate::{Result, TrainError};
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Block, Place};
+use super::block::{Block, Place};
 use crate::Result;
 use crate::layer::LayerPlan;
 

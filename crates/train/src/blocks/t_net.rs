@@ -5,8 +5,8 @@
 use convstat_tensor::Einsum;
 use serde::Deserialize;
 
+use super::block::{Block, Place, Shortcut};
 use super::tucker::TAPS;
-use super::{Block, Place, Shortcut};
 use crate::layer::{Composition, FactorPlan, LayerPlan};
 use crate::{Result, TrainError};
 

@@ -3,8 +3,8 @@
 
 use serde::Deserialize;
 
+use super::block::{Block, Place, Shortcut, list};
 use super::cp::on_axis;
-use super::{Block, Place, Shortcut, list};
 use crate::layer::LayerPlan;
 use crate::{Result, TrainError};
 

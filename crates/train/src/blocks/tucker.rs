@@ -4,7 +4,7 @@
 use convstat_tensor::Einsum;
 use serde::Deserialize;
 
-use super::{Block, Place, Shortcut, list};
+use super::block::{Block, Place, Shortcut, list};
 use crate::layer::{Composition, FactorPlan, LayerPlan};
 use crate::{Result, TrainError};
 

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use convstat_train::fetch::{
+use convstat_data::fetch::{
     FileReport, Patience, Phase, Progress, Report, Request, State, Sums, fetch, sources_of,
 };
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-use super::{Failure, Result, print};
+use super::failure::{Failure, Result, print};
 
 /// Options of `fetch`.
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-"""Reference values by PyTorch: operators.safetensors and training.safetensors beside this file.
+"""Reference values by PyTorch: operators.safetensors of crate engine, and training.safetensors beside this file.
 
     pip install torch numpy safetensors && python make_reference.py
 
@@ -246,6 +246,6 @@ def training():
 if __name__ == "__main__":
     torch.set_num_threads(1)
     operators()
-    save_file(tensors, HERE / "operators.safetensors", meta)
+    save_file(tensors, HERE / "../../../engine/tests/data/operators.safetensors", meta)
     out, about = training()
     save_file(out, HERE / "training.safetensors", about)

@@ -172,6 +172,7 @@ mod tests {
                 set: vec!["theory.draws=2".into(), "theory.starts=0".into(), "theory.designs=2".into()],
             };
             let study = Study::new(&text, &overrides).unwrap();
+            convstat::report::figures::check(&study.plan.file).unwrap();
             let folder = tempfile::tempdir().unwrap();
             let report = convstat::study::run(&study, folder.path(), RunOptions::default()).unwrap();
             let summary = report.summary.unwrap();

@@ -201,7 +201,7 @@ impl Submit {
         let alive = record.map(|r| queue.alive(r)).unwrap_or_default();
         let numbers = |shards: &[(u64, u64)]| {
             let numbers: Vec<u64> = shards.iter().map(|s| s.0).collect();
-            slurm::state::ranges(&numbers)
+            slurm::ranges::ranges(&numbers)
         };
         if let Some(&(_, of)) = alive.iter().find(|(_, of)| *of != self.shards) {
             let message = format!(
@@ -264,7 +264,7 @@ impl Submit {
         let said = if shards.missing == 0 {
             "no replicate is missing: nothing to submit".to_owned()
         } else {
-            let alive = slurm::state::ranges(&shards.alive);
+            let alive = slurm::ranges::ranges(&shards.alive);
             format!(
                 "the {} missing replicates are of shards that are queued or running already: {alive}",
                 shards.missing
@@ -312,7 +312,7 @@ impl Submit {
         print(&format!(
             "shards {} of {} submitted as job array {}; merge job {merge} follows them\neach task: {}{}\na task stops {} s before \
              its time limit and goes back to the queue\nlook: convstat study status {}\n",
-            slurm::state::ranges(&shards.submit),
+            slurm::ranges::ranges(&shards.submit),
             self.shards,
             submitted.array,
             command_line(&resources.arguments()),
