@@ -140,8 +140,8 @@ impl Axis {
     fn thinned(&self, ticks: Vec<Tick>, line: Line) -> Vec<Tick> {
         let mut kept: Vec<Tick> = Vec::new();
         for tick in ticks {
-            let beside = kept.last().is_none_or(|last| self.has_room(last, Some(&tick), line));
-            if beside && self.has_room(&tick, None, line) {
+            let has_gap = kept.last().is_none_or(|last| self.has_room(last, Some(&tick), line));
+            if has_gap && self.has_room(&tick, None, line) {
                 kept.push(tick);
             }
         }

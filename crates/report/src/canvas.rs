@@ -135,6 +135,9 @@ impl Canvas {
     }
 
     /// The SVG with text as outlines, titled with the alternative text, on the background of the page that holds it.
+    ///
+    /// # Errors
+    /// Elements that are not SVG.
     pub fn to_svg(&self) -> Result<String> {
         let options = usvg::WriteOptions {
             preserve_text: false,
@@ -157,6 +160,9 @@ impl Canvas {
     }
 
     /// The picture as PNG at 200 dots an inch on white.
+    ///
+    /// # Errors
+    /// Elements that are not SVG; a picture without area or larger than memory.
     pub fn to_png(&self) -> Result<Vec<u8>> {
         let scale = PNG_DPI / 72.0;
         let pixels = |points: f64| (points * scale).round() as u32;
@@ -169,6 +175,9 @@ impl Canvas {
     }
 
     /// The picture as a one-page PDF of its size.
+    ///
+    /// # Errors
+    /// Elements that are not SVG, or that PDF has nothing for.
     pub fn to_pdf(&self) -> Result<Vec<u8>> {
         let page = svg2pdf::PageOptions { dpi: 72.0 };
         // Outlines as in the SVG: with embedded fonts the order of objects would differ from run to run.
@@ -178,6 +187,9 @@ impl Canvas {
     }
 
     /// Writes `name.extension` into `out` for each format.
+    ///
+    /// # Errors
+    /// A picture that cannot be made; a file or folder that cannot be written.
     pub fn save(&self, out: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
         let write = |path: PathBuf, bytes: &[u8]| match fs::write(&path, bytes) {
             Ok(()) => Ok(path),

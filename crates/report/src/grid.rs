@@ -85,6 +85,9 @@ struct Frame<'a> {
 }
 
 /// Draws rows of panels under a legend, `width` points wide. Panels of a row with one label of the ordinate have one range.
+///
+/// # Errors
+/// What plotters cannot draw.
 pub fn draw_grid(figure: &str, width: f64, rows: &[Row], legend: &[LegendEntry]) -> Result<Drawn> {
     register_fonts();
     let failed = |reason: String| ReportError::Drawing { figure: figure.to_owned(), reason };
@@ -182,10 +185,10 @@ impl Frame<'_> {
         let middle = plot.left + plot.width / 2.0;
         let title = plot.top - 5.0 - height(self.title.len().saturating_sub(1), FONT);
         let below = plot.top + plot.height + if self.panel.bare_x { BARE } else { TICKS } + FONT;
-        // Beside the labels of the ticks.
-        let beside =
+        // Left of the labels of the ticks.
+        let labels =
             self.y.widest(SMALL) + 2.0 * TICK + 5.0 + height(self.y_label.len().saturating_sub(1), FONT);
-        let (x, centre) = ((plot.left - LEFT + 11.0).min(plot.left - beside), plot.top + plot.height / 2.0);
+        let (x, centre) = ((plot.left - LEFT + 11.0).min(plot.left - labels), plot.top + plot.height / 2.0);
         centred(middle, title, FONT, plot.width + 2.0 * RIGHT, &self.title)
             + &centred(middle, below, FONT, plot.width, &self.x_label)
             + &upright(x, centre, FONT, plot.height + BEYOND, &self.y_label)
@@ -215,37 +218,37 @@ impl Frame<'_> {
             .light_line_style(TRANSPARENT)
             .set_all_tick_mark_size(units(TICK))
             .draw()?;
-        let series = self.panel.series.iter().zip(self.asides());
-        series.map(|(series, aside)| self.draw_series(&mut chart, series, aside)).collect()
+        let series = self.panel.series.iter().zip(self.shifts());
+        series.map(|(series, shift)| self.draw_series(&mut chart, series, shift)).collect()
     }
 
     /// By how much the points of each series stand beside the middle of their slot.
-    fn asides(&self) -> Vec<f64> {
+    fn shifts(&self) -> Vec<f64> {
         let are_points = |s: &&Series| matches!(s.mark, Mark::Points(_)) && self.x.has_slots();
         let count = self.panel.series.iter().filter(are_points).count() as f64;
         let mut place = 0.5 * (1.0 - count);
-        let aside = |s: &Series| {
+        let shift = |s: &Series| {
             if !are_points(&s) {
                 return 0.0;
             }
             place += 1.0;
             SLOT_SHARE * (place - 1.0) / count
         };
-        self.panel.series.iter().map(aside).collect()
+        self.panel.series.iter().map(shift).collect()
     }
 
     fn draw_series(
         &self,
         chart: &mut Chart<'_, '_>,
         series: &Series,
-        aside: f64,
+        shift: f64,
     ) -> DrawResult<Vec<(i32, i32)>> {
         let style = ShapeStyle {
             color: colour(series.style).to_rgba(),
             filled: true,
             stroke_width: units(LINE) as u32,
         };
-        let place = |x: f64, y: f64| (self.x.place(x) + aside, self.y.place(y));
+        let place = |x: f64, y: f64| (self.x.place(x) + shift, self.y.place(y));
         let mut places = Vec::new();
         if let Mark::Points(points) = &series.mark {
             let corners: Vec<(i32, i32)> =

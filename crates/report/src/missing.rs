@@ -25,10 +25,10 @@ pub(crate) fn sentence<'a>(
     dash: &str,
     n: &str,
 ) -> String {
-    let lacking: Vec<&str> = columns.into_iter().filter(|(_, lacks)| *lacks).map(|(name, _)| name).collect();
+    let missing: Vec<&str> = columns.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| name).collect();
     let reasons: Vec<&str> = REASONS
         .iter()
-        .filter(|(start, _)| lacking.iter().any(|name| name.starts_with(start)))
+        .filter(|(start, _)| missing.iter().any(|name| name.starts_with(start)))
         .map(|(_, reason)| *reason)
         .collect();
     if reasons.is_empty() {

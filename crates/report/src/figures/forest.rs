@@ -18,7 +18,7 @@ use crate::{Canvas, Result};
 const WIDTH: f64 = 390.0;
 const ROW: f64 = 12.0;
 const SMALL: f64 = 7.5;
-/// More cells than this are gathered by setting, design and estimator.
+/// More cells than this are pooled by setting, design and estimator.
 const MOST_CELLS: usize = 60;
 /// Share of the figure that labels take at most; longer ones are broken.
 const WIDEST_LABEL: f64 = 0.55;
@@ -52,8 +52,8 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         return Ok(None);
     }
     let entries = entries(&cells);
-    let gathered = cells.len() > MOST_CELLS;
-    let each = if gathered { "mean over n (inverse variances)" } else { "measured" };
+    let pooled = cells.len() > MOST_CELLS;
+    let each = if pooled { "mean over n (inverse variances)" } else { "measured" };
     let entry = |style, symbol, text: &str| LegendEntry { text: escape(text), style, symbol };
     let mut legend = vec![entry(0, Symbol::MarkerLine, &format!("{each} ± 1.96 MCSE"))];
     if entries.iter().filter_map(|e| e.ratio).any(leaves_out_1) {
@@ -69,8 +69,8 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let noted = 10.0 + widest(&mut entries.iter().filter_map(|e| e.ratio.map(note)));
     let has_notes = whole - left - noted >= NARROWEST;
     let right = whole - if has_notes { noted } else { 10.0 };
-    let tall = |label: &[String]| ROW + height(label.len().saturating_sub(1), SMALL);
-    let bottom = top + 4.0 + labels.iter().map(|label| tall(label)).sum::<f64>();
+    let row_height = |label: &[String]| ROW + height(label.len().saturating_sub(1), SMALL);
+    let bottom = top + 4.0 + labels.iter().map(|label| row_height(label)).sum::<f64>();
     let ends =
         entries.iter().filter_map(|e| e.ratio).flat_map(|(r, se)| [r - NORMAL_975 * se, r + NORMAL_975 * se]);
     let values: Vec<f64> = ends.chain([1.0]).filter(|v| v.is_finite()).collect();
@@ -87,7 +87,7 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let mut next = top + 4.0;
     for (row, label) in entries.iter().zip(&labels) {
         let y = next + ROW / 2.0;
-        next += tall(label);
+        next += row_height(label);
         body += &from_left(8.0 + row.indent, y + 2.6, SMALL, room - row.indent, label);
         let Some((ratio, se)) = row.ratio else { continue };
         let half = if se.is_finite() { NORMAL_975 * se } else { 0.0 };
@@ -113,7 +113,7 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
          standard errors, {}, about the line at 1.",
         data.name,
         data.risk,
-        if gathered { "a line a setting, design and estimator" } else { "a line a cell" }
+        if pooled { "a line a setting, design and estimator" } else { "a line a cell" }
     );
     Ok(Some(data.canvas(&alt, (whole, bottom + 18.0 + height(label.len(), FONT)), body)))
 }
@@ -162,7 +162,7 @@ fn entries(cells: &[&CellSummary]) -> Vec<Entry> {
             label += &format!(", {}", escape(key.2));
         }
         if cells.len() > MOST_CELLS {
-            out.push(Entry { label, indent: 0.0, ratio: Some(gather(&mine)) });
+            out.push(Entry { label, indent: 0.0, ratio: Some(pool(&mine)) });
             continue;
         }
         let row = |label, c: &CellSummary, indent| Entry { label, indent, ratio: ratio(c) };
@@ -177,7 +177,7 @@ fn entries(cells: &[&CellSummary]) -> Vec<Entry> {
 }
 
 /// Mean of the ratios of some cells with weights of inverse variances; of those that have one.
-fn gather(cells: &[&CellSummary]) -> (f64, f64) {
+fn pool(cells: &[&CellSummary]) -> (f64, f64) {
     let known = cells.iter().filter_map(|c| ratio(c)).filter(|(_, se)| *se > 0.0);
     let (sum, weights) =
         known.fold((0.0, 0.0), |(s, w), (ratio, se)| (s + ratio / (se * se), w + 1.0 / (se * se)));

@@ -100,7 +100,7 @@ fn series(cells: &[CellSummary], places: &[Place], solvers: &[&str]) -> Vec<Seri
     let (mut steps, mut points) = (Vec::new(), Vec::new());
     let middle = 0.5 * (solvers.len() as f64 - 1.0);
     for (style, solver) in solvers.iter().enumerate() {
-        let aside = 0.6 * (style as f64 - middle) / solvers.len() as f64;
+        let shift = 0.6 * (style as f64 - middle) / solvers.len() as f64;
         let (mut curve, mut measured) = (Vec::new(), Vec::new());
         for (i, place) in places.iter().enumerate() {
             if i > 0 && (places[i - 1].0, places[i - 1].1) != (place.0, place.1) {
@@ -111,7 +111,7 @@ fn series(cells: &[CellSummary], places: &[Place], solvers: &[&str]) -> Vec<Seri
             };
             let left = i as f64;
             curve.extend([(left, c.theory.risk_pred), (left + 1.0, c.theory.risk_pred)]);
-            measured.push(Point { x: left + 0.5 + aside, y: c.pred.0, error: c.pred.1 });
+            measured.push(Point { x: left + 0.5 + shift, y: c.pred.0, error: c.pred.1 });
         }
         steps.push(Series { style, mark: Mark::Curve(curve) });
         points.push(Series { style, mark: Mark::Points(measured) });
@@ -120,13 +120,13 @@ fn series(cells: &[CellSummary], places: &[Place], solvers: &[&str]) -> Vec<Seri
 }
 
 /// First place, the one behind the last, and names from long to short, of which the first that fits is drawn.
-type Stretch = (usize, usize, Vec<String>);
+type Span = (usize, usize, Vec<String>);
 
-/// A factor: its level at every place (0 for the lowest), and names of stretches of places.
+/// A factor: its level at every place (0 for the lowest), and names of spans of places.
 struct Factor {
     name: String,
     levels: Vec<usize>,
-    names: Vec<Stretch>,
+    names: Vec<Span>,
 }
 
 /// Setting and design where they vary, and n.
@@ -138,14 +138,14 @@ fn factors(cells: &[CellSummary], places: &[Place], settings: &[&str], designs: 
         factors.push(Factor {
             name: "setting".to_owned(),
             levels: places.iter().map(|p| rank(settings, p.0)).collect(),
-            names: stretches(places, &|p| p.0, &|p| vec![setting_title(p.0, structure(p.0)), escape(p.0)]),
+            names: spans(places, &|p| p.0, &|p| vec![setting_title(p.0, structure(p.0)), escape(p.0)]),
         });
     }
     if designs.len() > 1 {
         factors.push(Factor {
             name: "design".to_owned(),
             levels: places.iter().map(|p| rank(designs, p.1)).collect(),
-            names: stretches(places, &|p| (p.0, p.1), &|p| {
+            names: spans(places, &|p| (p.0, p.1), &|p| {
                 vec![design_title(p.1), escape(p.1), escape(p.1.split('(').next().unwrap_or(p.1))]
             }),
         });
@@ -160,7 +160,7 @@ fn factors(cells: &[CellSummary], places: &[Place], settings: &[&str], designs: 
     factors.push(Factor {
         name: "n".to_owned(),
         levels: places.iter().map(level).collect(),
-        names: stretches(places, &|p| p.0, &|p| {
+        names: spans(places, &|p| p.0, &|p| {
             let all = sizes(p.0);
             let ends = (all.first().copied().unwrap_or(0), all.last().copied().unwrap_or(0));
             vec![format!("{} to {}", ends.0, ends.1), format!("{}–{}", ends.0, ends.1)]
@@ -170,12 +170,12 @@ fn factors(cells: &[CellSummary], places: &[Place], settings: &[&str], designs: 
 }
 
 /// Runs of places with one key, with their names.
-fn stretches<'a, K: PartialEq>(
+fn spans<'a, K: PartialEq>(
     places: &[Place<'a>],
     key: &dyn Fn(&Place<'a>) -> K,
     names: &dyn Fn(&Place<'a>) -> Vec<String>,
-) -> Vec<Stretch> {
-    let mut out: Vec<Stretch> = Vec::new();
+) -> Vec<Span> {
+    let mut out: Vec<Span> = Vec::new();
     for (i, place) in places.iter().enumerate() {
         match out.last_mut() {
             Some(last) if key(&places[last.0]) == key(place) => last.1 = i + 1,
