@@ -2,8 +2,8 @@
 
     python benches/rivals.py FITS CONVSTAT docs/src/performance.md [--quick]
 
-FITS is the program of benches/fits.rs, CONVSTAT the command line; the tables replace what stands below "## Measured". All
-times are of one thread, arrays in memory.
+FITS is the program of benches/fits.rs, CONVSTAT the command line; the tables replace those of the page. All times are of one
+thread, arrays in memory.
 """
 
 import json
@@ -22,6 +22,8 @@ import numpy as np
 import tensorly as tl
 import torch
 from tensorly.regression import CPRegressor, TuckerRegressor
+
+from page import replace
 
 torch.set_num_threads(1)
 
@@ -176,11 +178,12 @@ def main():
         print(f"{label}: convstat {ours['seconds']:.2e} s; TuckerRegressor {seconds / ours['seconds']:.0f} x", flush=True)
         studies = study_times(command, folder, quick)
     report(out, rows, studies)
-    draw(studies, Path(out).parent.parent / FIGURE)
+    draw(studies, Path(out).parent / FIGURE)
 
 
-MARK = "## Measured\n"
-FIGURE = "paper-figures/cost.svg"
+FIT_TABLE = "## A fit: milliseconds, beside rivals"
+STUDY_TABLE = "## A study: milliseconds a replicate"
+FIGURE = "../../paper-figures/cost.svg"  # from the page
 
 STUDY = """[study]
 name = "bench"
@@ -270,7 +273,7 @@ def draw(times, path):
 
 def report(path, rows, studies):
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
-    text = [
+    fits = [
         f"Measured {time.strftime('%Y-%m-%d')} on {cpu}, {os.cpu_count()} cores; Python {platform.python_version()}, NumPy "
         f"{np.__version__}, TensorLy {version('tensorly')}, PyTorch {version('torch')}; one thread each, median of repeats over "
         "one second, the arrays in memory, compression included.",
@@ -279,10 +282,9 @@ def report(path, rows, studies):
         "|---|---|---|---|---|---|",
     ]
     for label, ours, rival, seconds, best, reached in rows:
-        text.append(f"| {label} | {1e3 * ours:.2f} | {rival} | {1e3 * seconds:.1f} | **{seconds / ours:.3g}** | {reached / best - 1:+.1e} |")
-    text += [
-        "",
-        f"![Cost of a study](../{FIGURE})",
+        fits.append(f"| {label} | {1e3 * ours:.2f} | {rival} | {1e3 * seconds:.1f} | **{seconds / ours:.3g}** | {reached / best - 1:+.1e} |")
+    table = [
+        f"![Cost of a study]({FIGURE})",
         "",
         "| design | n | D | replicates | ms a replicate, one thread | speed-up, two threads |",
         "|---|---|---|---|---|---|",
@@ -291,9 +293,9 @@ def report(path, rows, studies):
         if threads == 1:
             two = studies.get((design, n, d, r, 2))
             speed_up = f"{one / two:.2f}" if two else ""
-            text.append(f"| {design} | {n:.0e} | {d} | {r} | {1e3 * one:.2f} | {speed_up} |")
-    before = open(path).read().split(MARK)[0] if os.path.exists(path) else ""
-    open(path, "w").write(before + MARK + "\n" + "\n".join(text) + "\n")
+            table.append(f"| {design} | {n:.0e} | {d} | {r} | {1e3 * one:.2f} | {speed_up} |")
+    replace(path, FIT_TABLE, fits)
+    replace(path, STUDY_TABLE, table)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from page import replace
+
 
 def conv(cin, cout, kernel=(1, 1), stride=(1, 1), groups=1):
     return nn.Conv2d(cin, cout, kernel, stride, [k // 2 for k in kernel], groups=groups, bias=False)
@@ -103,19 +105,13 @@ def throughput(a, memory_format, autocast=False, graph=False):
 
 BLOCKS = {"bottleneck": Bottleneck, "depthwise": depthwise, "cp": Cp}
 
-PROCESSOR = "## Training on processors: images a second\n"
-GPU = "## Training on a GPU: images a second\n"
+PROCESSOR = "## Training on processors: images a second"
+GPU = "## Training on a GPU: images a second"
 
 
 def ours(a, *options):
     command = [a.against, "--networks", str(a.steps), "--block", a.block, "--width", str(a.width), *options]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def replace(path, heading, text):
-    before, rest = open(path).read().split(heading)
-    rest = rest.split("<!-- end -->", 1)[1]
-    open(path, "w").write(before + "\n".join([heading, *text]) + "\n<!-- end -->" + rest)
 
 
 def against(a):
@@ -129,9 +125,9 @@ def against(a):
         print(f"{a.block}: {own:.0f} images/s, PyTorch {torch_:.0f}, ratio {own / torch_:.2f}", flush=True)
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "")
     text = [
-        f"Measured {time.strftime('%Y-%m-%d')} on {cpu}, {a.threads} threads; PyTorch {torch.__version__}, the better of its two memory "
-        "formats; batch 128, 32×32×3, width 16, three stages of three blocks, SGD with momentum, forward, backward and step; in turn "
-        "in one run, the best of three.",
+        f"Measured {time.strftime('%Y-%m-%d')} on {cpu}, {a.threads} threads; PyTorch {torch.__version__} in the better of its two memory "
+        "formats. Batches of 128, images of 32×32×3, width 16, three stages of three blocks, SGD with momentum. A step is forward, "
+        "backward and update. Both in turn in one run, the best of three.",
         "",
         "| network | parameters | MACs | convstat-train | PyTorch | ratio | GFLOP/s of convstat-train |",
         "|---|---|---|---|---|---|---|",
@@ -172,8 +168,8 @@ def on_gpu(a):
                 table.append(f"| {a.block} | {a.width} | {' | '.join(key)} | {own[key]:.0f} | {torch_[key]:.0f} | **{ratio:.2f}** |")
     text = [
         f"Measured {time.strftime('%Y-%m-%d')} on {device.split(' (')[0]}; PyTorch {torch.__version__}, channels last, its choice of "
-        "algorithms by trial; batch 128, 32×32×3, three stages of three blocks, SGD with momentum, forward, backward and step; direct "
-        "launches or one CUDA graph; in turn in one run, the better of two.",
+        "algorithms by trial. Batches of 128, images of 32×32×3, three stages of three blocks, SGD with momentum. A step is forward, "
+        "backward and update, by direct launches or as one CUDA graph. Both in turn in one run, the better of two.",
         "",
         "| network | width | precision | launches | convstat-train | PyTorch | ratio |",
         "|---|---|---|---|---|---|---|",

@@ -37,7 +37,7 @@ fn blocks_say_what_they_are() {
     for page in pages() {
         for block in blocks(&read(&page)) {
             let place = format!("{}:{}", page.display(), block.line);
-            let known = ["console", "sh", "toml", "rust", "python", "text", "json", "math"];
+            let known = ["console", "sh", "toml", "rust", "diff", "python", "text", "json", "math"];
             assert!(known.contains(&block.language()), "{place}: ```{}", block.info);
             if block.language() == "console" {
                 let options = block.options();
@@ -177,4 +177,27 @@ fn the_summary_has_every_page_once() {
         .filter(|p| p.starts_with(&folder) && !p.ends_with("SUMMARY.md"))
         .collect();
     assert_eq!(listed, there);
+}
+
+/// `scripts/prose.sh` on these pages: whether no page's sentences have more than 20 words on average, and what it prints.
+fn are_short(pages: &[PathBuf]) -> (bool, String) {
+    let script = root().join("scripts/prose.sh").canonicalize().unwrap();
+    let output = std::process::Command::new(script).args(["--mean", "20"]).args(pages).output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn sentences_are_short() {
+    let pages: Vec<PathBuf> = pages().iter().map(|p| p.canonicalize().unwrap()).collect();
+    let (short, printed) = are_short(&pages);
+    assert!(short, "{printed}");
+    assert!(read(&root().join("README.md")).lines().count() <= 130);
+
+    let place = tempfile::tempdir().unwrap();
+    let page = place.path().join("page.md");
+    let sentence = "word ".repeat(20);
+    std::fs::write(&page, format!("{sentence}word.\n\n| a table | {sentence} |\n\n```text\nShort.\n```\n")).unwrap();
+    assert!(!are_short(&[page.clone()]).0);
+    std::fs::write(&page, format!("{sentence}`a b`. Word.\n")).unwrap();
+    assert!(are_short(&[page]).0);
 }

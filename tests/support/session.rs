@@ -104,7 +104,7 @@ pub fn run_page(page: &Path, program: &Path, kind: &str) -> usize {
     ran
 }
 
-/// The files that a page's commands find: those of its blocks, those beside it, and the study files.
+/// The files that a page's commands find: those of its blocks, data beside it, and the repository's `docs` and `experiments`.
 fn lay_out(page: &Path, blocks: &[Block], place: &Path) {
     for block in blocks {
         if let Some(name) = block.options().strip_prefix("file=") {
@@ -117,6 +117,7 @@ fn lay_out(page: &Path, blocks: &[Block], place: &Path) {
             std::fs::copy(&path, place.join(path.file_name().unwrap())).unwrap();
         }
     }
-    std::os::unix::fs::symlink(root().join("experiments").canonicalize().unwrap(), place.join("experiments"))
-        .unwrap();
+    for folder in ["docs", "experiments"] {
+        std::os::unix::fs::symlink(root().join(folder).canonicalize().unwrap(), place.join(folder)).unwrap();
+    }
 }

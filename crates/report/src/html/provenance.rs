@@ -24,7 +24,7 @@ const WORKS: [[&str; 5]; 3] = [
     [
         "huang2021compressed",
         "Huang, Feiqing and Si, Yuefeng and Zheng and Li, Guodong",
-        "Compressed convolutional neural networks from a statistical perspective",
+        "A New Measure of Model Redundancy for Compressed Convolutional Neural Networks",
         "2021",
         "arXiv 2112.04857",
     ],
