@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use maud::{Markup, html};
 use resvg::{tiny_skia, usvg};
 
 use crate::drawing::{Drawing, DrawnPanel};
@@ -65,7 +66,7 @@ pub struct Canvas {
     /// What its panels show, where the drawing records it.
     pub panels: Vec<DrawnPanel>,
     /// SVG elements, in canvas units.
-    body: String,
+    body: Markup,
     /// How much larger than life the elements are drawn.
     scale: f64,
 }
@@ -91,11 +92,11 @@ impl Canvas {
     /// The SVG with live text, which needs the font.
     fn source(&self) -> String {
         let ((w, h), (units_w, units_h)) = (self.size, self.units());
-        format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {units_w} {units_h}\" \
-             font-family=\"sans-serif\">{}</svg>",
-            self.body
-        )
+        let svg = html! {
+            svg xmlns="http://www.w3.org/2000/svg" width=(w) height=(h) viewBox={ "0 0 " (units_w) " " (units_h) }
+                font-family="sans-serif" { (self.body) }
+        };
+        svg.into_string()
     }
 
     fn tree(&self) -> Result<usvg::Tree> {
@@ -146,7 +147,7 @@ impl Canvas {
             ..usvg::WriteOptions::default()
         };
         let svg = self.tree()?.to_string(&options);
-        let title = format!("<title>{}</title>", crate::math::escape(&self.alt));
+        let title = html! { title { (self.alt) } }.into_string();
         match svg.find('>') {
             Some(end) => Ok(format!("{} role=\"img\">{title}{}", &svg[..end], &svg[end + 1..])),
             None => Err(self.failed("the SVG writer returned no element")),

@@ -25,7 +25,8 @@ pub(crate) fn sentence<'a>(
     dash: &str,
     n: &str,
 ) -> String {
-    let missing: Vec<&str> = columns.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| name).collect();
+    let missing: Vec<&str> =
+        columns.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| name).collect();
     let reasons: Vec<&str> = REASONS
         .iter()
         .filter(|(start, _)| missing.iter().any(|name| name.starts_with(start)))

@@ -118,7 +118,8 @@ const OPTIONAL: [OptionalColumn; 8] = [
 
 fn settings(plan: &Plan) -> Markup {
     let settings = &plan.file.setting;
-    let parts: Vec<&OptionalColumn> = OPTIONAL.iter().filter(|(_, f)| settings.iter().any(|s| f(s).is_some())).collect();
+    let parts: Vec<&OptionalColumn> =
+        OPTIONAL.iter().filter(|(_, f)| settings.iter().any(|s| f(s).is_some())).collect();
     let mut columns = vec![Column::text("Setting"), Column::text("Input"), Column::text("Kernel")];
     columns.extend(parts.iter().map(|(head, _)| Column::text(head)));
     columns.extend([

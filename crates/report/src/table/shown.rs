@@ -92,7 +92,11 @@ impl Shown {
 
 /// Takes out the columns that are empty, and those that say the same everywhere; returns headings and values of the latter. What
 /// says the same is said once, in the caption; Markdown has none, and keeps numbers.
-fn take_constants(shown: &mut Vec<TextColumn>, table: &Table, notation: Notation) -> Result<Vec<(String, String)>> {
+fn take_constants(
+    shown: &mut Vec<TextColumn>,
+    table: &Table,
+    notation: Notation,
+) -> Result<Vec<(String, String)>> {
     let once = notation == Notation::Latex && table.rows() > 1;
     let mut constants = Vec::new();
     let mut kept = Vec::new();
@@ -113,7 +117,12 @@ fn take_constants(shown: &mut Vec<TextColumn>, table: &Table, notation: Notation
 }
 
 /// The rows of columns under the setting, where it is no column, and what stands above them.
-fn groups(table: &Table, shown: &[TextColumn], above: &[TextColumn], notation: Notation) -> Result<Vec<Group>> {
+fn groups(
+    table: &Table,
+    shown: &[TextColumn],
+    above: &[TextColumn],
+    notation: Notation,
+) -> Result<Vec<Group>> {
     let grouped = !shown.iter().any(|column| column.name == "setting");
     let (settings, structures) = (table.texts("setting")?, table.texts("structure")?);
     let mut groups: Vec<Group> = Vec::new();
