@@ -177,7 +177,10 @@ fn a_study_of_labels_runs_and_counts_separation() {
             (&d.errors_pred, d.theory.risk(Prediction).0.to_bits())
         );
         assert_eq!(c.replicates() + c.errors, 6);
-        assert!(c.theory.value("explicit_bound_pred").is_nan() && c.theory.value("literature_bound_frob").is_nan());
+        assert!(
+            c.theory.value("explicit_bound_pred").is_nan()
+                && c.theory.value("literature_bound_frob").is_nan()
+        );
         // Twelve labels of a dozen features are separated.
         assert!(if c.n == 12 { c.errors > 0 } else { c.errors == 0 }, "{} of {}", c.errors, c.n);
         if c.n == 400 {

@@ -155,7 +155,13 @@ fn a_page_holds_every_cell_every_verdict_and_no_markup_of_others() {
         for text in [&cell.setting, &cell.solver] {
             assert!(row.contains(&escaped(text)), "{text} is not in {row}");
         }
-        for value in [cell.n as f64, cell.pred.0, cell.theory.risk(Prediction).0, cell.frob.0, cell.theory.risk(Frobenius).0] {
+        for value in [
+            cell.n as f64,
+            cell.pred.0,
+            cell.theory.risk(Prediction).0,
+            cell.frob.0,
+            cell.theory.risk(Frobenius).0,
+        ] {
             let value = if value.is_nan() { String::new() } else { value.to_string() };
             assert!(row.contains(&format!("data-v=\"{value}\"")), "{value} is not in {row}");
         }

@@ -273,7 +273,9 @@ fn reference_figures_of_theory_section_5() {
     let (low, high) = (one_cell(200, &regular, "n = [4267]"), one_cell(200, &deficient, "n = [4267]"));
     assert_eq!((low.d_m, low.df), (96, 84));
     let (reference, theirs) = (0.148, 0.148 / (2.0 * 84.0 * 40.0f64).sqrt());
-    assert!(reference >= low.theory.risk(Prediction).0 - 3.0 * theirs && reference <= high.pred.0 + 3.0 * theirs);
+    assert!(
+        reference >= low.theory.risk(Prediction).0 - 3.0 * theirs && reference <= high.pred.0 + 3.0 * theirs
+    );
     assert!(low.pred.0 >= low.theory.risk(Prediction).0 - 3.0 * low.pred.1 && low.pred.0 < high.pred.0);
     // A truth of lower rank is no regular point: no risk is claimed there.
     assert!(high.theory.risk(Prediction).0.is_nan());
@@ -299,7 +301,11 @@ fn reference_figures_of_tucker_and_cp_kernels() {
         // The first-order risk is a little below the error at so small an n, and equal to it where n is large.
         let large = one_cell(400, &setting, "n = [5000]");
         assert!(c.pred.0 > c.theory.risk(Prediction).0 - 3.0 * c.pred.1);
-        assert!((large.pred.0 - large.theory.risk(Prediction).0).abs() <= 3.0 * large.pred.1, "{:?}", large.pred);
+        assert!(
+            (large.pred.0 - large.theory.risk(Prediction).0).abs() <= 3.0 * large.pred.1,
+            "{:?}",
+            large.pred
+        );
     }
 }
 
@@ -383,12 +389,17 @@ fn several_responses_follow_the_risk_of_drawn_designs() {
     let c = one_cell(400, setting, "n = [40]");
     let d = 12.0;
     let exact = (3.0 * d / (40.0 - d - 1.0f64)).sqrt();
-    assert!((c.theory.risk(Prediction).0 - exact).abs() <= 3.0 * c.theory.risk(Prediction).1 && c.theory.risk(Prediction).1 > 0.0);
+    assert!(
+        (c.theory.risk(Prediction).0 - exact).abs() <= 3.0 * c.theory.risk(Prediction).1
+            && c.theory.risk(Prediction).1 > 0.0
+    );
     assert!((c.pred.0 - exact).abs() <= 3.0 * c.pred.1, "{:?} {exact}", c.pred);
     assert!(c.theory.value("explicit_bound_pred").is_nan());
     // OLS of the same: the closed form.
     let c = one_cell(400, &setting.replace("levenberg-marquardt", "ols"), "n = [40]");
-    assert!((c.theory.risk(Prediction).0 - exact).abs() < 1e-12 && (c.pred.0 - exact).abs() <= 3.0 * c.pred.1);
+    assert!(
+        (c.theory.risk(Prediction).0 - exact).abs() < 1e-12 && (c.pred.0 - exact).abs() <= 3.0 * c.pred.1
+    );
 }
 
 #[test]
@@ -401,7 +412,9 @@ fn no_theory_is_claimed_where_the_structure_misses_the_truth() {
         )
     };
     let missing = one_cell(20, &setting(1), "n = [5000]");
-    assert!(missing.theory.risk(Prediction).0.is_nan() && missing.theory.value("explicit_bound_pred").is_nan());
+    assert!(
+        missing.theory.risk(Prediction).0.is_nan() && missing.theory.value("explicit_bound_pred").is_nan()
+    );
     let same = one_cell(20, &setting(2), "n = [5000]");
     assert!(same.theory.risk(Prediction).0.is_finite());
     // The truth's owner is part of a cell's identity.

@@ -4,8 +4,8 @@
 #![cfg(test)]
 
 use convstat_report::html::{PageData, page};
-use convstat_report::{TableOptions, paper_table, table_format};
 use convstat_report::{Format, draw};
+use convstat_report::{TableOptions, paper_table, table_format};
 use convstat_runner::RunDir;
 use convstat_study::run::summarise;
 use convstat_study::{Overrides, Record, RunOptions, Study, run};
@@ -87,7 +87,8 @@ fn a_bound_of_ones_own_is_everywhere_by_its_name() {
 
     let (manifest, record) = (stored.manifest().unwrap(), Record::new(&study, &stored).unwrap());
     let (study, summary) = (&study, &summary);
-    let html = page(&PageData { study, summary, checks: &checks, manifest: &manifest, record: &record, run: "run" });
+    let html =
+        page(&PageData { study, summary, checks: &checks, manifest: &manifest, record: &record, run: "run" });
     let html = html.unwrap();
     assert_eq!(html.matches(">Thrice the error<").count(), 2, "a column a norm");
     assert!(html.contains("as thrice the error: its theorem does not cover"));

@@ -15,8 +15,8 @@
 #![deny(unsafe_code)]
 
 pub mod activated;
-pub mod checks;
 pub mod cell_theory;
+pub mod checks;
 pub mod coverage;
 pub mod designs;
 pub mod error;

@@ -1,9 +1,9 @@
 //! `convstat plan-n`: the sample size for a target error.
 
 use clap::{Args, ValueEnum};
+use convstat::prelude::*;
 use convstat::report::table::align;
 use convstat::runner::thread_pool;
-use convstat::prelude::*;
 use convstat::study::file::{Estimator, Info, Noise, Samples, Truth};
 use convstat::study::{EmpiricalSampleSize, Quantity, sample_size};
 use convstat::theory::bounds::Kind;

@@ -83,7 +83,10 @@ impl SettingArgs {
             return Err(Failure::new(format!("--draws {}; a standard error needs at least 2", self.draws)));
         }
         if !(self.sigma.is_finite() && self.sigma > 0.0) {
-            return Err(Failure::new(format!("sigma = {}; it has to be a finite number above 0", self.sigma)));
+            return Err(Failure::new(format!(
+                "sigma = {}; it has to be a finite number above 0",
+                self.sigma
+            )));
         }
         let options = TheoryOptions {
             confidence: self.confidence,

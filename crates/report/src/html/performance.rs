@@ -131,8 +131,7 @@ fn columns(summary: &Summary) -> Vec<Column> {
     let mut columns = ["Setting", "Design", "Estimator"].map(Column::text).to_vec();
     columns.extend([n(), rate()].map(Column::number));
     columns.extend(["Replicates", "Prediction error", "Risk"].map(Column::number));
-    let bounds =
-        |norm| shown.bounds.iter().filter(move |b| b.norms().contains(&norm)).map(|b| heading(*b));
+    let bounds = |norm| shown.bounds.iter().filter(move |b| b.norms().contains(&norm)).map(|b| heading(*b));
     columns.extend(bounds(ErrorNorm::Prediction));
     if shown.frobenius {
         columns.extend(["Estimation error", "Risk"].map(Column::number));

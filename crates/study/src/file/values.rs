@@ -24,12 +24,6 @@ impl StudyFile {
 
     /// Fails on values outside their range; [`StudyFile::parse`] has done this.
     pub fn check(&self) -> Result<()> {
-        let positive = |key: &str, value: f64| {
-            if value.is_finite() && value > 0.0 {
-                return Ok(());
-            }
-            Err(StudyError::bad(key, value, "it has to be a finite number above 0"))
-        };
         if self.study.replicates == 0 {
             return Err(StudyError::bad("study.replicates", 0, "it has to be at least 1"));
         }

@@ -29,37 +29,40 @@ pub fn draw(summary: &Summary) -> convstat_report::Result<Option<Canvas>> {
     ticks.sort_by(f64::total_cmp);
     ticks.dedup();
     // At a fixed budget all networks stand at one number of parameters, where a line would say nothing.
-    let panel =
-        |title: &str, x_label: String, x_ticks: Vec<f64>, budgets: bool, x: &dyn Fn(&CellSummary) -> f64| {
-            Panel {
-                title: math::escape(title),
-                x_label,
-                y_label: math::escape("test accuracy, %"),
-                series: series
-                    .iter()
-                    .enumerate()
-                    .flat_map(|(style, (_, fixed, cells))| {
-                        let mut cells = cells.clone();
-                        cells.sort_by(|a, b| x(a).total_cmp(&x(b)));
-                        let points = cells.iter().map(|c| Point {
-                            x: x(c),
-                            y: 100.0 * c.accuracy.0,
-                            error: if c.accuracy.1.is_nan() { 0.0 } else { 100.0 * c.accuracy.1 },
-                        });
-                        let line = cells.iter().map(|c| (x(c), 100.0 * c.accuracy.0)).collect();
-                        let line = Series { style, mark: Mark::Curve(line) };
-                        let points = Series { style, mark: Mark::Points(points.collect()) };
-                        [(budgets || *fixed == Fixed::R).then_some(line), Some(points)].into_iter().flatten()
-                    })
-                    .collect(),
-                log_x: true,
-                x_ticks,
-                ..Panel::default()
-            }
-        };
+    let panel = |title: &str,
+                 x_label: math::Label,
+                 x_ticks: Vec<f64>,
+                 budgets: bool,
+                 x: &dyn Fn(&CellSummary) -> f64| {
+        Panel {
+            title: math::text(title),
+            x_label,
+            y_label: math::text("test accuracy, %"),
+            series: series
+                .iter()
+                .enumerate()
+                .flat_map(|(style, (_, fixed, cells))| {
+                    let mut cells = cells.clone();
+                    cells.sort_by(|a, b| x(a).total_cmp(&x(b)));
+                    let points = cells.iter().map(|c| Point {
+                        x: x(c),
+                        y: 100.0 * c.accuracy.0,
+                        error: if c.accuracy.1.is_nan() { 0.0 } else { 100.0 * c.accuracy.1 },
+                    });
+                    let line = cells.iter().map(|c| (x(c), 100.0 * c.accuracy.0)).collect();
+                    let line = Series { style, mark: Mark::Curve(line) };
+                    let points = Series { style, mark: Mark::Points(points.collect()) };
+                    [(budgets || *fixed == Fixed::R).then_some(line), Some(points)].into_iter().flatten()
+                })
+                .collect(),
+            log_x: true,
+            x_ticks,
+            ..Panel::default()
+        }
+    };
     let panels = vec![
         panel("accuracy against K/R", math::ratio("K", "R"), ticks, true, &|c| c.kr),
-        panel("accuracy against parameters", math::escape("parameters"), Vec::new(), false, &|c| {
+        panel("accuracy against parameters", math::text("parameters"), Vec::new(), false, &|c| {
             c.parameters as f64
         }),
     ];
@@ -99,7 +102,7 @@ fn legend(series: &[Line]) -> Vec<LegendEntry> {
                 Fixed::Macs => "fixed number of MACs",
             };
             let text = if several { format!("{block}, {what}") } else { what.to_owned() };
-            LegendEntry { text: math::escape(&text), style, symbol: Symbol::MarkerLine }
+            LegendEntry { text: math::text(text), style, symbol: Symbol::MarkerLine }
         })
         .collect();
     let seeds = series.iter().flat_map(|s| s.2.iter().map(|c| c.seeds)).min().unwrap_or(0);
@@ -109,7 +112,7 @@ fn legend(series: &[Line]) -> Vec<LegendEntry> {
         ""
     };
     legend.push(LegendEntry {
-        text: math::escape(&format!("Mean ± standard error over {seeds} seeds.{unjoined}")),
+        text: math::text(format!("Mean ± standard error over {seeds} seeds.{unjoined}")),
         style: 6,
         symbol: Symbol::Nothing,
     });
