@@ -3,11 +3,11 @@
 // A benchmark ends at its first error.
 #![allow(clippy::unwrap_used)]
 
-use convstat::audit::catalogue::{CatalogueOptions, network};
-use convstat::audit::graph::{Numbers, Op, Weight};
 use convstat::audit::spectrum::spectra;
 use convstat::estimate::solvers::{Algorithm, LevenbergMarquardt};
 use convstat::estimate::{Sample, compress};
+use convstat::graph::catalogue::{CatalogueOptions, network};
+use convstat::graph::{Numbers, Op, Weight};
 use convstat::prelude::*;
 use convstat::runner::stream;
 use convstat::study::designs::normal_exact::draw_compressed;

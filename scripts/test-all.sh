@@ -35,17 +35,17 @@ kills() {
 }
 fuzz() {
     long_test --package convstat-cli --package convstat-train --test fuzz -- --test-threads=1
-    long_test --package convstat-audit --test onnx_hostile --
+    long_test --package convstat-onnx --test onnx_hostile --
     section fuzz '| reader | cases | accepted | refused | slowest, ms | largest peak, MB |' "$place/fuzz.md"
 }
 exports() {
     if [ ! -e "$place/models/done" ]; then
         python3 -m venv "$place/venv"
         "$place/venv/bin/pip" install --quiet torch torchvision onnx onnxscript numpy
-        "$place/venv/bin/python" -W ignore crates/audit/tests/make_onnx.py big "$place/models"
+        "$place/venv/bin/python" -W ignore crates/onnx/tests/make_onnx.py big "$place/models"
         touch "$place/models/done"
     fi
-    CONVSTAT_ONNX=$place/models long_test --package convstat-audit --test onnx_files files_of --
+    CONVSTAT_ONNX=$place/models long_test --package convstat-onnx --test onnx_files files_of --
 }
 sanitize() { scripts/sanitize.sh; }
 rivals() { make bench; }

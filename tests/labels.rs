@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+#[path = "support/digits.rs"]
+mod digits;
 #[path = "support/place.rs"]
 mod place;
 
@@ -11,7 +13,8 @@ use convstat::prelude::*;
 use convstat::report::figures;
 use convstat::study::{self, RunOptions, run_replicate};
 use convstat::theory::ErrorNorm::Prediction;
-use ndarray::{Array1, ArrayD, Axis, IxDyn};
+use digits::digits;
+use ndarray::Axis;
 use ndarray_npy::WriteNpyExt;
 use place::Place;
 use serde_json::Value;
@@ -25,22 +28,6 @@ fn fit(place: &Place, family: &str, y: &str, structure: &str, more: &[&str]) -> 
 fn json(place: &Place, family: &str, y: &str, structure: &str, more: &[&str]) -> Value {
     let output = fit(place, family, y, structure, &[&["--json"], more].concat());
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// The 8×8 digits of crate train: images of the digits with a class, and their classes.
-fn digits(class: impl Fn(u8) -> Option<u8>) -> (ArrayD<f64>, Array1<f64>) {
-    let packed: &[u8] = include_bytes!("../crates/data/data/optdigits.csv.gz");
-    let mut text = String::new();
-    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(packed), &mut text).unwrap();
-    let (mut x, mut y) = (Vec::new(), Vec::new());
-    for line in text.lines() {
-        let row: Vec<u8> = line.split(',').map(|v| v.trim().parse().unwrap()).collect();
-        if let Some(class) = class(row[64]) {
-            x.extend(row[..64].iter().map(|v| f64::from(*v) / 16.0));
-            y.push(f64::from(class));
-        }
-    }
-    (ArrayD::from_shape_vec(IxDyn(&[y.len(), 8, 8]), x).unwrap(), y.into())
 }
 
 const RANK_1: &str = "{ einsum = \"ar,br->ab\", sizes = { r = 1 } }";

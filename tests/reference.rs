@@ -220,7 +220,7 @@ fn columns_are_those_of_the_tables() {
 
 /// Names that the reader of architecture files knows, as the error of this text lists them.
 fn architecture_names(text: &str) -> BTreeSet<String> {
-    let message = match convstat::audit::toml_file::parse(text) {
+    let message = match convstat::graph::toml_file::parse(text) {
         Ok(_) => panic!("it is taken: {text}"),
         Err(e) => e.to_string(),
     };
@@ -267,7 +267,7 @@ fn keys_of_architecture_files_are_those_that_the_reader_knows() {
         ("shuffle = {}", "groups"),
         ("pool = {}", "kind"),
     ] {
-        let message = convstat::audit::toml_file::parse(&of_layer(layer)).unwrap_err().to_string();
+        let message = convstat::graph::toml_file::parse(&of_layer(layer)).unwrap_err().to_string();
         assert!(message.contains(&format!("missing field `{key}`")), "{layer}: {message}");
         assert!(row(key)[2].contains("required"), "{key}");
     }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::audit::Trained;
 use crate::block::{Block, Form};
 use crate::figures::Figures;
+use crate::trained::Trained;
 
 /// A change of a block.
 #[derive(Debug, Clone, PartialEq, Serialize)]

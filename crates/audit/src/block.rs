@@ -1,7 +1,8 @@
 //! Blocks: pieces of chains that the theory reads as one low-rank kernel tensor.
 
+use convstat_graph::{Conv, Graph, NodeId, Op};
+
 use crate::chain::{Chain, End, chains, last_nodes};
-use crate::graph::{Conv, Graph, NodeId, Op};
 
 /// Forms of blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::graph::{Graph, NodeId, Op};
+use convstat_graph::{Graph, NodeId, Op};
 
 /// Linear layers (convolutions, fully connected ones) on one path without branches, joins or pools between them.
 #[derive(Debug, Clone)]

@@ -1,55 +1,14 @@
 //! What can go wrong in an audit.
 
-use std::path::PathBuf;
-
 use thiserror::Error;
 
-/// Errors of reading and auditing networks.
+/// Errors of auditing networks.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AuditError {
-    /// A file that cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-    /// A file with something wrong in it.
-    #[error("{}: {reason}", path.display())]
-    BadModel {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and the mend.
-        reason: String,
-    },
-    /// A network whose parts do not fit together.
-    #[error("{node}: {reason}")]
-    BadGraph {
-        /// The node at fault, by its name.
-        node: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A name that is not in the catalogue.
-    #[error("no network \"{name}\"{hint}")]
-    UnknownName {
-        /// The name.
-        name: String,
-        /// The nearest one.
-        hint: String,
-    },
-    /// A value outside its range.
-    #[error("{option} = {value}: {mend}")]
-    BadOption {
-        /// The option.
-        option: &'static str,
-        /// Its value.
-        value: String,
-        /// What would be right.
-        mend: String,
-    },
+    /// From the network: its file, its name, or how its parts fit together.
+    #[error(transparent)]
+    Graph(#[from] convstat_graph::GraphError),
     /// From structures.
     #[error(transparent)]
     Cnn(#[from] convstat_cnn::CnnError),

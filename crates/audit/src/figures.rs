@@ -1,11 +1,11 @@
 //! The figures of a block: channels, parameters, dimension, cost (THEORY §2).
 
 use convstat_cnn::{OutputModes, Structure, StructureSpec};
+use convstat_graph::Graph;
 use serde::Serialize;
 
 use crate::Result;
 use crate::block::{Block, Factor, Form};
-use crate::graph::Graph;
 
 /// Coefficients times parameters up to which the dimension is computed where it has no closed form.
 const MOST_JACOBIAN: usize = 4_000_000;

@@ -1,30 +1,34 @@
 //! Audit of real networks: how much redundancy is left, block by block.
 //!
-//! A model file or a name → [`Graph`] → blocks → figures, advice, table and picture.
+//! A model file or a name → [`Graph`](convstat_graph::Graph) → blocks → figures, spectra → advice, table and picture.
+//!
+//! ```
+//! use convstat_audit::{Audit, LoadOptions, load};
+//!
+//! let model = load("resnet50", &LoadOptions::default())?;
+//! let audit = Audit::new(&model.graph, None)?;
+//! assert_eq!((audit.totals.blocks, audit.totals.largest_kr), (17, 4.0));
+//! # Ok::<(), convstat_audit::AuditError>(())
+//! ```
 
 #![forbid(unsafe_code)]
 
 pub mod advice;
 pub mod audit;
 pub mod block;
-pub mod catalogue;
 pub mod chain;
 pub mod error;
 pub mod figures;
-pub mod graph;
 pub mod load;
-pub mod onnx;
 pub mod output;
-mod positions;
-pub mod safetensors_file;
 pub mod spectrum;
-pub mod toml_file;
+pub mod trained;
 
 pub use advice::Advice;
 pub use audit::{Audit, BlockAudit, Totals};
 pub use error::AuditError;
-pub use graph::{Conv, Graph, Linear, Node, NodeId, Op, Weight};
 pub use load::{LoadOptions, Model, load};
+pub use trained::{Trained, TrainedRanks};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, AuditError>;

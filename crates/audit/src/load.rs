@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use crate::catalogue::{self, CatalogueOptions};
-use crate::graph::{Graph, Op};
-use crate::onnx::{self, InputSize, OnnxOptions};
-use crate::{AuditError, Result, safetensors_file, toml_file};
+use convstat_graph::catalogue::{self, CatalogueOptions};
+use convstat_graph::{Graph, GraphError, Op, Result, safetensors_file, toml_file};
+use convstat_onnx::{InputSize, OnnxOptions};
 
 /// What a safetensors file alone leaves open.
 const NAMES_ONLY: &str = "the file holds names and shapes, not the network: order, groups and residual joins follow from \
@@ -43,7 +42,7 @@ impl LoadOptions {
     /// Fails on options that a model of this extension (none: a name) does not take.
     fn check(&self, extension: Option<&str>) -> Result<()> {
         let bad = |option: &'static str, value: String, mend: &str| {
-            Err(AuditError::BadOption { option, value, mend: mend.to_owned() })
+            Err(GraphError::BadOption { option, value, mend: mend.to_owned() })
         };
         if let Some(name) =
             self.architecture.as_ref().filter(|_| !matches!(extension, Some("safetensors" | "json")))
@@ -101,7 +100,7 @@ pub fn load(model: &str, options: &LoadOptions) -> Result<Model> {
     options.check(extension)?;
     match extension {
         Some("onnx") => {
-            let read = onnx::open(path, &OnnxOptions { inputs: options.inputs.clone() })?;
+            let read = convstat_onnx::open(path, &OnnxOptions { inputs: options.inputs.clone() })?;
             Ok(Model { graph: read.graph, notes: read.notes })
         }
         Some("toml") => Ok(toml_file::read(path)?.into()),
@@ -127,12 +126,12 @@ pub fn load(model: &str, options: &LoadOptions) -> Result<Model> {
                 }),
             }
         }
-        _ if path.exists() => Err(AuditError::BadModel {
+        _ if path.exists() => Err(GraphError::BadModel {
             path: path.to_owned(),
             reason: "what it is cannot be told from its name; give .onnx, .safetensors or .toml".to_owned(),
         }),
         Some(_) => {
-            Err(AuditError::BadModel { path: path.to_owned(), reason: "there is no such file".to_owned() })
+            Err(GraphError::BadModel { path: path.to_owned(), reason: "there is no such file".to_owned() })
         }
         None => Ok(named(model, options)?.into()),
     }

@@ -9,12 +9,12 @@
 //! values below `√(max(rows, columns) · ε)` of the largest (about 1e-6) are not resolved. That is near what the rounding of
 //! weights to 4-byte floats leaves of them, and 3 to 30 times faster than an SVD.
 
+use convstat_graph::{Graph, GraphError, NodeId, Numbers, Op, Weight};
 use convstat_tensor::linalg::{add_gram, eigvalsh, symmetrise};
 use convstat_tensor::{TensorError, evbmf, memory};
 use ndarray::{Array2, Array3, ArrayD, ArrayView3, Axis};
 use rayon::prelude::*;
 
-use crate::graph::{Graph, NodeId, Numbers, Op, Weight};
 use crate::{AuditError, Result};
 
 /// Which channels are the rows of the unfolding.
@@ -172,7 +172,7 @@ pub fn spectra_of(
 
 fn named(graph: &Graph, node: NodeId, error: &AuditError) -> AuditError {
     let name = graph.nodes.get(node).map(|n| n.name.clone()).unwrap_or_default();
-    AuditError::BadGraph { node: name, reason: error.to_string() }
+    GraphError::BadGraph { node: name, reason: error.to_string() }.into()
 }
 
 /// Multiplications of the Gram matrix, roughly.
@@ -195,10 +195,9 @@ struct Kernel {
 impl Kernel {
     fn new(weight: &Weight, groups: usize) -> Result<Self> {
         let shape = weight.shape();
-        let bad = |mend: &str| AuditError::BadOption {
-            option: "weight",
-            value: format!("{shape:?} in {groups} groups"),
-            mend: mend.to_owned(),
+        let bad = |mend: &str| -> AuditError {
+            let value = format!("{shape:?} in {groups} groups");
+            GraphError::BadOption { option: "weight", value, mend: mend.to_owned() }.into()
         };
         let [channels, second, kernel @ ..] = shape.as_slice() else {
             return Err(bad("a spectrum needs at least the modes of outputs and inputs"));
@@ -209,7 +208,7 @@ impl Kernel {
         if groups == 0 || channels % groups != 0 {
             return Err(bad("the groups have to divide the first mode"));
         }
-        let entries = weight.to_array();
+        let entries = weight.to_array()?;
         let entries =
             if entries.is_standard_layout() { entries } else { entries.as_standard_layout().into_owned() };
         if let Some((index, &value)) = entries.iter().enumerate().find(|(_, v)| !v.is_finite()) {

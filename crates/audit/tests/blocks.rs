@@ -2,8 +2,8 @@
 
 #![cfg(test)]
 
-use convstat_audit::catalogue::{CatalogueOptions, network};
 use convstat_audit::{Audit, BlockAudit};
+use convstat_graph::catalogue::{CatalogueOptions, network};
 
 fn audit(name: &str) -> Audit {
     Audit::new(&network(name, &CatalogueOptions::default()).unwrap(), None).unwrap()
@@ -88,7 +88,7 @@ fn figures_of_a_bottleneck_by_hand() {
 
 #[test]
 fn every_trained_layer_is_in_a_block_or_named_outside() {
-    for n in convstat_audit::catalogue::networks() {
+    for n in convstat_graph::catalogue::networks() {
         let graph = n.graph(&CatalogueOptions::default()).unwrap();
         let audit = Audit::new(&graph, None).unwrap();
         let mut names: Vec<&str> =
@@ -101,7 +101,7 @@ fn every_trained_layer_is_in_a_block_or_named_outside() {
         let layers = graph
             .nodes
             .iter()
-            .filter(|n| matches!(n.op, convstat_audit::Op::Conv(_) | convstat_audit::Op::Linear(_)));
+            .filter(|n| matches!(n.op, convstat_graph::Op::Conv(_) | convstat_graph::Op::Linear(_)));
         for layer in layers {
             assert!(names.binary_search(&layer.name.as_str()).is_ok(), "{}: {} is lost", n.name, layer.name);
         }

@@ -3,10 +3,11 @@
 
 #![cfg(test)]
 
+use std::path::Path;
+
 use bytes::Bytes;
-use convstat_audit::graph::Numbers;
 use convstat_audit::spectrum::{Side, spectra, spectrum};
-use convstat_audit::{Conv, Graph, Op, Weight};
+use convstat_graph::{Conv, Graph, Numbers, Op, Weight, safetensors_file};
 use convstat_tensor::evbmf;
 use serde_json::Value;
 
@@ -176,4 +177,33 @@ fn bad_weights_are_errors() {
     let answers = spectra(&graph).expect("threads");
     let error = answers[0].as_ref().expect_err("NaN").to_string();
     assert!(error.starts_with("stem: "), "{error}");
+}
+
+/// P-Net of MTCNN: singular values of what was read are those of NumPy on what PyTorch read.
+#[test]
+fn spectra_of_real_weights() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../graph/tests/data/pnet.safetensors");
+    let graph = safetensors_file::read(&path, None).expect("P-Net");
+    let reference = reference();
+    let matrices = reference["matrices"].as_array().expect("list");
+    let spectra = spectra(&graph).expect("threads");
+    let mut compared = 0;
+    for layer in spectra {
+        let layer = layer.expect("spectrum");
+        let name = &graph.nodes[layer.node].name;
+        for (side, ours) in [("output", &layer.output), ("input", &layer.input)] {
+            let Some(m) = matrices.iter().find(|m| m["name"] == format!("pnet {name}.weight {side}")) else {
+                continue;
+            };
+            let theirs = m["singular_values"].as_array().expect("list");
+            assert_eq!(ours.singular_values.len(), theirs.len());
+            for (a, b) in ours.singular_values.iter().zip(theirs) {
+                let b = b.as_f64().expect("number");
+                assert!((a - b).abs() < 1e-9 * ours.singular_values[0], "{name} {side}: {a} {b}");
+            }
+            assert_eq!(ours.vbmf_rank.map(|r| r as u64), m["evbmf"]["rank"].as_u64(), "{name} {side}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 4);
 }

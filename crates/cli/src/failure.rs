@@ -110,6 +110,7 @@ macro_rules! from_errors {
 
 from_errors!(
     convstat::audit::AuditError,
+    convstat::graph::GraphError,
     convstat::cnn::CnnError,
     convstat::estimate::EstimateError,
     convstat::report::ReportError,

@@ -6,7 +6,6 @@ mod arrays;
 mod colour;
 mod commands;
 mod failure;
-mod input;
 mod nearest;
 mod output;
 mod overview;

@@ -95,7 +95,18 @@ pub enum CnnError {
         /// What would fit.
         expected: String,
     },
+    /// What cannot be: a fault of this program.
+    #[error("internal error: {what}; please report it")]
+    Internal {
+        /// The invariant that does not hold.
+        what: &'static str,
+    },
     /// From tensor algebra.
     #[error(transparent)]
     Tensor(#[from] TensorError),
+}
+
+/// A wrong description of a structure.
+pub(crate) fn bad_structure<T>(reason: String) -> crate::Result<T> {
+    Err(CnnError::BadStructure { reason })
 }

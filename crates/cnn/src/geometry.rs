@@ -4,8 +4,9 @@ use convstat_tensor::{algebra::kronecker, linalg, memory};
 use ndarray::{Array2, ArrayD};
 use serde::{Deserialize, Serialize};
 
+use crate::layer::{Layer, LayerSizes, Mode};
 use crate::modes::OutputModes;
-use crate::windows::Windows;
+use crate::windows::{ModeWindows, Windows};
 use crate::{CnnError, Result};
 
 /// A geometry as a user writes it: arrays with one entry a mode.
@@ -59,97 +60,6 @@ pub struct LayerSpec {
     pub pool_stride: Option<Vec<usize>>,
 }
 
-/// One layer of one mode, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layer {
-    /// Input size `d`.
-    pub input: usize,
-    /// Kernel taps `l`.
-    pub kernel: usize,
-    /// Stride `s`.
-    pub stride: usize,
-    /// Padding `a` on each side.
-    pub padding: usize,
-    /// Dilation `e`.
-    pub dilation: usize,
-    /// Pooling window `q`.
-    pub pool: usize,
-    /// Pooling stride `t`.
-    pub pool_stride: usize,
-    /// Convolution output `m = ⌊(d + 2a − e(l−1) − 1)/s⌋ + 1`.
-    pub conv: usize,
-    /// Pooled output `p = ⌊(m − q)/t⌋ + 1`.
-    pub pooled: usize,
-}
-
-impl Layer {
-    /// Rows of this layer's input that pooled position `i` and tap `a` average, one a pooling offset; rows
-    /// that fall into the padding are left out (their weight `1/q` is lost, as in THEORY §1).
-    fn rows(&self, i: usize, a: usize) -> impl Iterator<Item = usize> + '_ {
-        (0..self.pool).filter_map(move |r| {
-            let row = (i * self.pool_stride + r) * self.stride + self.dilation * a;
-            row.checked_sub(self.padding).filter(|&row| row < self.input)
-        })
-    }
-}
-
-/// One mode of a geometry: its layers, from the first to the last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mode {
-    /// The layers; at least one.
-    pub layers: Vec<Layer>,
-}
-
-impl Mode {
-    /// Input size `d`.
-    pub fn input(&self) -> usize {
-        self.layers[0].input
-    }
-
-    /// Pooled positions of the last layer, `p`.
-    pub fn pooled(&self) -> usize {
-        self.layers[self.layers.len() - 1].pooled
-    }
-
-    /// Sizes of one feature's index: pooled position, then the taps from the last layer to the first.
-    pub fn feature_shape(&self) -> Vec<usize> {
-        std::iter::once(self.pooled()).chain(self.layers.iter().rev().map(|l| l.kernel)).collect()
-    }
-
-    /// `∏ 1/q` over the layers: the weight of each row that a feature averages.
-    pub fn weight(&self) -> f64 {
-        self.layers.iter().map(|l| 1.0 / l.pool as f64).product()
-    }
-
-    /// For each feature, in the C order of [`Mode::feature_shape`], the input rows that it averages.
-    pub fn feature_rows(&self) -> Vec<Vec<usize>> {
-        let mut features: Vec<Vec<usize>> = (0..self.pooled()).map(|i| vec![i]).collect();
-        for layer in self.layers.iter().rev() {
-            features = features
-                .iter()
-                .flat_map(|positions| {
-                    (0..layer.kernel).map(move |a| {
-                        positions.iter().flat_map(|&i| layer.rows(i, a)).collect::<Vec<usize>>()
-                    })
-                })
-                .collect();
-        }
-        features
-    }
-
-    /// `U_F ∈ R^{d × p l}`, column `i·l + a` (for deeper networks `(i·l̃ + ã)·l + a`).
-    pub fn factor(&self) -> Array2<f64> {
-        let features = self.feature_rows();
-        let mut u = Array2::zeros((self.input(), features.len()));
-        for (column, rows) in features.iter().enumerate() {
-            for &row in rows {
-                u[[row, column]] += self.weight();
-            }
-        }
-        u
-    }
-}
-
 /// A checked geometry: convolution, average pooling, and where the fully connected layer reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Geometry {
@@ -191,18 +101,16 @@ impl Geometry {
             };
             for j in 0..n {
                 let pool = get(&spec_layer.pool, j, 1);
-                let layer = layer(
-                    j,
-                    [
-                        modes.get(j).map_or(spec.input[j], Mode::pooled),
-                        spec_layer.kernel[j],
-                        get(&spec_layer.stride, j, 1),
-                        get(&spec_layer.padding, j, 0),
-                        get(&spec_layer.dilation, j, 1),
-                        pool,
-                        get(&spec_layer.pool_stride, j, pool),
-                    ],
-                )?;
+                let sizes = LayerSizes {
+                    input: modes.get(j).map_or(spec.input[j], Mode::pooled),
+                    kernel: spec_layer.kernel[j],
+                    stride: get(&spec_layer.stride, j, 1),
+                    padding: get(&spec_layer.padding, j, 0),
+                    dilation: get(&spec_layer.dilation, j, 1),
+                    pool,
+                    pool_stride: get(&spec_layer.pool_stride, j, pool),
+                };
+                let layer = Layer::new(j, sizes)?;
                 match modes.get_mut(j) {
                     Some(mode) => mode.layers.push(layer),
                     None => modes.push(Mode { layers: vec![layer] }),
@@ -307,11 +215,16 @@ impl Geometry {
 
     /// The map `X → Z` by windows.
     pub fn windows(&self) -> Windows {
-        Windows::new(self)
+        let modes = self
+            .modes
+            .iter()
+            .map(|m| ModeWindows { input: m.input(), weight: m.weight(), rows: m.feature_rows() })
+            .collect();
+        Windows::new(modes, self.interleaved_to_split(), self.input_shape())
     }
 
     /// Place in `(p_1…p_N, l_1…l_N)` order of each index in `((p_1,l_1)…(p_N,l_N))` order.
-    pub(crate) fn interleaved_to_split(&self) -> Vec<usize> {
+    fn interleaved_to_split(&self) -> Vec<usize> {
         let n = self.modes.len();
         let split_shape: Vec<usize> = [self.positions_shape(), self.kernel_shape()].concat();
         let mut stride = vec![1; split_shape.len()];
@@ -366,38 +279,4 @@ impl Geometry {
         }
         Ok(range)
     }
-}
-
-fn layer(mode: usize, sizes: [usize; 7]) -> Result<Layer> {
-    let [input, kernel, stride, padding, dilation, pool, pool_stride] = sizes;
-    for (key, value) in [
-        ("input", input),
-        ("kernel", kernel),
-        ("stride", stride),
-        ("dilation", dilation),
-        ("pool", pool),
-        ("pool_stride", pool_stride),
-    ] {
-        if value == 0 {
-            return Err(CnnError::ZeroSize { key, mode });
-        }
-    }
-    let overflow = |reason: &str| CnnError::Overflow { mode, reason: reason.to_owned() };
-    let padded = padding
-        .checked_mul(2)
-        .and_then(|a| a.checked_add(input))
-        .ok_or_else(|| overflow(&format!("input {input} + 2 x padding {padding}")))?;
-    let span = dilation
-        .checked_mul(kernel - 1)
-        .and_then(|s| s.checked_add(1))
-        .ok_or_else(|| overflow(&format!("dilation {dilation} x kernel {kernel}")))?;
-    if span > padded {
-        return Err(CnnError::KernelExceedsInput { mode, kernel, dilation, span, input, padding, padded });
-    }
-    let conv = (padded - span) / stride + 1;
-    if pool > conv {
-        return Err(CnnError::PoolExceedsConvolution { mode, pool, conv });
-    }
-    let pooled = (conv - pool) / pool_stride + 1;
-    Ok(Layer { input, kernel, stride, padding, dilation, pool, pool_stride, conv, pooled })
 }

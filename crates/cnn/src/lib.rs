@@ -34,14 +34,18 @@
 #![forbid(unsafe_code)]
 
 pub mod activation;
+mod bonds;
 pub mod design;
+mod design_plan;
 pub mod error;
 pub mod families;
 pub mod geometry;
 pub mod grid;
 mod jacobian;
+pub mod layer;
 pub mod modes;
 mod relax;
+pub mod sliding_window;
 pub mod spec;
 pub mod structure;
 pub mod windows;
@@ -49,11 +53,13 @@ pub mod windows;
 pub use activation::{ActivatedNetwork, Activation, Pass};
 pub use design::{Curvature, DesignProduct};
 pub use error::CnnError;
-pub use geometry::{Geometry, GeometrySpec, Layer, LayerSpec, Mode};
+pub use geometry::{Geometry, GeometrySpec, LayerSpec};
 pub use grid::{Over, parse_over};
 pub use jacobian::generic_normal;
+pub use layer::{Layer, Mode};
 pub use modes::OutputModes;
 pub use relax::Unfolding;
+pub use sliding_window::SlidingWindow;
 pub use spec::StructureSpec;
 pub use structure::{Counts, Factors, Structure};
 pub use windows::{Scratch, Windows};

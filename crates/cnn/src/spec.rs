@@ -1,6 +1,6 @@
 //! Structures as a user writes them: `{ kind = "cnn", kernels = 3 }` or `{ einsum = "…", sizes = { … } }`.
 
-pub use convstat_text::{nearest, suggestion};
+use convstat_text::suggestion;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 

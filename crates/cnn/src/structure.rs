@@ -7,7 +7,9 @@ use convstat_tensor::algebra::{entries, shaped};
 use convstat_tensor::{Contraction, Einsum, Program, linalg, memory};
 use ndarray::{Array1, Array2, ArrayD, ArrayViewD, IxDyn};
 
-use crate::design::DesignPlan;
+use crate::bonds::{feasible_sizes, reduced_parameters};
+use crate::design_plan::DesignPlan;
+use crate::error::bad_structure;
 use crate::jacobian::{Partial, generic_normal};
 use crate::{CnnError, Result};
 
@@ -100,7 +102,11 @@ impl Structure {
             owners,
             relaxation: OnceLock::new(),
         };
-        structure.counts.d_m = crate::families::einsum::reduced_parameters(&structure);
+        structure.counts.d_m = if structure.has_shared_factors() {
+            structure.naive_parameters()
+        } else {
+            reduced_parameters(&structure.network, &structure.sizes)
+        };
         Ok(structure)
     }
 
@@ -344,7 +350,7 @@ impl Structure {
     /// fixed point (THEORY §2): a larger bond adds parameters and no member to the set. Bonds of more factors, as in CP,
     /// have no such rule and keep their size.
     pub fn feasible_sizes(&self) -> BTreeMap<char, usize> {
-        crate::families::einsum::feasible_sizes(self)
+        feasible_sizes(&self.network, &self.sizes)
     }
 
     /// The same network with other sizes of its labels.
@@ -369,47 +375,51 @@ impl Structure {
 }
 
 fn check_network(network: &Einsum, sizes: &BTreeMap<char, usize>, outputs: usize) -> Result<()> {
-    let bad = |reason: String| Err(CnnError::BadStructure { reason });
     for c in network.labels() {
         match sizes.get(&c) {
             None => {
-                return bad(format!(
+                return bad_structure(format!(
                     "the size of label '{c}' in \"{network}\" is not given; add it to sizes"
                 ));
             }
-            Some(0) => return bad(format!("label '{c}' has size 0; it has to be at least 1")),
+            Some(0) => return bad_structure(format!("label '{c}' has size 0; it has to be at least 1")),
             Some(_) => {}
         }
     }
     for labels in &network.inputs {
         if labels.is_empty() {
-            return bad(format!("\"{network}\" has an operand without labels"));
+            return bad_structure(format!("\"{network}\" has an operand without labels"));
         }
         if let Some(c) = labels.iter().enumerate().find_map(|(i, c)| labels[..i].contains(c).then_some(c)) {
-            return bad(format!("label '{c}' stands twice in one operand of \"{network}\""));
+            return bad_structure(format!("label '{c}' stands twice in one operand of \"{network}\""));
         }
     }
     match network.output.last() {
-        Some(c) if outputs > 1 && sizes[c] != outputs => bad(format!(
+        Some(c) if outputs > 1 && sizes[c] != outputs => bad_structure(format!(
             "the last output label '{c}' of \"{network}\" has size {} but there are {outputs} responses",
             sizes[c]
         )),
-        None if outputs > 1 => bad(format!("\"{network}\" needs an output label for {outputs} responses")),
+        None if outputs > 1 => {
+            bad_structure(format!("\"{network}\" needs an output label for {outputs} responses"))
+        }
         _ => Ok(()),
     }
 }
 
 fn check_owners(network: &Einsum, owners: &[usize], shape: impl Fn(&[char]) -> Vec<usize>) -> Result<()> {
-    let bad = |reason: String| Err(CnnError::BadStructure { reason });
     if owners.len() != network.inputs.len() {
-        return bad(format!("{} operands but {} owners", network.inputs.len(), owners.len()));
+        return bad_structure(format!("{} operands but {} owners", network.inputs.len(), owners.len()));
     }
     let factors = owners.iter().max().map_or(0, |m| m + 1);
     for f in 0..factors {
         let mut shapes = network.inputs.iter().zip(owners).filter(|&(_, &o)| o == f).map(|(l, _)| shape(l));
-        let Some(first) = shapes.next() else { return bad(format!("factor {f} stands in no operand")) };
+        let Some(first) = shapes.next() else {
+            return bad_structure(format!("factor {f} stands in no operand"));
+        };
         if let Some(other) = shapes.find(|s| *s != first) {
-            return bad(format!("factor {f} is shared by operands of shapes {first:?} and {other:?}"));
+            return bad_structure(format!(
+                "factor {f} is shared by operands of shapes {first:?} and {other:?}"
+            ));
         }
     }
     Ok(())

@@ -1,11 +1,11 @@
 //! The map `X → Z = X ×_j U_F^{(j)⊤}` by windows: each feature averages `q` input rows a mode, so no
 //! dense `U_F` product is formed.
 
-use convstat_tensor::algebra::{entries, shaped};
+use convstat_tensor::algebra::{c_order, entries, shaped};
 use ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD, ArrayViewMut2, Axis, IxDyn};
 use rayon::prelude::*;
 
-use crate::{CnnError, Geometry, Result};
+use crate::{CnnError, Result};
 
 /// Samples transformed together; keeps a block of features in cache.
 const BLOCK: usize = 256;
@@ -19,22 +19,21 @@ pub struct Windows {
     input_shape: Vec<usize>,
 }
 
+/// The windows of one mode.
 #[derive(Debug, Clone)]
-struct ModeWindows {
-    input: usize,
-    weight: f64,
+pub(crate) struct ModeWindows {
+    /// Input size.
+    pub input: usize,
+    /// Weight of each row that a feature averages.
+    pub weight: f64,
     /// For each pooled position and tap: the input rows it averages.
-    rows: Vec<Vec<usize>>,
+    pub rows: Vec<Vec<usize>>,
 }
 
 impl Windows {
-    pub(crate) fn new(geometry: &Geometry) -> Self {
-        let modes = geometry
-            .modes()
-            .iter()
-            .map(|m| ModeWindows { input: m.input(), weight: m.weight(), rows: m.feature_rows() })
-            .collect();
-        Self { modes, place: geometry.interleaved_to_split(), input_shape: geometry.input_shape() }
+    /// Windows of these modes; `place` says where each interleaved feature stands in the order (positions, taps).
+    pub(crate) fn new(modes: Vec<ModeWindows>, place: Vec<usize>, input_shape: Vec<usize>) -> Self {
+        Self { modes, place, input_shape }
     }
 
     /// Number of features `D`.
@@ -53,8 +52,7 @@ impl Windows {
     pub fn apply_into(&self, x: &ArrayView2<f64>, z: &mut ArrayViewMut2<f64>, scratch: &mut Scratch) {
         let b = x.ncols();
         let x = x.as_standard_layout();
-        // A standard layout is a slice; of none nothing is averaged.
-        let x = x.as_slice().unwrap_or_default();
+        let x = c_order(&x);
         let (mut outer, mut inner) = (1, x.len());
         let Scratch { current, previous } = scratch;
         for (j, mode) in self.modes.iter().enumerate() {

@@ -32,6 +32,8 @@ pub use convstat_assert as assert;
 pub use convstat_audit as audit;
 pub use convstat_cnn as cnn;
 pub use convstat_estimate as estimate;
+pub use convstat_graph as graph;
+pub use convstat_onnx as onnx;
 pub use convstat_report as report;
 pub use convstat_runner as runner;
 pub use convstat_study as study;

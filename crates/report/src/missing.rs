@@ -32,7 +32,8 @@ pub(crate) fn sentence<'a>(
     dash: &str,
     n: &str,
 ) -> String {
-    let lacking: Vec<&str> = columns.into_iter().filter(|(_, lacks)| *lacks).map(|(name, _)| name).collect();
+    let missing: Vec<&str> =
+        columns.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| name).collect();
     let fixed = |(start, reason): (&str, &str)| (start.to_owned(), reason.to_owned());
     let of_bounds = bounds.iter().filter(|b| b.kind() == Kind::Upper).map(|b| {
         let reason = format!("{}: its theorem does not cover the design or the estimator", b.title());
@@ -43,7 +44,7 @@ pub(crate) fn sentence<'a>(
         .into_iter()
         .chain(of_bounds)
         .chain(AFTER.map(fixed))
-        .filter(|(start, _)| lacking.iter().any(|name| name.starts_with(start.as_str())))
+        .filter(|(start, _)| missing.iter().any(|name| name.starts_with(start.as_str())))
         .map(|(_, reason)| reason)
         .collect();
     if reasons.is_empty() {

@@ -1,7 +1,8 @@
 //! Elementary operations on N-way arrays.
 
 use ndarray::{
-    Array, Array1, Array2, ArrayBase, ArrayD, ArrayView2, ArrayViewD, Data, Dimension, IntoDimension, IxDyn,
+    Array, Array1, Array2, ArrayBase, ArrayD, ArrayView2, ArrayViewD, Data, DataMut, Dimension,
+    IntoDimension, IxDyn,
 };
 
 use crate::{Result, TensorError};
@@ -41,7 +42,7 @@ pub fn matrix_view((rows, columns): (usize, usize), flat: &[f64]) -> ArrayView2<
 /// # Panics
 /// If the array is in another order: for arrays that are made in C order.
 #[expect(clippy::unreachable, reason = "no entries would give plausible numbers")]
-pub fn c_order<D: Dimension>(a: &Array<f64, D>) -> &[f64] {
+pub fn c_order<S: Data<Elem = f64>, D: Dimension>(a: &ArrayBase<S, D>) -> &[f64] {
     match a.as_slice() {
         Some(entries) => entries,
         None => unreachable!("internal error: an array of shape {:?} is not in C order", a.shape()),
@@ -53,7 +54,7 @@ pub fn c_order<D: Dimension>(a: &Array<f64, D>) -> &[f64] {
 /// # Panics
 /// As [`c_order`].
 #[expect(clippy::unreachable, reason = "no entries would give plausible numbers")]
-pub fn c_order_mut<D: Dimension>(a: &mut Array<f64, D>) -> &mut [f64] {
+pub fn c_order_mut<S: DataMut<Elem = f64>, D: Dimension>(a: &mut ArrayBase<S, D>) -> &mut [f64] {
     if !a.is_standard_layout() {
         unreachable!("internal error: an array of shape {:?} is not in C order", a.shape());
     }
@@ -72,7 +73,7 @@ pub fn entries<S: Data<Elem = f64>, D: Dimension>(a: &ArrayBase<S, D>) -> Vec<f6
 pub fn unfold(tensor: &ArrayViewD<f64>, mode: usize) -> Result<Array2<f64>> {
     check_mode(mode, tensor.ndim())?;
     let rows = tensor.shape()[mode];
-    let cols = tensor.len().checked_div(rows).unwrap_or(0);
+    let cols = tensor.shape().iter().enumerate().filter(|&(i, _)| i != mode).map(|(_, &d)| d).product();
     Ok(shaped((rows, cols), entries(&move_axis_to_front(tensor, mode))))
 }
 

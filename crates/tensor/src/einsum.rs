@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
+use crate::algebra::{c_order, c_order_mut};
 use crate::memory;
 use crate::order::OrderProblem;
 use crate::program::{Compiler, Program, Target};
@@ -112,6 +113,10 @@ impl Contraction {
     /// Plans `spec` for the sizes of its labels.
     pub fn new(spec: &Einsum, sizes: &BTreeMap<char, usize>) -> Result<Self> {
         spec.check_size()?;
+        if spec.inputs.is_empty() {
+            let reason = "it has no operand".to_owned();
+            return Err(TensorError::BadEinsum { text: spec.to_string(), reason });
+        }
         let labels = spec.labels();
         if let Some(c) = spec.output.iter().find(|c| !labels.contains(c)) {
             let reason = format!("output label '{c}' stands in no operand");
@@ -168,11 +173,12 @@ impl Contraction {
         memory::check("the result of a contraction", &shape)?;
         let mut result = ArrayD::zeros(IxDyn(&shape));
         let owned: Vec<_> = operands.iter().map(|t| t.as_standard_layout()).collect();
-        let slices: Vec<&[f64]> = owned.iter().filter_map(|t| t.as_slice()).collect();
+        let slices: Vec<&[f64]> = owned.iter().map(c_order).collect();
         let program = self.compile(&[], &targets);
         memory::check("the products in between of a contraction", &[program.buffer_entries()])?;
-        if let (Some(out), false) = (result.as_slice_mut(), self.sizes.values().any(|&s| s == 0)) {
-            program.run(|i| slices[i], &mut program.buffers(), out, false);
+        // Sums over no entries are 0.
+        if !self.sizes.values().any(|&s| s == 0) {
+            program.run(|i| slices[i], &mut program.buffers(), c_order_mut(&mut result), false);
         }
         Ok(result)
     }

@@ -40,7 +40,8 @@ impl OrderProblem<'_> {
             while left > set & !left {
                 let right = set & !left;
                 let cost = best[left].0 + best[right].0 + self.cost(kept[left] | kept[right]);
-                if cost < best[set].0 {
+                // A set has a way to be split even where all of them cost more than is counted.
+                if cost < best[set].0 || best[set].1 == 0 {
                     best[set] = (cost, left);
                 }
                 left = (left - 1) & set;
@@ -56,7 +57,7 @@ impl OrderProblem<'_> {
         let mut slots: Vec<Option<u64>> = self.operands.iter().map(|&l| Some(l)).collect();
         let mut steps = Vec::new();
         for _ in 1..slots.len() {
-            let mut best = (f64::INFINITY, f64::INFINITY, 0, 0, 0u64);
+            let mut best: Option<(f64, f64, usize, usize, u64)> = None;
             for i in 0..slots.len() {
                 let Some(a) = slots[i] else { continue };
                 for j in i + 1..slots.len() {
@@ -65,12 +66,13 @@ impl OrderProblem<'_> {
                     let needed = others.fold(self.output, |acc, (_, l)| acc | l.unwrap_or(0));
                     let kept = (a | b) & needed;
                     let key = (self.cost(a | b), self.cost(kept), i, j, kept);
-                    if (key.0, key.1) < (best.0, best.1) {
-                        best = key;
+                    if best.is_none_or(|b| (key.0, key.1) < (b.0, b.1)) {
+                        best = Some(key);
                     }
                 }
             }
-            let (_, _, i, j, kept) = best;
+            // One pair at least is left in each round.
+            let Some((_, _, i, j, kept)) = best else { break };
             slots[i] = Some(kept);
             slots[j] = None;
             steps.push((i, j));

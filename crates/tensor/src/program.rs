@@ -81,6 +81,15 @@ pub struct Program {
     buffer_lengths: Vec<usize>,
 }
 
+/// What an order of contraction has made by the step that asks for it.
+#[expect(clippy::unreachable, reason = "orders pair each operand and each result once")]
+fn made<T>(found: Option<T>) -> T {
+    match found {
+        Some(found) => found,
+        None => unreachable!("internal error: an order of contraction reads what no step before it makes"),
+    }
+}
+
 /// Compiles steps.
 pub(crate) struct Compiler<'a> {
     pub inputs: &'a [Vec<char>],
@@ -97,17 +106,14 @@ impl Compiler<'_> {
             self.inputs.iter().enumerate().map(|(i, labels)| Some(self.operand(i, labels))).collect();
         let mut products = Vec::with_capacity(steps.len());
         for &(i, j) in steps {
-            let (Some(a), Some(b)) = (slots[i].take(), slots[j].take()) else { continue };
+            let (a, b) = (made(slots[i].take()), made(slots[j].take()));
             let needed = |c: char| self.output.contains(&c) || slots.iter().flatten().any(|t| t.has(c));
             let (product, result) = self.product(&a, &b, needed, &mut lengths);
             products.push(product);
             slots[i] = Some(result);
         }
-        let last = slots
-            .into_iter()
-            .flatten()
-            .next()
-            .unwrap_or(Placed { source: Source::Operand(0), labels: Vec::new() });
+        let last = made(slots.into_iter().flatten().next());
+        // What the result has no label of is repeated along it.
         let loops = targets
             .iter()
             .map(|t| Loop { len: t.size, from: last.stride(t.label).unwrap_or(0), to: t.stride })
@@ -209,8 +215,7 @@ impl Compiler<'_> {
             }
         }
         let labels = [batch, rows, cols].concat();
-        let loop_of =
-            |(&c, to): (&char, usize)| Loop { len: self.sizes[&c], from: t.stride(c).unwrap_or(0), to };
+        let loop_of = |(&c, to): (&char, usize)| Loop { len: self.sizes[&c], from: made(t.stride(c)), to };
         let loops = labels.iter().zip(self.strides(&labels)).map(loop_of).collect();
         let sums = t
             .labels

@@ -9,16 +9,20 @@ use std::sync::Arc;
 use convstat_cnn::{Geometry, GeometrySpec, StructureSpec};
 use convstat_theory::bounds::{Effect, Kind, find};
 use convstat_theory::{
-    BOUNDS, BoundOptions, DesignLaw, ErrorNorm, ExplicitBound, Identification, LazyDimension, LiteratureBound,
-    SettingTheory, Sizes, TangentRisk, explicit_bound, literature_bound,
+    BOUNDS, BoundOptions, DesignLaw, ErrorNorm, ExplicitBound, Identification, LazyDimension,
+    LiteratureBound, SettingTheory, Sizes, TangentRisk, explicit_bound, literature_bound,
 };
 
 /// A geometry with a nonsingular second moment, one with windows that share taps, and one with a single pooled position.
 fn geometries() -> [Geometry; 3] {
-    [(vec![7, 2], vec![2, 2], vec![3, 1]), (vec![6, 2], vec![3, 2], vec![2, 1]), (vec![4, 2], vec![3, 2], vec![2, 1])]
-        .map(|(input, kernel, pool)| {
-            Geometry::new(&GeometrySpec { input, kernel, pool: Some(pool), ..GeometrySpec::default() }).unwrap()
-        })
+    [
+        (vec![7, 2], vec![2, 2], vec![3, 1]),
+        (vec![6, 2], vec![3, 2], vec![2, 1]),
+        (vec![4, 2], vec![3, 2], vec![2, 1]),
+    ]
+    .map(|(input, kernel, pool)| {
+        Geometry::new(&GeometrySpec { input, kernel, pool: Some(pool), ..GeometrySpec::default() }).unwrap()
+    })
 }
 
 const STRUCTURES: [&str; 6] = [
@@ -44,8 +48,7 @@ fn setting(geometry: &Geometry, text: &str, law: DesignLaw) -> Option<SettingThe
     // Not every structure is over every number of modes.
     let structure = spec.build(&geometry.output_modes(spec.outputs().unwrap())).ok()?;
     let risk = TangentRisk::of_windows(&structure, &structure.generic_point(), &geometry.windows()).unwrap();
-    let identification =
-        Identification::new(&risk, structure.features(), geometry.feature_rank().unwrap());
+    let identification = Identification::new(&risk, structure.features(), geometry.feature_rank().unwrap());
     Some(SettingTheory {
         sizes: Sizes::new(geometry, &structure),
         tangent: risk.tangent(),
@@ -67,8 +70,14 @@ fn no_bound_has_a_number_where_an_assumption_fails() {
         for text in STRUCTURES {
             let Some(base) = setting(&geometry, text, DesignLaw::STANDARD) else { continue };
             let variants = laws().into_iter().flat_map(|law| {
-                let truths = [(None, base.is_identified), (Some(false), base.is_identified), (Some(true), false)];
-                truths.map(|(is_regular, is_identified)| SettingTheory { law, is_regular, is_identified, ..base.clone() })
+                let truths =
+                    [(None, base.is_identified), (Some(false), base.is_identified), (Some(true), false)];
+                truths.map(|(is_regular, is_identified)| SettingTheory {
+                    law,
+                    is_regular,
+                    is_identified,
+                    ..base.clone()
+                })
             });
             for theory in variants {
                 for bound in BOUNDS {
@@ -84,7 +93,9 @@ fn no_bound_has_a_number_where_an_assumption_fails() {
                                 assert_eq!(bound.plan(&theory, norm, 0.1).unwrap().n, None, "{case}");
                                 refused.insert(bound.name());
                             } else if failing.any(|a| a.effect == Effect::InFormula) {
-                                let shows = !value.error.is_finite() || !value.condition_holds || value.probability == 0.0;
+                                let shows = !value.error.is_finite()
+                                    || !value.condition_holds
+                                    || value.probability == 0.0;
                                 assert!(shows, "{case} {value:?}");
                                 marked.insert(bound.name());
                             } else if bound.norms().contains(&norm) && bound.kind() != Kind::Order {
@@ -164,7 +175,10 @@ fn why_there_is_no_n_is_said() {
         note(&regular, tails, "risk", prediction),
         "given for independent Gaussian rows and one response only"
     );
-    assert_eq!(note(&regular, tails, "literature", frobenius), "given for Gaussian rows and one response only");
+    assert_eq!(
+        note(&regular, tails, "literature", frobenius),
+        "given for Gaussian rows and one response only"
+    );
     assert_eq!(note(&regular, gaussian, "literature", prediction), "a bound in Frobenius norm");
     assert_eq!(
         note(&singular, gaussian, "explicit", frobenius),

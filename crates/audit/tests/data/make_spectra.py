@@ -150,7 +150,7 @@ for net in ("pnet", "rnet", "onet"):
     state = torch.load(Path(sys.argv[1]) / f"{net}.pt", map_location="cpu", weights_only=True)
     if net == "pnet":
         # Some are transposed views, which safetensors.numpy would store in the order of memory.
-        save_file({k: np.ascontiguousarray(v.numpy()) for k, v in state.items()}, HERE / "pnet.safetensors")
+        save_file({k: np.ascontiguousarray(v.numpy()) for k, v in state.items()}, HERE.parents[2] / "graph/tests/data/pnet.safetensors")
     for name, tensor in state.items():
         weight = tensor.numpy().astype(np.float64)
         if weight.ndim == 4 and weight.shape[0] >= 16 and min(weight.shape[:2]) > 1:

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use convstat::audit::output::{compare, ratio};
-use convstat::audit::{Audit, AuditError, BlockAudit, LoadOptions, catalogue, load};
+use convstat::audit::{Audit, BlockAudit, LoadOptions, load};
+use convstat::graph::{GraphError, catalogue};
 use convstat::report::{Bar, Canvas, Format as Picture, draw_bars, table::align};
 
 use crate::failure::Failure;
@@ -89,7 +90,7 @@ impl AuditCommand {
             return Ok(Status::Done);
         }
         let options = LoadOptions {
-            inputs: self.input.iter().map(|text| text.parse()).collect::<Result<_, AuditError>>()?,
+            inputs: self.input.iter().map(|text| text.parse()).collect::<Result<_, GraphError>>()?,
             architecture: self.architecture.clone(),
             classes: self.classes.map(|c| c as usize),
         };

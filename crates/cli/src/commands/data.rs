@@ -7,9 +7,9 @@ use convstat::estimate::Diagnostic;
 use convstat::prelude::*;
 use ndarray::{Array2, ArrayD};
 
+use super::inputs::read_geometry;
 use crate::arrays::read;
 use crate::failure::Failure;
-use crate::input::read_geometry;
 
 /// Data, and how often a fit starts.
 #[derive(Debug, Args)]

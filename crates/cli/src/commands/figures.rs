@@ -11,8 +11,8 @@ use convstat::study::designs::DesignSpec;
 use convstat::study::file::{Figure, FigureWidth};
 use convstat::study::run::summarise;
 
+use super::inputs::read_text;
 use crate::failure::Failure;
-use crate::input::read_text;
 use crate::output::{Status, print, print_json};
 
 /// `figures`.

@@ -11,10 +11,11 @@ pub use arguments::FitCommand;
 use family::FamilyName;
 use squares::Found;
 
+use super::inputs::{parse_structure, read_geometry};
 use crate::arrays::{check_distinct, check_kept, check_writable, read};
 use crate::commands::data::{build, features, responses};
+use crate::commands::inputs::{parse_structure, read_geometry};
 use crate::failure::Failure;
-use crate::input::{parse_structure, read_geometry};
 use crate::output::Status;
 
 impl FitCommand {

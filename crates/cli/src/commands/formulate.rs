@@ -6,9 +6,9 @@ use clap::Args;
 use convstat::prelude::*;
 use ndarray::{Array2, ArrayD, Axis};
 
+use super::inputs::read_geometry;
 use crate::arrays::{check_distinct, check_kept, check_writable, read, reshape, write};
 use crate::failure::Failure;
-use crate::input::read_geometry;
 use crate::output::{Status, print, print_json};
 
 /// `formulate`.

@@ -8,6 +8,7 @@ mod doctor;
 mod figures;
 mod fit;
 mod formulate;
+mod inputs;
 mod man;
 mod notebook;
 mod plan_n;

@@ -9,8 +9,8 @@ use convstat::prelude::*;
 use convstat::report::table::align;
 
 use super::data::{Data, DataArgs, as_json, display_name};
+use super::inputs::parse_structure;
 use crate::failure::Failure;
-use crate::input::parse_structure;
 use crate::output::{Status, print, print_json};
 
 /// `select`.

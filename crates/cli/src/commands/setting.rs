@@ -15,8 +15,8 @@ use convstat::study::setting::truth_stream;
 use convstat::theory::{BoundOptions, Identification, LazyDimension, SettingTheory, Sizes};
 use rand_distr::{Distribution, StandardNormal};
 
+use super::inputs::{build_geometry, parse_structure, read_geometry_spec};
 use crate::failure::Failure;
-use crate::input::{build_geometry, parse_structure, read_geometry_spec};
 use crate::output::print;
 
 /// One setting.

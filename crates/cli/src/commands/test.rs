@@ -4,8 +4,8 @@ use clap::Args;
 use convstat::estimate::{FitOptions, Fitting, likelihood_ratio};
 
 use super::data::{DataArgs, as_json, display_name};
+use super::inputs::parse_structure;
 use crate::failure::Failure;
-use crate::input::parse_structure;
 use crate::output::{Status, print, print_json};
 
 /// `test`.

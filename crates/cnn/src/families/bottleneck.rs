@@ -3,8 +3,10 @@
 
 use serde::Deserialize;
 
+use super::draft::Draft;
+use super::family::Family;
 use super::tucker::clamp;
-use super::{Draft, Family, bad};
+use crate::error::bad_structure;
 use crate::{Counts, Result, Structure};
 
 /// Keys of kind `bottleneck`.
@@ -23,7 +25,7 @@ pub struct Bottleneck {
 pub(super) fn space_and_channel(draft: &Draft) -> Result<(Vec<char>, char)> {
     match draft.taps.split_last() {
         Some((&channel, space)) if !space.is_empty() => Ok((space.to_vec(), channel)),
-        _ => bad(format!(
+        _ => bad_structure(format!(
             "{} kernel mode; a block needs space and, as its last mode, channels",
             draft.taps.len()
         )),

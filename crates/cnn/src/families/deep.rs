@@ -4,8 +4,10 @@
 
 use serde::Deserialize;
 
+use super::draft::Draft;
+use super::family::Family;
 use super::tensor_train::train_dimension;
-use super::{Draft, Family, bad};
+use crate::error::bad_structure;
 use crate::{Counts, Result, Structure};
 
 /// Keys of kind `deep`.
@@ -24,7 +26,7 @@ impl Family for Deep {
     fn build(&self, mut draft: Draft) -> Result<Structure> {
         let layers = draft.modes.layers;
         if self.kernels.len() != layers || layers > BONDS.len() {
-            return bad(format!(
+            return bad_structure(format!(
                 "kernels has {} entries but the geometry has {layers} layers; give one a layer (at most {})",
                 self.kernels.len(),
                 BONDS.len()

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Draft, Family};
+use super::draft::Draft;
+use super::family::Family;
 use crate::{Counts, Result, Structure};
 
 /// Keys of kind `dense` (none).

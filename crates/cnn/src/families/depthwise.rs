@@ -5,7 +5,8 @@
 use serde::Deserialize;
 
 use super::bottleneck::space_and_channel;
-use super::{Draft, Family};
+use super::draft::Draft;
+use super::family::Family;
 use crate::{Counts, Result, Structure};
 
 /// Keys of kind `depthwise-separable`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use convstat_tensor::Einsum;
 
-use super::bad;
+use crate::error::bad_structure;
 use crate::{OutputModes, Result, Structure};
 
 /// Pooled modes for which there are labels: `K` to `Z`.
@@ -38,20 +38,24 @@ impl Draft {
     ) -> Result<Self> {
         let taps: Vec<char> = ('a'..='j').chain('A'..='J').take(modes.taps.len()).collect();
         if taps.len() < modes.taps.len() {
-            return bad(format!("{} tap modes; at most {} are possible", modes.taps.len(), taps.len()));
+            return bad_structure(format!(
+                "{} tap modes; at most {} are possible",
+                modes.taps.len(),
+                taps.len()
+            ));
         }
         let mut sizes: BTreeMap<char, usize> = taps.iter().copied().zip(modes.taps.iter().copied()).collect();
         let positions: Vec<char> = match head_ranks {
             None => vec!['p'],
             Some(ranks) if ranks.len() > MOST_HEAD_RANKS => {
-                return bad(format!(
+                return bad_structure(format!(
                     "head_ranks has {} entries; at most {MOST_HEAD_RANKS} are possible",
                     ranks.len()
                 ));
             }
             Some(ranks) if ranks.len() == modes.positions.len() => ('K'..='Z').take(ranks.len()).collect(),
             Some(ranks) => {
-                return bad(format!(
+                return bad_structure(format!(
                     "head_ranks has {} entries but the geometry has {} pooled modes",
                     ranks.len(),
                     modes.positions.len()
@@ -101,7 +105,7 @@ impl Draft {
     /// Names a bond. Sizes of 0 are errors that name `key`.
     pub fn bond(&mut self, label: char, key: &str, size: usize) -> Result<char> {
         if size == 0 {
-            return bad(format!("{key} is 0; it has to be at least 1"));
+            return bad_structure(format!("{key} is 0; it has to be at least 1"));
         }
         self.sizes.insert(label, size);
         Ok(label)
@@ -112,7 +116,7 @@ impl Draft {
         let old = self.taps[place];
         let size = self.sizes[&old];
         if outer == 0 || !size.is_multiple_of(outer) {
-            return bad(format!("{key} = {outer} does not divide a kernel mode of {size} taps"));
+            return bad_structure(format!("{key} = {outer} does not divide a kernel mode of {size} taps"));
         }
         self.sizes.remove(&old);
         self.sizes.insert(labels[0], outer);
@@ -178,7 +182,7 @@ fn group_labels(taps: &[char], groups: Option<&[Vec<usize>]>) -> Result<Vec<Vec<
     let mut seen: Vec<usize> = groups.concat();
     seen.sort_unstable();
     if seen != (0..taps.len()).collect::<Vec<_>>() || groups.iter().any(Vec::is_empty) {
-        return bad(format!(
+        return bad_structure(format!(
             "groups = {groups:?} has to name each kernel mode from 0 to {} once",
             taps.len().saturating_sub(1)
         ));

@@ -4,7 +4,9 @@
 use serde::Deserialize;
 
 use super::bottleneck::space_and_channel;
-use super::{Draft, Family, bad};
+use super::draft::Draft;
+use super::family::Family;
+use crate::error::bad_structure;
 use crate::{Counts, Result, Structure};
 
 /// Keys of kind `resnext`.
@@ -69,7 +71,7 @@ impl Family for ShuffleNet {
         let g = self.conv_groups;
         let divides = |square: usize| self.kernels.is_multiple_of(g) && self.channels.is_multiple_of(square);
         if g == 0 || !g.checked_mul(g).is_some_and(divides) {
-            return bad(format!(
+            return bad_structure(format!(
                 "conv_groups = {g} has to divide kernels = {} and its square channels = {}",
                 self.kernels, self.channels
             ));

@@ -7,7 +7,8 @@ mod deep;
 mod dense;
 mod depthwise;
 pub mod draft;
-pub(crate) mod einsum;
+mod einsum;
+mod family;
 mod grouped;
 mod kronecker;
 mod r2plus1d;
@@ -15,36 +16,8 @@ mod t_net;
 mod tensor_train;
 mod tucker;
 
-use convstat_text::{Diagnostic, from_table};
-use serde::de::DeserializeOwned;
-use toml::Table;
-
-use crate::{CnnError, Result, Structure};
-use draft::Draft;
-
-/// A family of structures with its keys filled in.
-pub trait Family {
-    /// The structure over the output modes of `draft`.
-    fn build(&self, draft: Draft) -> Result<Structure>;
-
-    /// Whether the key `groups` means something to this family.
-    fn takes_groups(&self) -> bool {
-        false
-    }
-
-    /// Whether the key `head_ranks` means something to this family.
-    fn takes_head_ranks(&self) -> bool {
-        true
-    }
-}
-
-type Read = fn(Table) -> std::result::Result<Box<dyn Family>, Diagnostic>;
-
-fn read<F: Family + DeserializeOwned + 'static>(
-    keys: Table,
-) -> std::result::Result<Box<dyn Family>, Diagnostic> {
-    Ok(Box::new(from_table::<F>(keys)?))
-}
+use family::read;
+pub use family::{Family, Read};
 
 /// All kinds by the name a study file uses.
 pub const FAMILIES: &[(&str, Read)] = &[
@@ -66,8 +39,3 @@ pub const FAMILIES: &[(&str, Read)] = &[
     ("t-net", read::<t_net::TNet>),
     ("einsum", read::<einsum::Network>),
 ];
-
-/// A wrong description.
-fn bad<T>(reason: String) -> Result<T> {
-    Err(CnnError::BadStructure { reason })
-}

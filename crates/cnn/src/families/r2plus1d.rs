@@ -3,8 +3,10 @@
 
 use serde::Deserialize;
 
+use super::draft::Draft;
+use super::family::Family;
 use super::tensor_train::train_dimension;
-use super::{Draft, Family, bad};
+use crate::error::bad_structure;
 use crate::{Counts, Result, Structure};
 
 /// Keys of kind `r2plus1d`.
@@ -25,7 +27,7 @@ impl Family for R2Plus1D {
         let m = draft.bond('m', "mid", self.mid)?;
         let taps = draft.taps.clone();
         let Some((time, rest)) = taps.split_first().filter(|(_, rest)| !rest.is_empty()) else {
-            return bad(format!(
+            return bad_structure(format!(
                 "{} kernel mode; r2plus1d needs time first and at least one more",
                 taps.len()
             ));

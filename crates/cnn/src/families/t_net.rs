@@ -4,7 +4,9 @@
 
 use serde::Deserialize;
 
-use super::{Draft, Family, bad};
+use super::draft::Draft;
+use super::family::Family;
+use crate::error::bad_structure;
 use crate::{Counts, Result, Structure};
 
 /// Keys of kind `t-net`.
@@ -25,7 +27,9 @@ impl Family for TNet {
     fn build(&self, mut draft: Draft) -> Result<Structure> {
         let layers = draft.modes.layers;
         if !(2..=CHANNELS.len()).contains(&layers) {
-            return bad(format!("t-net over {layers} layers; it needs 2 or 3 (deeper in the geometry)"));
+            return bad_structure(format!(
+                "t-net over {layers} layers; it needs 2 or 3 (deeper in the geometry)"
+            ));
         }
         let per_layer = draft.taps.len() / layers;
         // The channel mode is the input's in the first layer (the last chunk) and has one tap above.
@@ -36,7 +40,7 @@ impl Family for TNet {
         let channels: Vec<usize> = taps.iter().map(|(_, c)| draft.size(&[*c])).collect();
         let fits = channels[layers - 1] == self.kernels && channels[..layers - 1].iter().all(|&c| c == 1);
         if per_layer < 2 || !same_taps || !fits {
-            return bad(format!(
+            return bad_structure(format!(
                 "t-net needs the same spatial kernel in every layer, {} input channels (kernels) as the last mode and \
                  kernel 1 in that mode of deeper layers",
                 self.kernels

@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
+use super::draft::Draft;
+use super::family::Family;
 use super::tucker::check_ranks;
-use super::{Draft, Family};
 use crate::{Counts, Result, Structure};
 
 /// Keys of kind `tensor-train`.

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use super::{Draft, Family, bad};
+use super::draft::Draft;
+use super::family::Family;
+use crate::error::bad_structure;
 use crate::{Counts, Result, Structure};
 
 /// Keys of kind `tucker`.
@@ -43,7 +45,7 @@ pub(super) fn check_ranks(key: &str, ranks: usize, groups: usize) -> Result<()> 
     if ranks == groups && groups <= BONDS.len() {
         return Ok(());
     }
-    bad(format!(
+    bad_structure(format!(
         "{key} has {ranks} entries; give {groups}, one a kernel mode or group (at most {})",
         BONDS.len()
     ))

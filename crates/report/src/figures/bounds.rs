@@ -9,7 +9,6 @@ use super::names::{distinct, setting_title};
 use super::requires::{self, has_bounds};
 use crate::bounds::stated;
 use crate::chapter::{Chapter, code};
-use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
@@ -48,7 +47,7 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     }
     let settings = distinct(&cells, |c| &c.setting);
     let panels: Vec<Panel> = settings.iter().map(|s| panel(data, &bounds, &cells, s)).collect();
-    let entry = |style, symbol, text: &str| LegendEntry { text: escape(text), style, symbol };
+    let entry = |style, symbol, text: &str| LegendEntry { text: math::text(text), style, symbol };
     let mut legend = vec![
         entry(0, Symbol::Marker, "measured ± MCSE"),
         entry(0, Symbol::Line, &format!("{} risk", data.risk)),

@@ -9,9 +9,8 @@ use super::layout::Grid;
 use super::names::{distinct, setting_title};
 use super::requires::{self, has_bounds};
 use crate::chapter::{Chapter, code};
-use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
-use crate::{Canvas, Result};
+use crate::{Canvas, Result, math};
 
 /// Stated probabilities of exceedance.
 const LEVELS: [f64; 9] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9];
@@ -46,10 +45,10 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .map(|s| panel(data, &cells.iter().filter(|c| c.setting == *s).collect::<Vec<_>>(), s))
         .collect();
     let legend = vec![
-        LegendEntry { text: escape("risk quantile, smallest n"), style: 0, symbol: Symbol::Marker },
-        LegendEntry { text: escape("risk quantile, largest n"), style: 2, symbol: Symbol::Marker },
-        LegendEntry { text: escape("explicit bound (all n)"), style: 1, symbol: Symbol::Marker },
-        LegendEntry { text: escape("frequency = stated probability"), style: 6, symbol: Symbol::Line },
+        LegendEntry { text: math::text("risk quantile, smallest n"), style: 0, symbol: Symbol::Marker },
+        LegendEntry { text: math::text("risk quantile, largest n"), style: 2, symbol: Symbol::Marker },
+        LegendEntry { text: math::text("explicit bound (all n)"), style: 1, symbol: Symbol::Marker },
+        LegendEntry { text: math::text("frequency = stated probability"), style: 6, symbol: Symbol::Line },
     ];
     let alt = format!(
         "Study {}: measured frequency of errors above the explicit bound and above the quantile of the risk, against \
@@ -112,8 +111,8 @@ fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
     let structure = cells.first().map_or("", |c| c.structure.as_str());
     Panel {
         title: setting_title(setting, structure),
-        x_label: escape("stated probability of a larger error"),
-        y_label: escape("measured frequency"),
+        x_label: math::text("stated probability of a larger error"),
+        y_label: math::text("measured frequency"),
         series,
         ..Panel::default()
     }

@@ -2,13 +2,13 @@
 
 use convstat_study::CellSummary;
 use convstat_theory::ErrorNorm;
+use maud::{Markup, html};
 
 use super::kind::{FigureData, FigureKind};
 use super::layout::{Grid, is_wide};
 use super::names::{design_title, distinct, setting_title};
 use super::requires;
 use crate::chapter::{Chapter, code};
-use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
@@ -36,7 +36,7 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
             keys.push(series_of(c));
         }
     }
-    let norms: [(String, fn(&CellSummary) -> ((f64, f64), f64)); 2] = [
+    let norms: [(Markup, fn(&CellSummary) -> ((f64, f64), f64)); 2] = [
         (math::prediction_error(), |c| (c.pred, c.theory.risk(ErrorNorm::Prediction).0)),
         (math::frobenius_error(), |c| (c.frob, c.theory.risk(ErrorNorm::Frobenius).0)),
     ];
@@ -73,14 +73,16 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .iter()
         .enumerate()
         .map(|(style, (setting, solver))| {
-            let solver = if solvers.len() > 1 { format!(", {solver}") } else { String::new() };
-            let text = setting_title(setting, structure(setting)) + &escape(&solver);
+            let text = html! {
+                (setting_title(setting, structure(setting)))
+                @if solvers.len() > 1 { ", " (solver) }
+            };
             LegendEntry { text, style, symbol: Symbol::MarkerLine }
         })
         .collect();
     let risk = data.risk;
     legend.push(LegendEntry {
-        text: escape(&format!("Points: measured ± MCSE. Lines: {risk} risk.")),
+        text: math::text(format!("Points: measured ± MCSE. Lines: {risk} risk.")),
         style: 6,
         symbol: Symbol::Nothing,
     });

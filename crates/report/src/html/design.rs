@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use convstat_study::designs::DesignSpec;
 use convstat_study::file::{Estimator, Setting, StudyFile, TruthDraw};
-use convstat_study::setting::SettingContext;
+use convstat_study::plan::SettingContext;
 use convstat_study::{Activation, Plan};
 use maud::{Markup, Render, html};
 
@@ -99,10 +99,10 @@ fn sample_sizes(plan: &Plan) -> Markup {
 }
 
 /// An optional column of the table of settings.
-type Part = (&'static str, fn(&Setting) -> Option<String>);
+type OptionalColumn = (&'static str, fn(&Setting) -> Option<String>);
 
 /// Keys of a setting that have a column where one setting has them.
-const PARTS: [Part; 8] = [
+const OPTIONAL: [OptionalColumn; 8] = [
     ("Stride", |s| s.geometry.stride.as_deref().map(sizes)),
     ("Padding", |s| s.geometry.padding.as_deref().map(sizes)),
     ("Dilation", |s| s.geometry.dilation.as_deref().map(sizes)),
@@ -118,7 +118,8 @@ const PARTS: [Part; 8] = [
 
 fn settings(plan: &Plan) -> Markup {
     let settings = &plan.file.setting;
-    let parts: Vec<&Part> = PARTS.iter().filter(|(_, f)| settings.iter().any(|s| f(s).is_some())).collect();
+    let parts: Vec<&OptionalColumn> =
+        OPTIONAL.iter().filter(|(_, f)| settings.iter().any(|s| f(s).is_some())).collect();
     let mut columns = vec![Column::text("Setting"), Column::text("Input"), Column::text("Kernel")];
     columns.extend(parts.iter().map(|(head, _)| Column::text(head)));
     columns.extend([

@@ -62,7 +62,6 @@ pub fn tt_svd(tensor: &ArrayViewD<f64>, ranks: &[usize]) -> Result<TtTensor> {
         rest = next;
         left = r;
     }
-    let last = shape.last().copied().unwrap_or(1);
-    cores.push(shaped((left, last, 1), entries(&rest)));
+    cores.push(shaped((left, shape[ranks.len()], 1), entries(&rest)));
     Ok(TtTensor { cores })
 }

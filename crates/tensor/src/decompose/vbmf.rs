@@ -88,11 +88,12 @@ impl FreeEnergy {
     fn bounds(&self, resolution: f64) -> (f64, f64) {
         // At most ⌈L/(1 + α)⌉ − 1 components are kept.
         let most = ((self.l / (1.0 + self.alpha)).ceil() as usize).saturating_sub(1).min(self.squares.len());
+        // Singular values that are not given are 0.
         let next = self.squares.get(most).copied().unwrap_or(0.0);
-        let rest = self.tails.get(most).copied().unwrap_or(0.0);
+        let rest = self.tails[most];
         let mean = rest / (self.m * (self.l - most as f64).max(1.0));
         let floor = resolution * resolution / (self.m * self.x_lower);
-        let high = self.tails.first().copied().unwrap_or(0.0) / (self.l * self.m);
+        let high = self.tails[0] / (self.l * self.m);
         ((next / (self.m * self.x_lower)).max(mean).max(floor), high)
     }
 
@@ -101,7 +102,7 @@ impl FreeEnergy {
     fn at(&self, variance: f64) -> f64 {
         let kept = self.above(variance);
         let scale = 1.0 / (self.m * variance);
-        let noise = self.tails.get(kept).copied().unwrap_or(0.0) * scale;
+        let noise = self.tails[kept] * scale;
         let signal: f64 = self.squares.iter().take(kept).map(|s| self.component(s * scale)).sum();
         noise + signal + self.l * variance.ln()
     }
@@ -122,7 +123,7 @@ impl FreeEnergy {
         // γ² − M σ² τ = M σ² (1 + α + α/τ), without cancelling.
         let explained = |s: &f64| 1.0 + self.alpha + self.alpha / self.tau(s * scale);
         let signal: f64 = self.squares.iter().take(kept).map(explained).sum();
-        let noise = self.tails.get(kept).copied().unwrap_or(0.0);
+        let noise = self.tails[kept];
         self.l * self.m * variance - noise - self.m * variance * signal
     }
 

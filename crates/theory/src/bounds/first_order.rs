@@ -31,6 +31,10 @@ pub(super) fn first_order(of: &'static str, setting: &SettingTheory) -> Assumpti
 /// And what the finite-sample form needs besides.
 pub(super) fn finite_sample(of: &'static str, setting: &SettingTheory) -> Assumptions {
     first_order(of, setting)
-        .premise("finite-sample form: rows are independent and Gaussian", setting.law.is_iid_gaussian(), NOT_IID)
+        .premise(
+            "finite-sample form: rows are independent and Gaussian",
+            setting.law.is_iid_gaussian(),
+            NOT_IID,
+        )
         .premise("finite-sample form: one response", setting.sizes.outputs == 1, NOT_IID)
 }

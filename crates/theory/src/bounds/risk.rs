@@ -41,7 +41,8 @@ impl Bound for Risk {
     }
 
     fn explanation(&self, _: &SettingTheory) -> String {
-        "root of the exact first-order risk, finite-sample form (infinite, shown as -, for n <= df + 1)".to_owned()
+        "root of the exact first-order risk, finite-sample form (infinite, shown as -, for n <= df + 1)"
+            .to_owned()
     }
 
     fn meaning(&self, _: &SettingTheory, _: f64) -> String {

@@ -9,8 +9,8 @@ use convstat::runner::{RunDir, slurm::quoted};
 use convstat::study::run::summarise;
 
 use crate::colour::verdicts;
+use crate::commands::inputs::read_text;
 use crate::failure::Failure;
-use crate::input::read_text;
 use crate::output::{Status, print, print_json, wrap_lines};
 
 /// `study check`.

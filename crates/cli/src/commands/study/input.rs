@@ -8,8 +8,8 @@ use convstat::report::figures;
 use convstat::runner::RunDir;
 use convstat::study::in_text;
 
+use crate::commands::inputs::read_text;
 use crate::failure::Failure;
-use crate::input::read_text;
 
 /// A study file with what the command line changes.
 #[derive(Debug, Args)]
