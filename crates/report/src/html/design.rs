@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use convstat_study::designs::DesignSpec;
 use convstat_study::file::{Estimator, Setting, StudyFile, TruthDraw};
-use convstat_study::plan::SettingContext;
+use convstat_study::setting::SettingContext;
 use convstat_study::{Activation, Plan};
 use maud::{Markup, Render, html};
 
