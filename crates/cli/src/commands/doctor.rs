@@ -9,7 +9,7 @@ use clap::Args;
 use finding::{Finding, State};
 
 use crate::failure::Failure;
-use crate::output::{Status, print, print_json, wrap};
+use crate::output::{Status, print, print_json};
 
 /// `doctor`.
 #[derive(Debug, Args)]

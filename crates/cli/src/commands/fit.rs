@@ -11,7 +11,6 @@ pub use arguments::FitCommand;
 use family::FamilyName;
 use squares::Found;
 
-use super::inputs::{parse_structure, read_geometry};
 use crate::arrays::{check_distinct, check_kept, check_writable, read};
 use crate::commands::data::{build, features, responses};
 use crate::commands::inputs::{parse_structure, read_geometry};
