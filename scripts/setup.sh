@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is needed from the system. setup.sh: for the build, OpenBLAS (pthread build) and pkg-config. setup.sh tests:
-# also what tests start: ffmpeg (videos) and bsdtar (archives), Slurm and munge, whose services need not run, Chromium for reports,
-# Python with venv for notebooks. Safe to repeat.
+# Installs what is needed from the system. setup.sh: for the build, OpenBLAS (pthread build) and pkg-config. setup.sh tests: also
+# rustfmt and clippy, and what tests start: ffmpeg (videos) and bsdtar (archives), Slurm and munge, whose services need not run,
+# Chromium for reports, Python with venv for notebooks. Safe to repeat.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -10,6 +10,9 @@ command -v cargo >/dev/null || {
     say "cargo is missing: install a Rust toolchain (https://rustup.rs), version 1.89 or newer"
     exit 2
 }
+if [ "${1:-}" = tests ] && ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then
+    rustup component add rustfmt clippy
+fi
 needed=""
 if pkg-config --exists openblas 2>/dev/null; then
     say "set-up: OpenBLAS $(pkg-config --modversion openblas) is installed"

@@ -2,25 +2,22 @@
 
 #![cfg(test)]
 
+#[path = "support/digits.rs"]
+mod digits;
+#[path = "support/entries.rs"]
+mod entries;
 #[path = "support/place.rs"]
 mod place;
 
-use std::io::Read;
 use std::path::Path;
 
 // Links the BLAS that ndarray uses.
 use convstat as _;
-use ndarray::{Array1, ArrayD, Axis, IxDyn};
+use digits::digits;
+use entries::entries;
+use ndarray::{ArrayD, Axis, IxDyn};
 use place::Place;
 use serde_json::Value;
-
-fn entries(shape: &[usize], seed: u64) -> ArrayD<f64> {
-    let mut state = seed;
-    ArrayD::from_shape_simple_fn(IxDyn(shape), || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    })
-}
 
 const GEOMETRY: &str = "input = [8, 8, 3]\nkernel = [3, 3, 3]\npool = [3, 3, 1]\n";
 
@@ -108,21 +105,10 @@ fn formulate_refuses_arrays_that_do_not_fit() {
     );
 }
 
-/// The 8×8 digits of crate train: 1797 images and labels.
-fn digits() -> (ArrayD<f64>, Array1<f64>) {
-    let packed: &[u8] = include_bytes!("../crates/data/data/optdigits.csv.gz");
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
-    let rows: Vec<Vec<f64>> =
-        text.lines().map(|l| l.split(',').map(|v| v.trim().parse().unwrap()).collect()).collect();
-    let x = rows.iter().flat_map(|r| r[..64].iter().map(|v| v / 16.0)).collect();
-    (ArrayD::from_shape_vec(IxDyn(&[rows.len(), 8, 8]), x).unwrap(), rows.iter().map(|r| r[64]).collect())
-}
-
 #[test]
 fn fit_on_digits_reaches_tensorlys_objective() {
     let place = Place::new();
-    let (x, y) = digits();
+    let (x, y) = digits(Some);
     place.array("X.npy", &x);
     place.array("y.npy", &y.clone().into_dyn());
     let reference: Value = serde_json::from_str(include_str!("data/digits-tensorly.json")).unwrap();

@@ -196,7 +196,8 @@ fn sentences_are_short() {
     let place = tempfile::tempdir().unwrap();
     let page = place.path().join("page.md");
     let sentence = "word ".repeat(20);
-    std::fs::write(&page, format!("{sentence}word.\n\n| a table | {sentence} |\n\n```text\nShort.\n```\n")).unwrap();
+    std::fs::write(&page, format!("{sentence}word.\n\n| a table | {sentence} |\n\n```text\nShort.\n```\n"))
+        .unwrap();
     assert!(!are_short(&[page.clone()]).0);
     std::fs::write(&page, format!("{sentence}`a b`. Word.\n")).unwrap();
     assert!(are_short(&[page]).0);

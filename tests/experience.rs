@@ -318,8 +318,8 @@ fn errors_point_at_the_line_and_suggest() {
         ("solver = \"als\"", "solver = \"asl\"", "solver = \"asl\"", "did you mean \"als\"?"),
         ("max_iterations = 200", "max_iterations = 0", "max_iterations = 0", "at least 1"),
         ("max_iterations = 200", "tolerance = -1.0", "tolerance = -1.0", "above 0"),
-        ("max_iterations = 200", "lambda = inf", "lambda = inf", "finite"),
-        ("max_iterations = 200", "steps = 10", "steps = 10", "it is of adam"),
+        ("max_iterations = 200", "lambda = inf", "lambda = inf", "unknown field `lambda`"),
+        ("max_iterations = 200", "steps = 10", "steps = 10", "unknown field `steps`"),
         ("max_iterations = 200", "starts = []", "starts = []", "give at least one of spectral"),
         (
             "starts = [\"spectral\", \"oracle\"]",

@@ -315,14 +315,14 @@ fn read_structure(bytes: &[u8]) -> Verdict {
     let modes = if keys.is_empty() {
         OutputModes::plain(&[3, 4, 2], outputs)
     } else {
-        let geometry: GeometrySpec = study::file::parse_toml(keys).map_err(said)?;
+        let geometry: GeometrySpec = study::parse_toml(keys).map_err(said)?;
         Geometry::new(&geometry).map_err(said)?.output_modes(outputs)
     };
     use_structure(&spec.build(&modes).map_err(said)?)
 }
 
 fn read_geometry(bytes: &[u8]) -> Verdict {
-    let spec: GeometrySpec = study::file::parse_toml(text(bytes)?).map_err(said)?;
+    let spec: GeometrySpec = study::parse_toml(text(bytes)?).map_err(said)?;
     let geometry = Geometry::new(&spec).map_err(said)?;
     let windows = geometry.windows();
     assert_eq!(windows.features(), geometry.features());
@@ -478,7 +478,7 @@ impl Run {
             let formats = Format::parse_list("svg").map_err(said)?;
             draw(&study.plan.file, &summary, &self.folder.path().join("figures"), &formats).map_err(said)?;
         }
-        run_checks(&study.plan.file, &summary).map_err(said)?;
+        run_checks(&study.plan.file.check, &summary).map_err(said)?;
         damaged.first().map_or(Ok(()), |e| Err(e.to_string()))
     }
 

@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+#[path = "support/digits.rs"]
+mod digits;
 #[path = "support/place.rs"]
 mod place;
 
@@ -10,7 +12,9 @@ use std::process::Output;
 use convstat::prelude::*;
 use convstat::report::figures;
 use convstat::study::{self, RunOptions, run_replicate};
-use ndarray::{Array1, ArrayD, Axis, IxDyn};
+use convstat::theory::ErrorNorm::Prediction;
+use digits::digits;
+use ndarray::Axis;
 use ndarray_npy::WriteNpyExt;
 use place::Place;
 use serde_json::Value;
@@ -24,22 +28,6 @@ fn fit(place: &Place, family: &str, y: &str, structure: &str, more: &[&str]) -> 
 fn json(place: &Place, family: &str, y: &str, structure: &str, more: &[&str]) -> Value {
     let output = fit(place, family, y, structure, &[&["--json"], more].concat());
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// The 8×8 digits of crate train: images of the digits with a class, and their classes.
-fn digits(class: impl Fn(u8) -> Option<u8>) -> (ArrayD<f64>, Array1<f64>) {
-    let packed: &[u8] = include_bytes!("../crates/data/data/optdigits.csv.gz");
-    let mut text = String::new();
-    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(packed), &mut text).unwrap();
-    let (mut x, mut y) = (Vec::new(), Vec::new());
-    for line in text.lines() {
-        let row: Vec<u8> = line.split(',').map(|v| v.trim().parse().unwrap()).collect();
-        if let Some(class) = class(row[64]) {
-            x.extend(row[..64].iter().map(|v| f64::from(*v) / 16.0));
-            y.push(f64::from(class));
-        }
-    }
-    (ArrayD::from_shape_vec(IxDyn(&[y.len(), 8, 8]), x).unwrap(), y.into())
 }
 
 const RANK_1: &str = "{ einsum = \"ar,br->ab\", sizes = { r = 1 } }";
@@ -185,16 +173,19 @@ fn a_study_of_labels_runs_and_counts_separation() {
     let (one, two) = (run(1), run(2));
     for (c, d) in one.cells.iter().zip(&two.cells) {
         assert_eq!(
-            (&c.errors_pred, c.theory.risk_pred.to_bits()),
-            (&d.errors_pred, d.theory.risk_pred.to_bits())
+            (&c.errors_pred, c.theory.risk(Prediction).0.to_bits()),
+            (&d.errors_pred, d.theory.risk(Prediction).0.to_bits())
         );
         assert_eq!(c.replicates() + c.errors, 6);
-        assert!(c.theory.explicit_pred.is_nan() && c.theory.literature_frob.is_nan());
+        assert!(
+            c.theory.value("explicit_bound_pred").is_nan()
+                && c.theory.value("literature_bound_frob").is_nan()
+        );
         // Twelve labels of a dozen features are separated.
         assert!(if c.n == 12 { c.errors > 0 } else { c.errors == 0 }, "{} of {}", c.errors, c.n);
         if c.n == 400 {
             // Six replicates: within a factor that has no chance to fail, and the risk above its first order.
-            let (risk, first) = (c.theory.risk_pred, c.theory.first_order_pred);
+            let (risk, first) = (c.theory.risk(Prediction).0, c.theory.first_order(Prediction));
             assert!(first < risk && risk < 1.2 * first && c.pred.0 > 0.5 * risk && c.pred.0 < 2.0 * risk);
         }
     }

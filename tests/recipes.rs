@@ -22,7 +22,7 @@ struct Recipe {
 fn recipes(page: &str) -> Vec<Recipe> {
     let mut found = Vec::new();
     for section in page.split("\n## ").skip(1) {
-        let mut of = |language: &str| {
+        let of = |language: &str| {
             let mut here = blocks(section).into_iter().filter(|b| b.language() == language && target(b).is_some());
             let first = here.next();
             assert!(here.next().is_none(), "two {language} blocks in one recipe:\n{section}");
@@ -93,17 +93,15 @@ fn remove_others(files: &BTreeMap<PathBuf, Vec<u8>>, place: &Path, folder: &Path
     }
 }
 
-/// The sources with every recipe of the page; panics where one is not a file and a line.
+/// The sources with every recipe of the page, in which the workspace has the crate that uses what they add.
 fn with_recipes() -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
-    read(Path::new("crates"), &mut files);
-    read(Path::new("tests/extended"), &mut files);
-    for name in ["Cargo.toml", "Cargo.lock"] {
+    for folder in ["crates", "tools", "tests", "docs/src"] {
+        read(Path::new(folder), &mut files);
+    }
+    for name in ["Cargo.toml", "Cargo.lock", "README.md"] {
         files.insert(name.into(), std::fs::read(root().join(name)).unwrap());
     }
-    let lock = files[Path::new("Cargo.lock")].clone();
-    files.insert("tests/extended/Cargo.lock".into(), lock);
-
     let page = std::fs::read_to_string(root().join("docs/src/how-to/extend.md")).unwrap();
     let recipes = recipes(&page);
     let headings: Vec<&str> = recipes.iter().map(|r| r.heading.as_str()).collect();
@@ -118,7 +116,20 @@ fn with_recipes() -> BTreeMap<PathBuf, Vec<u8>> {
         let old = files.insert(path, format!("{}\n", file.lines.join("\n")).into_bytes());
         assert!(old.is_none(), "{}: the file is there already", recipe.heading);
     }
+    files.insert("Cargo.toml".into(), manifest(&files).into_bytes());
     files
+}
+
+/// The manifest of the workspace with one more member, and without optimisation of its own crates, which are built here alone.
+fn manifest(files: &BTreeMap<PathBuf, Vec<u8>>) -> String {
+    let mut text = String::from_utf8(files[Path::new("Cargo.toml")].clone()).unwrap();
+    text = text.replacen("members = [", "members = [\"tests/extended\", ", 1);
+    for path in files.keys().filter(|p| p.starts_with("crates") && p.ends_with("Cargo.toml")) {
+        let own = std::str::from_utf8(&files[path]).unwrap();
+        let name = own.lines().find_map(|line| line.strip_prefix("name = ")).unwrap();
+        text += &format!("\n[profile.release.package.{name}]\nopt-level = 0\n");
+    }
+    text
 }
 
 /// What can be added, as the page's headings name it.
@@ -126,15 +137,28 @@ const THINGS: [&str; 9] = [
     "A structure", "A solver", "A bound", "A design", "A check", "A figure", "A table", "A data set", "A block",
 ];
 
+/// A recipe changes one registry by one line, and by those that Rust needs to see the file.
 #[test]
-fn every_recipe_is_a_file_and_a_line_that_work() {
+fn every_recipe_is_a_file_and_a_line() {
+    let page = std::fs::read_to_string(root().join("docs/src/how-to/extend.md")).unwrap();
+    for recipe in recipes(&page) {
+        let edit = recipe.edit.unwrap();
+        let added = edit.lines.iter().filter(|l| l.starts_with('+'));
+        let names_the_file = |l: &&String| ["+mod ", "+pub mod ", "+pub use "].iter().any(|p| l.starts_with(p));
+        assert_eq!(added.filter(|l| !names_the_file(l)).count(), 1, "{}", recipe.heading);
+    }
+}
+
+#[test]
+fn every_recipe_works() {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let place = target.join("tmp/recipes");
     write(&with_recipes(), &place);
     let mut command = Command::new(env!("CARGO"));
+    // The features of what lies outside the workspace are those of `make test`, so that nothing of it is built again.
     command
-        .args(["test", "--offline", "--release", "--lib", "--manifest-path"])
-        .arg(place.join("tests/extended/Cargo.toml"))
+        .args(["test", "--offline", "--release", "--workspace", "--test", "extended", "--manifest-path"])
+        .arg(place.join("Cargo.toml"))
         .env("CARGO_TARGET_DIR", target)
         .env_remove("RUST_BACKTRACE");
     // Build scripts would run again for what cargo tells this test of its own package.

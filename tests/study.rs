@@ -10,7 +10,9 @@ use std::path::Path;
 use convstat::prelude::*;
 use convstat::report::figures;
 use convstat::runner::{Column, RunDir, RunnerError, Table};
+use convstat::study::cell_theory::CellTheory;
 use convstat::study::{self, RunOptions, VerifyOptions, run_checks};
+use convstat::theory::ErrorNorm::{self, Frobenius, Prediction};
 use rows_of::canonical;
 
 const SMALL: &str = r#"
@@ -188,6 +190,11 @@ norm = "frobenius"
 kind = "bound"
 "#;
 
+fn scale_risk(theory: &mut CellTheory, norm: ErrorNorm, by: f64) {
+    let (value, error) = theory.risk(norm);
+    theory.set_risk(norm, (by * value, error));
+}
+
 #[test]
 fn checks_pass_on_the_theory_and_fail_on_wrong_ones() {
     let dir = tempfile::tempdir().unwrap();
@@ -199,25 +206,26 @@ fn checks_pass_on_the_theory_and_fail_on_wrong_ones() {
         assert!(check.passed && check.kind == kind, "{check:#?}");
     }
     let verdicts = |summary: &Summary| -> Vec<bool> {
-        run_checks(&study.plan.file, summary).unwrap().iter().map(|c| c.passed).collect()
+        run_checks(&study.plan.file.check, summary).unwrap().iter().map(|c| c.passed).collect()
     };
     // df off by 10 %: the risk is off by 5 %; the slope is not.
     let mut wrong = summary.clone();
     for c in &mut wrong.cells {
-        c.theory.risk_pred *= 1.1f64.sqrt();
-        c.theory.risk_frob *= 1.1f64.sqrt();
+        scale_risk(&mut c.theory, Prediction, 1.1f64.sqrt());
+        scale_risk(&mut c.theory, Frobenius, 1.1f64.sqrt());
     }
     assert_eq!(verdicts(&wrong), [true, false, false, true]);
     // Slope 0.55 in place of 0.5 (against log n).
     let mut wrong = summary.clone();
     for c in &mut wrong.cells {
-        c.theory.risk_pred *= c.sqrt_dm_over_n().powf(0.1);
+        let by = c.sqrt_dm_over_n().powf(0.1);
+        scale_risk(&mut c.theory, Prediction, by);
     }
     assert!(!verdicts(&wrong)[0]);
     // A bound below the risk.
     let mut wrong = summary.clone();
     for c in &mut wrong.cells {
-        c.theory.explicit_pred = 0.95 * c.theory.risk_pred;
+        c.theory.set("explicit_bound_pred", 0.95 * c.theory.risk(Prediction).0);
     }
     assert_eq!(verdicts(&wrong), [true, true, true, false]);
     // A check that selects nothing has tested nothing.
@@ -265,10 +273,12 @@ fn reference_figures_of_theory_section_5() {
     let (low, high) = (one_cell(200, &regular, "n = [4267]"), one_cell(200, &deficient, "n = [4267]"));
     assert_eq!((low.d_m, low.df), (96, 84));
     let (reference, theirs) = (0.148, 0.148 / (2.0 * 84.0 * 40.0f64).sqrt());
-    assert!(reference >= low.theory.risk_pred - 3.0 * theirs && reference <= high.pred.0 + 3.0 * theirs);
-    assert!(low.pred.0 >= low.theory.risk_pred - 3.0 * low.pred.1 && low.pred.0 < high.pred.0);
+    assert!(
+        reference >= low.theory.risk(Prediction).0 - 3.0 * theirs && reference <= high.pred.0 + 3.0 * theirs
+    );
+    assert!(low.pred.0 >= low.theory.risk(Prediction).0 - 3.0 * low.pred.1 && low.pred.0 < high.pred.0);
     // A truth of lower rank is no regular point: no risk is claimed there.
-    assert!(high.theory.risk_pred.is_nan());
+    assert!(high.theory.risk(Prediction).0.is_nan());
 }
 
 #[test]
@@ -290,8 +300,12 @@ fn reference_figures_of_tucker_and_cp_kernels() {
         assert!((c.pred.0 - reference).abs() <= 3.0 * c.pred.1.hypot(theirs), "{structure}: {:?}", c.pred);
         // The first-order risk is a little below the error at so small an n, and equal to it where n is large.
         let large = one_cell(400, &setting, "n = [5000]");
-        assert!(c.pred.0 > c.theory.risk_pred - 3.0 * c.pred.1);
-        assert!((large.pred.0 - large.theory.risk_pred).abs() <= 3.0 * large.pred.1, "{:?}", large.pred);
+        assert!(c.pred.0 > c.theory.risk(Prediction).0 - 3.0 * c.pred.1);
+        assert!(
+            (large.pred.0 - large.theory.risk(Prediction).0).abs() <= 3.0 * large.pred.1,
+            "{:?}",
+            large.pred
+        );
     }
 }
 
@@ -329,7 +343,7 @@ fn the_spectrum_of_dependent_rows() {
     let c = &summary.cells[0];
     let (reference, its_error) = (318.0 / 1000.0, 0.002);
     assert!((c.pred.0 - reference).abs() <= 3.0 * c.pred.1.hypot(its_error), "{:?}", c.pred);
-    let (risk, se) = (c.theory.risk_pred, c.theory.risk_pred_se);
+    let (risk, se) = c.theory.risk(Prediction);
     assert!((c.pred.0 - risk).abs() <= 3.0 * c.pred.1.hypot(se) && se > 0.0, "{:?} {risk} {se}", c.pred);
     assert!(risk - 0.310 > 3.0 * se, "the closed form is too small here");
 }
@@ -375,12 +389,17 @@ fn several_responses_follow_the_risk_of_drawn_designs() {
     let c = one_cell(400, setting, "n = [40]");
     let d = 12.0;
     let exact = (3.0 * d / (40.0 - d - 1.0f64)).sqrt();
-    assert!((c.theory.risk_pred - exact).abs() <= 3.0 * c.theory.risk_pred_se && c.theory.risk_pred_se > 0.0);
+    assert!(
+        (c.theory.risk(Prediction).0 - exact).abs() <= 3.0 * c.theory.risk(Prediction).1
+            && c.theory.risk(Prediction).1 > 0.0
+    );
     assert!((c.pred.0 - exact).abs() <= 3.0 * c.pred.1, "{:?} {exact}", c.pred);
-    assert!(c.theory.explicit_pred.is_nan());
+    assert!(c.theory.value("explicit_bound_pred").is_nan());
     // OLS of the same: the closed form.
     let c = one_cell(400, &setting.replace("levenberg-marquardt", "ols"), "n = [40]");
-    assert!((c.theory.risk_pred - exact).abs() < 1e-12 && (c.pred.0 - exact).abs() <= 3.0 * c.pred.1);
+    assert!(
+        (c.theory.risk(Prediction).0 - exact).abs() < 1e-12 && (c.pred.0 - exact).abs() <= 3.0 * c.pred.1
+    );
 }
 
 #[test]
@@ -393,9 +412,11 @@ fn no_theory_is_claimed_where_the_structure_misses_the_truth() {
         )
     };
     let missing = one_cell(20, &setting(1), "n = [5000]");
-    assert!(missing.theory.risk_pred.is_nan() && missing.theory.explicit_pred.is_nan());
+    assert!(
+        missing.theory.risk(Prediction).0.is_nan() && missing.theory.value("explicit_bound_pred").is_nan()
+    );
     let same = one_cell(20, &setting(2), "n = [5000]");
-    assert!(same.theory.risk_pred.is_finite());
+    assert!(same.theory.risk(Prediction).0.is_finite());
     // The truth's owner is part of a cell's identity.
     assert_ne!(
         same.cell,
@@ -590,14 +611,15 @@ starts = ["random", "random"]
     let dir = tempfile::tempdir().unwrap();
     // Two responses have twice the risk of one.
     let two = plan(&text.replace("kernels = 1", "kernels = 1, outputs = 2"));
-    let theory = study::theory::cell_theory(&two.plan, &two.plan.cells[0], &[0], None).unwrap();
-    let ratio = theory.risk_pred / theory.first_order_pred;
+    let dimension = study::theory::setting_dimension(&two.plan, &two.plan.settings[0]);
+    let theory = study::theory::cell_theory(&two.plan, &two.plan.cells[0], &[0], &dimension).unwrap();
+    let ratio = theory.risk(Prediction).0 / theory.first_order(Prediction);
     assert!((1.0..1.1).contains(&ratio), "{ratio}");
     let summary = study::run(&study, dir.path(), on(2)).unwrap().summary.unwrap();
     let c = &summary.cells[0];
     let exact = (c.df as f64 / (150.0 - c.df as f64 - 1.0)).sqrt();
     assert_eq!(c.df, 7);
-    let (risk, se) = (c.theory.risk_pred, c.theory.risk_pred_se);
+    let (risk, se) = c.theory.risk(Prediction);
     assert!((risk - exact).abs() <= 4.0 * se, "{risk} {se} {exact}");
     assert!((c.pred.0 - exact).abs() <= 3.0 * c.pred.1.hypot(se), "{:?} {exact}", c.pred);
 }
@@ -672,7 +694,7 @@ kind = "coverage"
             .collect(),
         ..summary.clone()
     };
-    assert!(!run_checks(&whole.plan.file, &wrong).unwrap()[0].passed);
+    assert!(!run_checks(&whole.plan.file.check, &wrong).unwrap()[0].passed);
     // Shards unite to the same rows.
     let shards: Vec<_> = (1..=2)
         .map(|i| {

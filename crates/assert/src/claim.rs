@@ -31,7 +31,10 @@ pub trait ErrorBound: Sync {
         ErrorNorm::Prediction
     }
 
-    /// What it says at n observations; an error where its conditions fail and it says nothing.
+    /// What it says at n observations.
+    ///
+    /// # Errors
+    /// Where its conditions fail at this n.
     fn claim(&self, n: f64) -> Result<Claim, BoxError>;
 }
 

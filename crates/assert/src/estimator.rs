@@ -13,6 +13,9 @@ pub trait Estimator: Sync {
     /// `Ŵ`, `D × M`, from a sample that may be raw or compressed: nothing but `ZᵀZ`, `Zᵀy`, `n` and the residual sum of squares
     /// may matter (THEORY §3). `normal` gives standard normals for random starts, the same ones in a replicate however often
     /// it is run.
+    ///
+    /// # Errors
+    /// Any of the estimator: the assertion then ends with it.
     fn estimate(&self, sample: &Sample, normal: &mut dyn FnMut() -> f64) -> Result<Array2<f64>, BoxError>;
 }
 

@@ -18,6 +18,9 @@ const BLOCK: u64 = 512;
 /// for errors from elsewhere; it has to give the same error when it is called again.
 pub trait Replicates: Sync {
     /// The error norm (not squared) of replicate `replicate`, from 0, at n observations.
+    ///
+    /// # Errors
+    /// Any of the data or the estimator: the assertion then ends with it.
     fn error(&self, norm: ErrorNorm, n: u64, replicate: u64) -> Result<f64, BoxError>;
 }
 

@@ -65,10 +65,16 @@ pub trait SmoothStructure: Sync {
     fn parameters(&self) -> usize;
 
     /// `W(θ)`, `D × M`.
+    ///
+    /// # Errors
+    /// Where θ gives no coefficient.
     fn coefficients(&self, theta: &[f64]) -> Result<Array2<f64>, BoxError>;
 
     /// `J = ∂vec(W)/∂θ`, `D M × parameters`, rows in C order of `W`. By default central differences of fourth order
     /// (Abramowitz & Stegun 25.3.6), good to about 12 digits.
+    ///
+    /// # Errors
+    /// Where the coefficients beside θ cannot be had, or have another size than the structure says.
     fn jacobian(&self, theta: &[f64]) -> Result<Array2<f64>, BoxError> {
         let mut jacobian = Array2::zeros((self.features() * self.outputs(), theta.len()));
         let mut at = theta.to_vec();
@@ -85,17 +91,26 @@ pub trait SmoothStructure: Sync {
     }
 
     /// Dimension at θ: `rank J` (THEORY §2).
+    ///
+    /// # Errors
+    /// As [`SmoothStructure::tangent`].
     fn df(&self, theta: &[f64]) -> Result<usize, AssertError> {
         Ok(self.tangent(theta)?.ncols())
     }
 
     /// Orthonormal basis of the tangent space at θ, `D M × df`.
+    ///
+    /// # Errors
+    /// Those of the Jacobian, and of LAPACK.
     fn tangent(&self, theta: &[f64]) -> Result<Array2<f64>, AssertError> {
         let jacobian = self.jacobian(theta).map_err(AssertError::Own)?;
         Ok(column_basis(&jacobian.view(), RANK_TOLERANCE)?.0)
     }
 
     /// Exact first-order risk at the truth `W(θ)` (THEORY §4.3), with a root of `Σ_Z` (`rank × D`).
+    ///
+    /// # Errors
+    /// Those of the Jacobian and of LAPACK, and a root of another size.
     fn risk(&self, theta: &[f64], root: &Array2<f64>) -> Result<TangentRisk, AssertError> {
         let jacobian = self.jacobian(theta).map_err(AssertError::Own)?;
         Ok(TangentRisk::from_jacobian(&jacobian, self.outputs(), |tangent| design_times(root, tangent))?)

@@ -50,7 +50,11 @@ impl Failure {
     /// From a structure that cannot be read, the value of `option`; a bare word is quoted as it should have been written.
     pub fn in_structure(option: &str, text: &str, error: convstat::cnn::CnnError) -> Self {
         let is_word = text.chars().all(|c| c.is_alphanumeric() || "-_ ".contains(c));
-        let failure = Self::from_error(error);
+        let known = match &error {
+            convstat::cnn::CnnError::StructureKey { help, .. } => help.clone(),
+            _ => None,
+        };
+        let failure = Self { help: known, ..Self::from_error(error) };
         if is_word {
             failure
                 .help(format!("write {option} '{{ kind = \"cnn\", kernels = 3 }}', with its kind and keys"))
@@ -62,9 +66,8 @@ impl Failure {
     /// From an error in a TOML text read from `path`.
     pub fn in_file(error: StudyError, path: &Path, text: &str) -> Self {
         match error {
-            StudyError::File { message, help, span } => {
-                Self { message, help, source_code: None, span: None }.at(path, text, span)
-            }
+            StudyError::File(e) => Self { message: e.message, help: e.help, source_code: None, span: None }
+                .at(path, text, e.span),
             StudyError::Set { pair, message, help } => {
                 let text = format!("--set {pair}");
                 let span = 0..text.len();
@@ -74,7 +77,9 @@ impl Failure {
                     Some(span),
                 )
             }
-            StudyError::BadValue { ref key, .. } if key.starts_with("--") => Self::from_error(error),
+            StudyError::BadValue { ref key, .. } if key.to_string().starts_with("--") => {
+                Self::from_error(error)
+            }
             other => Self::new(format!("{}: {other}", path.display())),
         }
     }

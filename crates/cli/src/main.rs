@@ -87,7 +87,7 @@ fn main() -> ExitCode {
     };
     // The doctor is there to say what is wrong with BLAS.
     let blas = if command.needs_blas() { convstat::tensor::blas::single_thread() } else { Ok(()) };
-    match blas.map_err(Into::into).and_then(|()| command.run()) {
+    match blas.map_err(Into::into).and_then(|()| command.run(Cli::command)) {
         Ok(status) => ExitCode::from(status.code()),
         Err(failure) => {
             eprintln!("{:?}", miette::Report::new(failure));

@@ -75,6 +75,16 @@ pub enum CnnError {
         /// What is wrong and what would be right.
         reason: String,
     },
+    /// A key of the structure's description is wrong.
+    #[error("structure: {reason}")]
+    StructureKey {
+        /// The key.
+        key: String,
+        /// What is wrong and what would be right.
+        reason: String,
+        /// The known key that may be meant.
+        help: Option<String>,
+    },
     /// An array does not have the shape the geometry or structure asks for.
     #[error("{what} has shape {found:?} but {expected} is needed")]
     Shape {

@@ -7,9 +7,10 @@ use toml::Table;
 use crate::families::{FAMILIES, Family, draft::Draft};
 use crate::{CnnError, OutputModes, Result, Structure};
 
-/// A structure read from TOML; [`StructureSpec::build`] gives it sizes.
+/// A structure read from TOML; [`StructureSpec::build`] gives it sizes. One that a larger file holds is read as it stands, so
+/// that [`StructureSpec::check`] can name the key at fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Table", into = "Table")]
+#[serde(transparent)]
 pub struct StructureSpec {
     table: Table,
 }
@@ -19,19 +20,17 @@ impl TryFrom<Table> for StructureSpec {
 
     fn try_from(table: Table) -> Result<Self> {
         let spec = Self { table };
-        spec.family()?;
+        spec.check()?;
         Ok(spec)
-    }
-}
-
-impl From<StructureSpec> for Table {
-    fn from(spec: StructureSpec) -> Self {
-        spec.table
     }
 }
 
 fn bad(reason: String) -> CnnError {
     CnnError::BadStructure { reason }
+}
+
+fn bad_key(key: &str, reason: String) -> CnnError {
+    CnnError::StructureKey { key: key.to_owned(), reason, help: None }
 }
 
 impl StructureSpec {
@@ -46,6 +45,14 @@ impl StructureSpec {
             Some(toml::Value::Table(t)) => Self::try_from(t.clone()),
             _ => Err(bad(format!("{text} is not a table; write {{ kind = \"cnn\", kernels = 3 }}"))),
         }
+    }
+
+    /// Fails on a kind that there is not, and on keys that its kind has not.
+    ///
+    /// # Errors
+    /// The key at fault.
+    pub fn check(&self) -> Result<()> {
+        self.family().map(drop)
     }
 
     /// Its keys.
@@ -69,7 +76,9 @@ impl StructureSpec {
         match self.table.get("outputs") {
             None => Ok(1),
             Some(toml::Value::Integer(m)) if *m >= 1 => Ok(*m as usize),
-            Some(v) => Err(bad(format!("outputs = {v}; it has to be a whole number of at least 1"))),
+            Some(v) => {
+                Err(bad_key("outputs", format!("outputs = {v}; it has to be a whole number of at least 1")))
+            }
         }
     }
 
@@ -81,7 +90,9 @@ impl StructureSpec {
         }
         let kind = match keys.remove("kind") {
             Some(toml::Value::String(kind)) => kind,
-            Some(other) => return Err(bad(format!("kind = {other}; it has to be a text"))),
+            Some(other) => {
+                return Err(bad_key("kind", format!("kind = {other}; it has to be a text")));
+            }
             None if keys.contains_key("einsum") => "einsum".to_owned(),
             None => {
                 return Err(bad("give kind = \"…\" or einsum = \"…\"".to_owned()));
@@ -89,9 +100,13 @@ impl StructureSpec {
         };
         let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == kind) else {
             let names = FAMILIES.iter().map(|(name, _)| *name);
-            return Err(bad(format!("unknown kind \"{kind}\"{}", suggestion(&kind, names))));
+            return Err(bad_key("kind", format!("unknown kind \"{kind}\"{}", suggestion(&kind, names))));
         };
-        read(keys).map_err(|e| bad(format!("kind \"{kind}\": {}", e.message())))
+        read(keys).map_err(|e| CnnError::StructureKey {
+            key: e.path.to_string(),
+            reason: format!("kind \"{kind}\": {}", e.message),
+            help: e.help,
+        })
     }
 
     /// The structure over the given output modes (their `outputs` counts).
@@ -116,10 +131,10 @@ impl StructureSpec {
     fn common<T: serde::de::DeserializeOwned>(&self, key: &str, taken: bool) -> Result<Option<T>> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         if !taken {
-            return Err(bad(format!("kind \"{}\" has no key {key}", self.kind())));
+            return Err(bad_key(key, format!("kind \"{}\" has no key {key}", self.kind())));
         }
         let read = value.clone().try_into().map(Some);
-        read.map_err(|e: toml::de::Error| bad(format!("{key} = {value}: {}", e.message())))
+        read.map_err(|e: toml::de::Error| bad_key(key, format!("{key} = {value}: {}", e.message())))
     }
 }
 

@@ -26,7 +26,7 @@ fn measured(estimator: impl Estimator + 'static, n: u64) -> Result<(f64, f64), B
     let squares: Vec<f64> = (0..300)
         .map(|replicate| Ok(simulation.error(ErrorNorm::Prediction, n, replicate)?.powi(2)))
         .collect::<Result<_, BoxError>>()?;
-    Ok(convstat::study::summary::root_mean(&squares))
+    Ok(convstat::study::statistics::root_mean(&squares))
 }
 
 fn main() -> Result<(), BoxError> {

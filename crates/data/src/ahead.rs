@@ -53,15 +53,15 @@ impl<T> Iterator for Epoch<T> {
     fn next(&mut self) -> Option<T> {
         let at = self.next % self.lanes.len().max(1);
         let lane = self.lanes.get_mut(at)?;
-        let made = lane.receiver.as_ref()?.recv().ok();
+        let item = lane.receiver.as_ref()?.recv().ok();
         // A thread that panicked must not look like the end of the epoch.
-        if made.is_none()
+        if item.is_none()
             && let Some(Err(panic)) = lane.thread.take().map(JoinHandle::join)
         {
             std::panic::resume_unwind(panic);
         }
-        self.next += usize::from(made.is_some());
-        made
+        self.next += usize::from(item.is_some());
+        item
     }
 }
 

@@ -19,6 +19,10 @@ pub type Gradients = BTreeMap<usize, Tensor>;
 /// Operations forward and backward on one device. Shapes are checked by [`Tape`](crate::Tape), which calls these.
 ///
 /// Some operations return the *successor* of a tensor: a device may write over the old one, whose value is then lost.
+///
+/// # Errors
+/// Every operation fails where its device does: no memory, a library's error, a type of numbers that the device does not have.
+#[allow(clippy::missing_errors_doc, reason = "the errors of the trait are those of each operation")]
 pub trait Backend: Send + Sync + std::fmt::Debug {
     /// Where its tensors live.
     fn device(&self) -> &Device;
@@ -149,6 +153,9 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
 /// Runs a step that does the same on the same tensors every time; a device may record and replay it.
 pub trait Recorder: std::fmt::Debug {
     /// Runs `body` or what it did before.
+    ///
+    /// # Errors
+    /// Those of `body`; the device fails.
     fn run(&mut self, body: &mut dyn FnMut() -> Result<()>) -> Result<()>;
 }
 

@@ -55,6 +55,9 @@ impl<'a> Tape<'a> {
     }
 
     /// A vector that never changes.
+    ///
+    /// # Errors
+    /// The device fails.
     pub fn constant_vector(&mut self, entries: &[f64], dtype: DType) -> Result<Var> {
         let value = self.backend.constant(entries, dtype)?;
         Ok(self.constant(value))
@@ -180,6 +183,9 @@ impl<'a> Tape<'a> {
     }
 
     /// The function of every entry.
+    ///
+    /// # Errors
+    /// The device fails.
     pub fn activate(&mut self, x: Var, activation: Activation) -> Result<Var> {
         let a = self.value(x).clone();
         let y = self.backend.activate(&a, activation)?;
@@ -209,6 +215,9 @@ impl<'a> Tape<'a> {
     }
 
     /// Mean over all positions: `(N, spatial…, C)` to `(N, C)`.
+    ///
+    /// # Errors
+    /// The device fails.
     pub fn global_average(&mut self, x: Var) -> Result<Var> {
         let dims = self.value(x).dims().to_vec();
         let kernel = dims[1..dims.len() - 1].to_vec();
@@ -219,6 +228,9 @@ impl<'a> Tape<'a> {
     }
 
     /// `(N, …)` to `(N, all the rest)`.
+    ///
+    /// # Errors
+    /// The device fails.
     pub fn flatten(&mut self, x: Var) -> Result<Var> {
         let shape = self.value(x).dims().to_vec();
         let y = self.value(x).reshape((shape[0], ()))?;
@@ -226,6 +238,9 @@ impl<'a> Tape<'a> {
     }
 
     /// `a + b`.
+    ///
+    /// # Errors
+    /// Shapes that differ.
     pub fn add(&mut self, a: Var, b: Var) -> Result<Var> {
         let (x, y) = (self.value(a), self.value(b));
         if x.dims() != y.dims() {
@@ -236,6 +251,9 @@ impl<'a> Tape<'a> {
     }
 
     /// `x` (`…, C`) plus `b` (`C`).
+    ///
+    /// # Errors
+    /// Another number of channels.
     pub fn add_bias(&mut self, x: Var, b: Var) -> Result<Var> {
         let (a, c) = (self.value(x), self.value(b));
         if c.dims() != &a.dims()[a.dims().len() - 1..] {
@@ -310,6 +328,9 @@ impl<'a> Tape<'a> {
     }
 
     /// Derivatives by all parameters of the sum of `gradient` times the value of `from`.
+    ///
+    /// # Errors
+    /// The device fails.
     pub fn propagate(&mut self, from: Var, gradient: Tensor) -> Result<Gradients> {
         let mut pending: Vec<Option<Tensor>> = vec![None; self.nodes.len()];
         pending[from.0] = Some(gradient);

@@ -49,6 +49,9 @@ pub struct PoolSpec {
 
 impl PoolSpec {
     /// The window over activations of shape `shape` (`N, spatial…, C`).
+    ///
+    /// # Errors
+    /// A window that does not fit.
     pub fn window(&self, shape: &[usize]) -> Result<Window> {
         let input = &shape[1..shape.len() - 1];
         Window::new(input, &self.kernel, &self.stride, &self.padding, &vec![1; input.len()])

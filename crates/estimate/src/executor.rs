@@ -88,6 +88,12 @@ fn from_starts(
         ended.push((start, end));
     }
     let (best, mut found) = choose(&problem, &ended)?;
+    let was_stopped = |(_, end): &(Start, Ended)| end.termination == Termination::Interrupted;
+    if ended.len() < solver.starts().len() || ended.iter().any(was_stopped) {
+        // Whichever start was best: those that did not end might be better.
+        found.best.termination = Termination::Interrupted;
+        return Ok(found);
+    }
     if is_labels && least_information(&mut problem, &ended[best].1.point.parameters)? < SEPARATED {
         found.best.termination = Termination::Separated;
         found.all[best].termination = Termination::Separated;

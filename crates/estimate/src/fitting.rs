@@ -26,7 +26,7 @@ use crate::diagnostics::Diagnostic;
 use crate::executor::execute;
 use crate::inference::Inference;
 use crate::model::FittedModel;
-use crate::outcome::Fit;
+use crate::outcome::{Fit, Termination};
 use crate::prepared::{Prepared, in_units, rescaled};
 use crate::refine::refine;
 use crate::solvers::Method;
@@ -162,7 +162,7 @@ impl<'a> Fitting<'a> {
         let unit = prepared.fitted();
         let (method, truth) = (&options.method, truth.as_ref());
         let mut fit = execute(structure, unit, method, &scale, truth, &mut normal, &mut trace)?;
-        if options.refine {
+        if options.refine && fit.best.termination != Termination::Interrupted {
             refine(structure, unit, &mut fit)?;
         }
         let inference =

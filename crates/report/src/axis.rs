@@ -6,6 +6,7 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 use plotters::coord::types::RangedCoordf64;
 
 use crate::lettering::width;
+use crate::math::text;
 use crate::ticks::{labels, linear_ticks, log_ticks};
 
 /// Least room between labels beside each other, and from one label to the next above it as a share of the font size.
@@ -104,7 +105,7 @@ impl Axis {
 
     /// Width of the widest label, points.
     pub fn widest(&self, font: f64) -> f64 {
-        self.ticks.iter().map(|t| width(&t.label, font)).fold(0.0, f64::max)
+        self.ticks.iter().map(|t| width(&text(&t.label), font)).fold(0.0, f64::max)
     }
 
     /// Ticks and their labels, places from 0 to 1.
@@ -124,7 +125,7 @@ impl Axis {
     /// Whether a label leaves room for the next, and to the end of the axis.
     fn has_room(&self, tick: &Tick, next: Option<&Tick>, line: Line) -> bool {
         let at = |t: &Tick| self.share(t.place) * line.length;
-        let half = |t: &Tick| width(&t.label, line.font) / 2.0;
+        let half = |t: &Tick| width(&text(&t.label), line.font) / 2.0;
         match next {
             Some(next) if line.upright => at(next) - at(tick) >= LEADING * line.font,
             Some(next) => at(next) - half(next) - at(tick) - half(tick) >= GAP,
@@ -140,8 +141,8 @@ impl Axis {
     fn thinned(&self, ticks: Vec<Tick>, line: Line) -> Vec<Tick> {
         let mut kept: Vec<Tick> = Vec::new();
         for tick in ticks {
-            let beside = kept.last().is_none_or(|last| self.has_room(last, Some(&tick), line));
-            if beside && self.has_room(&tick, None, line) {
+            let has_gap = kept.last().is_none_or(|last| self.has_room(last, Some(&tick), line));
+            if has_gap && self.has_room(&tick, None, line) {
                 kept.push(tick);
             }
         }

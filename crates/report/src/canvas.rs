@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use maud::{Markup, html};
 use resvg::{tiny_skia, usvg};
 
 use crate::drawing::{Drawing, DrawnPanel};
@@ -65,7 +66,7 @@ pub struct Canvas {
     /// What its panels show, where the drawing records it.
     pub panels: Vec<DrawnPanel>,
     /// SVG elements, in canvas units.
-    body: String,
+    body: Markup,
     /// How much larger than life the elements are drawn.
     scale: f64,
 }
@@ -91,11 +92,11 @@ impl Canvas {
     /// The SVG with live text, which needs the font.
     fn source(&self) -> String {
         let ((w, h), (units_w, units_h)) = (self.size, self.units());
-        format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {units_w} {units_h}\" \
-             font-family=\"sans-serif\">{}</svg>",
-            self.body
-        )
+        let svg = html! {
+            svg xmlns="http://www.w3.org/2000/svg" width=(w) height=(h) viewBox={ "0 0 " (units_w) " " (units_h) }
+                font-family="sans-serif" { (self.body) }
+        };
+        svg.into_string()
     }
 
     fn tree(&self) -> Result<usvg::Tree> {
@@ -135,6 +136,9 @@ impl Canvas {
     }
 
     /// The SVG with text as outlines, titled with the alternative text, on the background of the page that holds it.
+    ///
+    /// # Errors
+    /// Elements that are not SVG.
     pub fn to_svg(&self) -> Result<String> {
         let options = usvg::WriteOptions {
             preserve_text: false,
@@ -143,7 +147,7 @@ impl Canvas {
             ..usvg::WriteOptions::default()
         };
         let svg = self.tree()?.to_string(&options);
-        let title = format!("<title>{}</title>", crate::math::escape(&self.alt));
+        let title = html! { title { (self.alt) } }.into_string();
         match svg.find('>') {
             Some(end) => Ok(format!("{} role=\"img\">{title}{}", &svg[..end], &svg[end + 1..])),
             None => Err(self.failed("the SVG writer returned no element")),
@@ -157,6 +161,9 @@ impl Canvas {
     }
 
     /// The picture as PNG at 200 dots an inch on white.
+    ///
+    /// # Errors
+    /// Elements that are not SVG; a picture without area or larger than memory.
     pub fn to_png(&self) -> Result<Vec<u8>> {
         let scale = PNG_DPI / 72.0;
         let pixels = |points: f64| (points * scale).round() as u32;
@@ -169,6 +176,9 @@ impl Canvas {
     }
 
     /// The picture as a one-page PDF of its size.
+    ///
+    /// # Errors
+    /// Elements that are not SVG, or that PDF has nothing for.
     pub fn to_pdf(&self) -> Result<Vec<u8>> {
         let page = svg2pdf::PageOptions { dpi: 72.0 };
         // Outlines as in the SVG: with embedded fonts the order of objects would differ from run to run.
@@ -178,6 +188,9 @@ impl Canvas {
     }
 
     /// Writes `name.extension` into `out` for each format.
+    ///
+    /// # Errors
+    /// A picture that cannot be made; a file or folder that cannot be written.
     pub fn save(&self, out: &Path, formats: &[Format]) -> Result<Vec<PathBuf>> {
         let write = |path: PathBuf, bytes: &[u8]| match fs::write(&path, bytes) {
             Ok(()) => Ok(path),

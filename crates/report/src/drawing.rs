@@ -1,5 +1,7 @@
 //! A drawing and the values behind it, so that a page can say what its marks show.
 
+use maud::{Markup, html};
+
 use crate::math::plain;
 use crate::panel::{LegendEntry, Mark, Panel, Series, Symbol};
 
@@ -7,14 +9,14 @@ use crate::panel::{LegendEntry, Mark, Panel, Series, Symbol};
 #[derive(Debug, Clone, Default)]
 pub struct Drawing {
     /// The elements.
-    pub svg: String,
+    pub svg: Markup,
     /// The panels, in reading order; none of a drawing that records nothing.
     pub panels: Vec<DrawnPanel>,
 }
 
-impl From<String> for Drawing {
-    fn from(svg: String) -> Self {
-        Self { svg, panels: Vec::new() }
+impl From<Vec<Markup>> for Drawing {
+    fn from(elements: Vec<Markup>) -> Self {
+        Self { svg: html! { @for element in elements { (element) } }, panels: Vec::new() }
     }
 }
 
@@ -60,7 +62,7 @@ pub struct DrawnValue {
 impl Drawing {
     /// The same so many canvas units farther down.
     pub(crate) fn moved_down(mut self, by: f64) -> Self {
-        self.svg = format!("<g transform=\"translate(0 {by})\">{}</g>", self.svg);
+        self.svg = html! { g transform={ "translate(0 " (by) ")" } { (self.svg) } };
         let series = self.panels.iter_mut().flat_map(|p| &mut p.series);
         for (_, y) in series.flat_map(|s| &mut s.values).filter_map(|v| v.place.as_mut()) {
             *y += by as i32;

@@ -1,5 +1,6 @@
 //! Panels in a grid under a legend: axes with ticks, points with error bars, curves.
 
+use maud::{Markup, PreEscaped, html};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::FontDesc;
@@ -79,12 +80,15 @@ struct Frame<'a> {
     panel: &'a Panel,
     x: Axis,
     y: Axis,
-    title: Vec<String>,
-    x_label: Vec<String>,
-    y_label: Vec<String>,
+    title: Vec<Markup>,
+    x_label: Vec<Markup>,
+    y_label: Vec<Markup>,
 }
 
 /// Draws rows of panels under a legend, `width` points wide. Panels of a row with one label of the ordinate have one range.
+///
+/// # Errors
+/// What plotters cannot draw.
 pub fn draw_grid(figure: &str, width: f64, rows: &[Row], legend: &[LegendEntry]) -> Result<Drawn> {
     register_fonts();
     let failed = |reason: String| ReportError::Drawing { figure: figure.to_owned(), reason };
@@ -114,8 +118,11 @@ pub fn draw_grid(figure: &str, width: f64, rows: &[Row], legend: &[LegendEntry])
         root.present().map_err(|e| failed(e.to_string()))?;
     }
     let inner = svg.find('>').map_or("", |start| &svg[start + 1..]).trim_end().trim_end_matches("</svg>");
-    let labels: String = frames.iter().zip(&plots).map(|(frame, plot)| frame.draw_labels(plot)).collect();
-    let drawing = Drawing { svg: inner.to_owned() + &legend_svg + &labels, panels: drawn };
+    let svg = html! {
+        (PreEscaped(inner)) (legend_svg)
+        @for (frame, plot) in frames.iter().zip(&plots) { (frame.draw_labels(plot)) }
+    };
+    let drawing = Drawing { svg, panels: drawn };
     let axes = frames.into_iter().map(|frame| frame.x);
     Ok(Drawn { drawing, height: top, plots: plots.into_iter().zip(axes).collect() })
 }
@@ -123,17 +130,17 @@ pub fn draw_grid(figure: &str, width: f64, rows: &[Row], legend: &[LegendEntry])
 /// The panels of all rows with axes and labels, and the room on the left of their plots.
 fn frames(rows: &[Row], column: f64) -> (Vec<Frame<'_>>, f64) {
     let placed = || rows.iter().flat_map(|row| row.panels.iter().map(move |panel| (row, panel)));
-    let uprights: Vec<(Axis, Vec<String>)> =
+    let uprights: Vec<(Axis, Vec<Markup>)> =
         placed().map(|(row, panel)| (y_axis(row, panel), lines(&panel.y_label, FONT, row.height))).collect();
     let needed =
-        |(y, label): &(Axis, Vec<String>)| height(label.len(), FONT) + y.widest(SMALL) + 2.0 * TICK + 5.0;
+        |(y, label): &(Axis, Vec<Markup>)| height(label.len(), FONT) + y.widest(SMALL) + 2.0 * TICK + 5.0;
     let left = uprights.iter().map(needed).fold(LEFT, f64::max);
     let width = column - left - RIGHT;
     let frame = |((_, panel), (y, y_label)): ((_, _), _)| frame_of(panel, y, y_label, width);
     (placed().zip(uprights).map(frame).collect(), left)
 }
 
-fn frame_of(panel: &Panel, y: Axis, y_label: Vec<String>, width: f64) -> Frame<'_> {
+fn frame_of(panel: &Panel, y: Axis, y_label: Vec<Markup>, width: f64) -> Frame<'_> {
     Frame {
         panel,
         x: x_axis(panel, width),
@@ -145,7 +152,7 @@ fn frame_of(panel: &Panel, y: Axis, y_label: Vec<String>, width: f64) -> Frame<'
 }
 
 fn y_axis(row: &Row, panel: &Panel) -> Axis {
-    let same = |p: &&Panel| p.y_label == panel.y_label && p.log_y == panel.log_y;
+    let same = |p: &&Panel| p.y_label.0 == panel.y_label.0 && p.log_y == panel.log_y;
     let values: Vec<f64> = row.panels.iter().filter(same).flat_map(|p| p.extents().1).collect();
     let line = Line { upright: true, length: row.height, font: SMALL };
     Axis::new(&values, panel.log_y, panel.from_zero, line)
@@ -178,17 +185,19 @@ impl Frame<'_> {
     }
 
     /// Title and labels of the axes around a plot.
-    fn draw_labels(&self, plot: &Plot) -> String {
+    fn draw_labels(&self, plot: &Plot) -> Markup {
         let middle = plot.left + plot.width / 2.0;
         let title = plot.top - 5.0 - height(self.title.len().saturating_sub(1), FONT);
         let below = plot.top + plot.height + if self.panel.bare_x { BARE } else { TICKS } + FONT;
-        // Beside the labels of the ticks.
-        let beside =
+        // Left of the labels of the ticks.
+        let labels =
             self.y.widest(SMALL) + 2.0 * TICK + 5.0 + height(self.y_label.len().saturating_sub(1), FONT);
-        let (x, centre) = ((plot.left - LEFT + 11.0).min(plot.left - beside), plot.top + plot.height / 2.0);
-        centred(middle, title, FONT, plot.width + 2.0 * RIGHT, &self.title)
-            + &centred(middle, below, FONT, plot.width, &self.x_label)
-            + &upright(x, centre, FONT, plot.height + BEYOND, &self.y_label)
+        let (x, centre) = ((plot.left - LEFT + 11.0).min(plot.left - labels), plot.top + plot.height / 2.0);
+        html! {
+            (centred(middle, title, FONT, plot.width + 2.0 * RIGHT, &self.title))
+            (centred(middle, below, FONT, plot.width, &self.x_label))
+            (upright(x, centre, FONT, plot.height + BEYOND, &self.y_label))
+        }
     }
 
     /// Draws axes and series; where the points of each series are, in canvas units.
@@ -215,37 +224,37 @@ impl Frame<'_> {
             .light_line_style(TRANSPARENT)
             .set_all_tick_mark_size(units(TICK))
             .draw()?;
-        let series = self.panel.series.iter().zip(self.asides());
-        series.map(|(series, aside)| self.draw_series(&mut chart, series, aside)).collect()
+        let series = self.panel.series.iter().zip(self.shifts());
+        series.map(|(series, shift)| self.draw_series(&mut chart, series, shift)).collect()
     }
 
     /// By how much the points of each series stand beside the middle of their slot.
-    fn asides(&self) -> Vec<f64> {
+    fn shifts(&self) -> Vec<f64> {
         let are_points = |s: &&Series| matches!(s.mark, Mark::Points(_)) && self.x.has_slots();
         let count = self.panel.series.iter().filter(are_points).count() as f64;
         let mut place = 0.5 * (1.0 - count);
-        let aside = |s: &Series| {
+        let shift = |s: &Series| {
             if !are_points(&s) {
                 return 0.0;
             }
             place += 1.0;
             SLOT_SHARE * (place - 1.0) / count
         };
-        self.panel.series.iter().map(aside).collect()
+        self.panel.series.iter().map(shift).collect()
     }
 
     fn draw_series(
         &self,
         chart: &mut Chart<'_, '_>,
         series: &Series,
-        aside: f64,
+        shift: f64,
     ) -> DrawResult<Vec<(i32, i32)>> {
         let style = ShapeStyle {
             color: colour(series.style).to_rgba(),
             filled: true,
             stroke_width: units(LINE) as u32,
         };
-        let place = |x: f64, y: f64| (self.x.place(x) + aside, self.y.place(y));
+        let place = |x: f64, y: f64| (self.x.place(x) + shift, self.y.place(y));
         let mut places = Vec::new();
         if let Mark::Points(points) = &series.mark {
             let corners: Vec<(i32, i32)> =

@@ -10,6 +10,7 @@
 
 mod axis;
 pub mod bars;
+mod bounds;
 pub mod canvas;
 pub mod chapter;
 mod csv;

@@ -1,5 +1,6 @@
 //! What a figure is made of: panels with series of points and curves, and the entries of a legend.
 
+use crate::math::Label;
 use crate::shapes::Stroke;
 
 /// A measured point.
@@ -65,12 +66,12 @@ pub struct Series {
 /// A panel.
 #[derive(Debug, Clone, Default)]
 pub struct Panel {
-    /// Title, SVG spans.
-    pub title: String,
-    /// Label of the abscissa, SVG spans.
-    pub x_label: String,
-    /// Label of the ordinate, SVG spans.
-    pub y_label: String,
+    /// Title.
+    pub title: Label,
+    /// Label of the abscissa.
+    pub x_label: Label,
+    /// Label of the ordinate.
+    pub y_label: Label,
     /// Its series.
     pub series: Vec<Series>,
     /// Logarithmic ordinate.
@@ -92,8 +93,8 @@ pub struct Panel {
 /// An entry of a legend.
 #[derive(Debug, Clone)]
 pub struct LegendEntry {
-    /// Text, SVG spans.
-    pub text: String,
+    /// Text.
+    pub text: Label,
     /// Colour and marker number.
     pub style: usize,
     /// Which symbol.

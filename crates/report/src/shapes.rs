@@ -1,5 +1,6 @@
 //! Lines and markers as SVG elements, in points.
 
+use maud::{Markup, html};
 use plotters::style::RGBColor;
 
 use crate::palette::{colour, marker};
@@ -35,34 +36,37 @@ fn rgb(style: usize) -> String {
 }
 
 /// A line through points in the colour of a series, `width` points wide.
-pub(crate) fn stroke(points: &[(f64, f64)], style: usize, width: f64, kind: Stroke) -> String {
+pub(crate) fn stroke(points: &[(f64, f64)], style: usize, width: f64, kind: Stroke) -> Markup {
     polyline(points, &rgb(style), width, kind)
 }
 
 /// A light line of a grid.
-pub(crate) fn grid_line(points: &[(f64, f64)]) -> String {
+pub(crate) fn grid_line(points: &[(f64, f64)]) -> Markup {
     polyline(points, "#ddd", 0.5, Stroke::Solid)
 }
 
-fn polyline(points: &[(f64, f64)], colour: &str, width: f64, kind: Stroke) -> String {
-    let places: Vec<String> =
-        points.iter().map(|(x, y)| format!("{:.1},{:.1}", x * UNITS, y * UNITS)).collect();
-    let dash = kind.dash().map_or_else(String::new, |(on, off)| {
-        format!(" stroke-dasharray=\"{:.1} {:.1}\"", on * UNITS, off * UNITS)
-    });
-    format!(
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{:.1}\"{dash}/>",
-        places.join(" "),
-        width * UNITS
-    )
+fn polyline(points: &[(f64, f64)], colour: &str, width: f64, kind: Stroke) -> Markup {
+    let dash = kind.dash().map(|(on, off)| format!("{:.1} {:.1}", on * UNITS, off * UNITS));
+    html! {
+        polyline points=(places(points)) fill="none" stroke=(colour) stroke-width=(format!("{:.1}", width * UNITS))
+            stroke-dasharray=[dash] {}
+    }
+}
+
+/// Points as SVG writes them.
+fn places(points: &[(f64, f64)]) -> String {
+    points.iter().map(|(x, y)| format!("{:.1},{:.1}", x * UNITS, y * UNITS)).collect::<Vec<_>>().join(" ")
+}
+
+/// A rectangle in the colour of a series.
+pub(crate) fn rectangle(left: f64, top: f64, width: f64, height: f64, style: usize) -> Markup {
+    let [x, y, width, height] =
+        [left, top, width.max(0.0), height].map(|points| format!("{:.1}", points * UNITS));
+    html! { rect x=(x) y=(y) width=(width) height=(height) fill=(rgb(style)) {} }
 }
 
 /// The marker of a series around a point, of half-width `r`.
-pub(crate) fn symbol(x: f64, y: f64, r: f64, style: usize) -> String {
-    let corners: Vec<String> = marker(style)
-        .corners(r)
-        .iter()
-        .map(|(dx, dy)| format!("{:.1},{:.1}", (x + dx) * UNITS, (y + dy) * UNITS))
-        .collect();
-    format!("<polygon points=\"{}\" fill=\"{}\"/>", corners.join(" "), rgb(style))
+pub(crate) fn symbol(x: f64, y: f64, r: f64, style: usize) -> Markup {
+    let corners: Vec<(f64, f64)> = marker(style).corners(r).iter().map(|(dx, dy)| (x + dx, y + dy)).collect();
+    html! { polygon points=(places(&corners)) fill=(rgb(style)) {} }
 }

@@ -1,14 +1,14 @@
 //! What a study will cost, before it runs.
 
-use convstat_estimate::Method;
 use convstat_estimate::fit_entries;
 
 use crate::Result;
-use crate::activated::FRESH;
-use crate::file::Estimator;
-use crate::plan::{Cell, Plan, SettingContext};
-use crate::replicate::{is_windowed, run_replicate};
-use crate::selection::FOLDS;
+use crate::operations::fits;
+use crate::plan::Plan;
+use crate::replicate::run_replicate;
+use crate::sampling::is_windowed;
+use crate::setting::SettingContext;
+use crate::trained::FRESH;
 
 /// Bytes a replicate takes in the store, measured on Snappy-compressed parts.
 const BYTES_A_ROW: f64 = 60.0;
@@ -35,6 +35,9 @@ pub struct Cost {
 }
 
 /// Estimates the cost from one timed replicate at the smallest and the largest n of each series.
+///
+/// # Errors
+/// A structure whose dimension does not fit into memory.
 pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
     let replicates = plan.replicates();
     let mut cost = Cost {
@@ -57,9 +60,8 @@ pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
         for _ in &plan.file.design {
             for estimator in &plan.file.estimator {
                 let cells: Vec<_> = series.next().into_iter().flatten().collect();
-                cost.fits += cells.len() as u64
-                    * replicates
-                    * (estimator.method.starts().len().max(1) * fits(estimator)) as u64;
+                let starts = estimator.method.starts().len().max(1);
+                cost.fits += cells.len() as u64 * replicates * (starts * fits(estimator)) as u64;
                 let (Some(low), Some(high)) =
                     (cells.iter().min_by_key(|c| c.n), cells.iter().max_by_key(|c| c.n))
                 else {
@@ -76,51 +78,6 @@ pub fn estimate_cost(plan: &Plan) -> Result<Cost> {
         }
     }
     Ok(cost)
-}
-
-/// Fits a start of one replicate, about: a selection fits every candidate, in every fold where it leaves some out.
-fn fits(estimator: &Estimator) -> usize {
-    let Some(criterion) = estimator.select else { return 1 };
-    let candidates: usize = estimator.over.values().map(Vec::len).product();
-    match (criterion.needs_fits(), criterion.needs_folds()) {
-        (true, _) => candidates,
-        (_, true) => candidates * estimator.folds.unwrap_or(FOLDS) + 1,
-        _ => 1,
-    }
-}
-
-/// Floating-point operations of a replicate, roughly: to divide work, the same on every machine.
-pub(crate) fn operations(plan: &Plan, cell: &Cell) -> f64 {
-    /// Operations of a random number.
-    const DRAW: f64 = 20.0;
-    /// Iterations of a start.
-    const ITERATIONS: f64 = 20.0;
-    let (setting, estimator) = (plan.setting(cell), plan.estimator(cell));
-    let (d, m) = (setting.structure.features() as f64, setting.structure.outputs() as f64);
-    let (n, p) = (cell.n as f64, setting.structure.naive_parameters() as f64);
-    // Labels are not compressed.
-    let is_compressed = plan.file.response.is_none();
-    let rows = if is_compressed { n.min(d + m) } else { n };
-    let data = if plan.file.design[cell.design].design().is_exact_law() {
-        DRAW * rows * d + rows * d * d
-    } else {
-        let compression = if is_compressed { d * (d + 2.0 * m) } else { 2.0 * d * m };
-        n * (DRAW * (setting.geometry.inputs() as f64 + m) + compression) + d * d * d / 3.0
-    };
-    if let Some(a) = &setting.activated {
-        let training = match &estimator.method {
-            Method::Adam(adam) => adam.steps * adam.batch * adam.starts.len(),
-            _ => 0,
-        };
-        return data + training as f64 * a.network.operations();
-    }
-    let fit = if estimator.method.is_structured() {
-        let iteration = rows * m * (2.0 * d + p * p) + p * p * p / 3.0;
-        (estimator.method.starts().len() * fits(estimator)) as f64 * ITERATIONS * iteration
-    } else {
-        rows * d * d
-    };
-    data + fit
 }
 
 /// Bytes that one replicate holds at its peak: its inputs and blocks, and the larger of its compression (the Gram matrix, a

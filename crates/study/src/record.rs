@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use convstat_runner::{Provenance, RunDir, Table};
 
+use crate::Result;
 pub use crate::outcome::FailureKind;
 use crate::outcome::{ReplicateOutcome, TERMINATION, failures, outcome_text, read_outcome};
+use crate::plan::Plan;
 use crate::row::tabulate;
-use crate::{Plan, Result, Study};
+use crate::study::Study;
 
 /// Replicates of one cell that failed in one way.
 #[derive(Debug, Clone, PartialEq, Eq)]

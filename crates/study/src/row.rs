@@ -2,8 +2,8 @@
 
 use convstat_runner::{Column, Table};
 
-use crate::StudyFile;
 use crate::coverage::Coverage;
+use crate::file::StudyFile;
 use crate::outcome::{ReplicateOutcome, TERMINATION, outcome_text};
 
 /// One replicate.
@@ -79,7 +79,7 @@ pub fn tabulate(file: &StudyFile, rows: &[Row]) -> Table {
         ("seconds", float(&|r| r.seconds)),
     ];
     if file.inference.is_some() {
-        columns.extend(Coverage::columns(rows));
+        columns.extend(Coverage::columns(&rows.iter().map(|r| r.coverage).collect::<Vec<_>>()));
     }
     Table::new(columns)
 }

@@ -46,7 +46,7 @@ pub struct Running<'a> {
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Sofar {
+pub struct RunProgress {
     /// Replicates done.
     pub done: u64,
     /// Replicates of the plan.
@@ -92,10 +92,10 @@ impl<'a> Running<'a> {
     }
 
     /// How far it is.
-    pub fn so_far(&self) -> Sofar {
+    pub fn progress(&self) -> RunProgress {
         let replicates = self.plan.replicates();
         let largest = self.squares.iter().filter_map(Squares::relative_mcse).max_by(f64::total_cmp);
-        Sofar {
+        RunProgress {
             done: self.squares.iter().map(|s| s.done).sum(),
             planned: replicates * self.squares.len() as u64,
             cells_done: self.squares.iter().filter(|s| s.done == replicates).count() as u64,
@@ -106,7 +106,7 @@ impl<'a> Running<'a> {
     }
 }
 
-impl Sofar {
+impl RunProgress {
     /// Cells and MCSE in a few words.
     pub fn text(&self) -> String {
         let mcse = self.largest_relative_mcse.map(|m| format!(", MCSE up to {:.2} %", 100.0 * m));
@@ -120,14 +120,14 @@ impl Watch<Row> for Running<'_> {
     }
 
     fn text(&self) -> String {
-        self.so_far().text()
+        self.progress().text()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::root_mean;
+    use crate::statistics::root_mean;
 
     #[test]
     fn the_recurrence_agrees_with_the_summary() {

@@ -4,11 +4,10 @@ use convstat_theory::ErrorNorm;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::checks::rate::slope;
 use crate::file::{Samples, StudyFile};
 use crate::plan::Plan;
 use crate::replicate::run_replicate;
-use crate::summary::root_mean;
+use crate::statistics::{root_mean, slope};
 use crate::{Result, StudyError};
 
 /// Sample sizes around the solution, as factors, at which the final regression is measured.

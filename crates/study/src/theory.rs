@@ -1,172 +1,175 @@
 //! Theory columns of a cell: risk in both norms, bounds, conditions.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use convstat_estimate::Method;
 use convstat_runner::stream;
-use convstat_theory::{
-    ExplicitBound, LiteratureBound, StatisticalDimension, explicit_bound, literature_bound, ols_risk,
-    statistical_dimension,
-};
+use convstat_theory::bounds::Kind;
+use convstat_theory::{DesignLaw, ErrorNorm, LazyDimension, SettingTheory, Sizes, Tangent, ols_risk};
 use ndarray::Array2;
 use rand::Rng;
 use rayon::prelude::*;
 
-use crate::plan::{Cell, Plan, SettingContext};
-use crate::replicate::draw_sample;
+use crate::cell_theory::CellTheory;
+use crate::plan::{Cell, Plan};
+use crate::sampling::draw_sample;
+use crate::setting::SettingContext;
+use crate::statistics::root_mean;
+use crate::trained;
 use crate::{Result, StudyError};
 
-/// Theory beside the measurement of one cell. Norms, not squares; NaN where there is none.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CellTheory {
-    /// Root of the risk in prediction norm: finite-sample form, or from drawn designs if rows depend or responses are
-    /// labels.
-    pub risk_pred: f64,
-    /// The same in Frobenius norm.
-    pub risk_frob: f64,
-    /// Standard error of `risk_pred` from the drawn designs (0 for the closed form).
-    pub risk_pred_se: f64,
-    /// Standard error of `risk_frob`.
-    pub risk_frob_se: f64,
-    /// First-order form `σ√(df/n)`, also the local minimax lower bound; for labels with the mean information of the drawn
-    /// designs, where one truth serves all replicates.
-    pub first_order_pred: f64,
-    /// First-order form in Frobenius norm.
-    pub first_order_frob: f64,
-    /// Explicit bound, prediction norm; infinite where its condition fails.
-    pub explicit_pred: f64,
-    /// Explicit bound, Frobenius norm.
-    pub explicit_frob: f64,
-    /// Statistical dimension behind it.
-    pub delta: f64,
-    /// Its standard error.
-    pub delta_se: f64,
-    /// The width `w` that the explicit bound takes.
-    pub width: f64,
-    /// Literature bound, Frobenius norm.
-    pub literature_frob: f64,
-    /// Whether its condition holds with the constants of the study file.
-    pub literature_holds: bool,
-}
-
-/// Statistical dimension of a setting, the same for all its cells.
-pub fn setting_dimension(plan: &Plan, setting: &SettingContext) -> Result<StatisticalDimension> {
+/// Statistical dimension of a setting, the same for all its cells; not computed before it is asked for.
+pub fn setting_dimension<'a>(plan: &Plan, setting: &'a SettingContext) -> Arc<LazyDimension<'a>> {
     let o = &plan.file.theory;
     let seed = stream(plan.file.study.seed, "statistical dimension", &setting.name, 0).next_u64();
-    Ok(statistical_dimension(&setting.structure, setting.root()?, o.draws, o.starts, seed)?)
+    let (structure, geometry) = (Cow::Borrowed(&setting.structure), Cow::Borrowed(&setting.geometry));
+    Arc::new(LazyDimension::new(structure, geometry, o.draws, o.starts, seed))
 }
 
 /// Theory of one cell over `replicates` (their truths count where the truth is drawn anew).
+///
+/// # Errors
+/// What does not fit into memory.
 pub fn cell_theory(
     plan: &Plan,
     cell: &Cell,
     replicates: &[u64],
-    dimension: Option<StatisticalDimension>,
+    dimension: &Arc<LazyDimension>,
 ) -> Result<CellTheory> {
     let setting = plan.setting(cell);
     if let Some(activated) = &setting.activated {
-        let mut theory = CellTheory::nothing();
-        activated.risk(plan, cell, &mut theory)?;
+        let mut theory = CellTheory::default();
+        trained::risk(activated, plan, cell, &mut theory)?;
         return Ok(theory);
     }
     if plan.file.response.is_some() {
         return label_theory(plan, cell, replicates);
     }
-    let law = plan.file.design[cell.design].design().law();
-    let (sigma, n) = (plan.file.noise.sigma, cell.n as f64);
-    let structured = plan.estimator(cell).method.is_structured();
-    let mut theory = CellTheory::nothing();
-    if structured {
-        let risks = first_order(plan, setting, replicates)?;
-        if !risks.contained {
-            return Ok(theory);
-        }
-        theory.first_order_frob = (sigma * sigma * risks.trace / n).sqrt();
-        theory.first_order_pred = (sigma * sigma * risks.df / n).sqrt();
-        if law.is_iid_gaussian() && setting.structure.outputs() == 1 {
-            let divisor = n - risks.df - 1.0;
-            let finite = |first: f64| if divisor > 0.0 { first * (n / divisor).sqrt() } else { f64::NAN };
-            theory.risk_frob = finite(theory.first_order_frob);
-            theory.risk_pred = finite(theory.first_order_pred);
-            (theory.risk_frob_se, theory.risk_pred_se) = (0.0, 0.0);
-        } else if risks.df.is_finite() && n * setting.structure.outputs() as f64 > risks.df + 1.0 {
-            let drawn = drawn_designs(plan, cell)?;
-            if let Some(((frob, frob_se), (pred, pred_se))) = drawn {
-                // The trace is that of the identified part alone where W is not identified.
-                if risks.trace.is_finite() {
-                    (theory.risk_frob, theory.risk_frob_se) = (frob, frob_se);
-                }
-                (theory.risk_pred, theory.risk_pred_se) = (pred, pred_se);
-            }
-        }
+    let mut theory = CellTheory::default();
+    if plan.estimator(cell).method.is_structured() {
+        let Some(at) = setting_theory(plan, cell, replicates, dimension)? else { return Ok(theory) };
+        structured_theory(plan, cell, &at, &mut theory)?;
     }
+    let (law, sigma, n) = (design_law(plan, cell), plan.file.noise.sigma, cell.n as f64);
     if matches!(plan.estimator(cell).method, Method::Ols(_)) && law.is_iid_gaussian() {
         // Each response is a regression of its own: squared risks add up.
         let m = setting.structure.outputs() as f64;
         if let Some((frob, pred)) = ols_risk(&setting.geometry.second_moment()?, sigma, n)? {
-            (theory.risk_frob, theory.risk_pred) = ((m * frob).sqrt(), (m * pred).sqrt());
-            (theory.risk_frob_se, theory.risk_pred_se) = (0.0, 0.0);
+            theory.set_risk(ErrorNorm::Frobenius, ((m * frob).sqrt(), 0.0));
+            theory.set_risk(ErrorNorm::Prediction, ((m * pred).sqrt(), 0.0));
         }
-    }
-    if let Some(d) = dimension.filter(|_| structured && sigma > 0.0) {
-        bounds(plan, cell, d, &mut theory)?;
     }
     Ok(theory)
 }
 
-impl CellTheory {
-    fn nothing() -> Self {
-        let nan = f64::NAN;
-        Self {
-            risk_pred: nan,
-            risk_frob: nan,
-            risk_pred_se: nan,
-            risk_frob_se: nan,
-            first_order_pred: nan,
-            first_order_frob: nan,
-            explicit_pred: nan,
-            explicit_frob: nan,
-            delta: nan,
-            delta_se: nan,
-            width: nan,
-            literature_frob: nan,
-            literature_holds: false,
+fn design_law(plan: &Plan, cell: &Cell) -> DesignLaw {
+    plan.file.design[cell.design].design().law()
+}
+
+/// The cell as theory sees it, over the truths of the replicates; nothing where the structure does not contain a truth.
+fn setting_theory<'a>(
+    plan: &Plan,
+    cell: &Cell,
+    replicates: &[u64],
+    dimension: &Arc<LazyDimension<'a>>,
+) -> Result<Option<SettingTheory<'a>>> {
+    let setting = plan.setting(cell);
+    let truths = first_order(plan, setting, replicates)?;
+    Ok(truths.contained.then_some(SettingTheory {
+        sizes: Sizes::new(&setting.geometry, &setting.structure),
+        tangent: truths.tangent,
+        is_regular: Some(truths.tangent.df.is_finite()),
+        is_identified: truths.tangent.trace.is_finite(),
+        spectrum: setting.geometry.factor_spectrum()?,
+        law: design_law(plan, cell),
+        sigma: plan.file.noise.sigma,
+        options: plan.file.theory.bound_options(),
+        dimension: Arc::clone(dimension),
+    }))
+}
+
+/// Everything that the registry says of structured estimates, and the risk from drawn designs where it has no closed form.
+fn structured_theory(plan: &Plan, cell: &Cell, at: &SettingTheory, theory: &mut CellTheory) -> Result<()> {
+    let (n, outputs) = (cell.n as f64, at.sizes.outputs);
+    let has_bounds = plan.file.theory.bounds && at.sigma > 0.0;
+    let has_closed_form = at.law.is_iid_gaussian() && outputs == 1;
+    for bound in plan.bounds.iter().filter(|b| b.kind().has_columns()) {
+        if bound.kind() == Kind::Upper && !has_bounds {
+            continue;
+        }
+        for &norm in bound.norms() {
+            let value = bound.evaluate(at, norm, n)?;
+            theory.set(bound.column(norm), value.error);
+            if let Some(column) = bound.condition_column() {
+                theory.set(column, f64::from(u8::from(value.condition_holds)));
+            }
+            if bound.kind() == Kind::Risk {
+                let error = if has_closed_form { 0.0 } else { f64::NAN };
+                theory.set(format!("{}_se", bound.column(norm)), error);
+            }
+        }
+        for detail in bound.details() {
+            theory.set(detail.column, (detail.value)(at)?);
         }
     }
+    if !has_closed_form
+        && at.tangent.df.is_finite()
+        && n * outputs as f64 > at.tangent.df + 1.0
+        && let Some((frob, pred)) = drawn_designs(plan, cell)?
+    {
+        // The trace is that of the identified part alone where W is not identified.
+        if at.is_identified {
+            theory.set_risk(ErrorNorm::Frobenius, frob);
+        }
+        theory.set_risk(ErrorNorm::Prediction, pred);
+    }
+    Ok(())
 }
 
 struct FirstOrder {
     /// The structure contains the truth.
     contained: bool,
-    /// Identified dimension; NaN where the truth is not a regular point.
-    df: f64,
-    trace: f64,
+    /// NaN where the truth is not a regular point, and its traces where `W` is not identified.
+    tangent: Tangent,
 }
 
 /// Mean over the truths of the replicates.
 fn first_order(plan: &Plan, setting: &SettingContext, replicates: &[u64]) -> Result<FirstOrder> {
     let one: [u64; 1] = [0];
     let list = if setting.has_fixed_truth() || replicates.is_empty() { &one[..] } else { replicates };
-    let risks: Vec<(f64, f64, bool)> = list
+    let risks: Vec<(Tangent, bool)> = list
         .par_iter()
         .map(|&r| {
             let truth = setting.truth(plan.file.study.seed, r)?;
+            let own = truth.risk.tangent();
             let regular = |v: f64| if truth.is_regular { v } else { f64::NAN };
-            let trace = if truth.risk.is_identified() { truth.risk.trace } else { f64::NAN };
-            Ok((regular(truth.risk.df as f64), regular(trace), truth.is_contained))
+            let identified = |v: f64| if truth.risk.is_identified() { v } else { f64::NAN };
+            let tangent = Tangent {
+                df: regular(own.df),
+                trace: regular(identified(own.trace)),
+                trace_of_square: regular(identified(own.trace_of_square)),
+                ..own
+            };
+            Ok((tangent, truth.is_contained))
         })
         .collect::<Result<_>>()?;
     let n = risks.len() as f64;
-    Ok(FirstOrder {
-        contained: risks.iter().all(|r| r.2),
-        df: risks.iter().map(|r| r.0).sum::<f64>() / n,
-        trace: risks.iter().map(|r| r.1).sum::<f64>() / n,
-    })
+    let mean = |f: fn(&Tangent) -> f64| risks.iter().map(|r| f(&r.0)).sum::<f64>() / n;
+    let tangent = Tangent {
+        df: mean(|t| t.df),
+        trace: mean(|t| t.trace),
+        trace_of_square: mean(|t| t.trace_of_square),
+        outputs: setting.structure.outputs(),
+    };
+    Ok(FirstOrder { contained: risks.iter().all(|r| r.1), tangent })
 }
 
 /// Root mean and standard error of the conditional first-order risk over drawn designs, for
 /// (Frobenius, prediction) norm. The designs are not those of the replicates.
 fn drawn_designs(plan: &Plan, cell: &Cell) -> Result<Option<((f64, f64), (f64, f64))>> {
     let setting = plan.setting(cell);
-    let key = format!("theory {}", plan.data_key(cell));
+    let key = format!("theory {}", plan.data_key(cell)?);
     let draws: Vec<Option<(f64, f64)>> = (0..plan.file.theory.designs as u64)
         .into_par_iter()
         .map(|r| {
@@ -178,22 +181,20 @@ fn drawn_designs(plan: &Plan, cell: &Cell) -> Result<Option<((f64, f64), (f64, f
         })
         .collect::<Result<_>>()?;
     let Some(values) = draws.into_iter().collect::<Option<Vec<(f64, f64)>>>() else { return Ok(None) };
-    let root_mean = |f: fn(&(f64, f64)) -> f64| {
-        let squares: Vec<f64> = values.iter().map(f).collect();
-        crate::summary::root_mean(&squares)
-    };
-    Ok(Some((root_mean(|v| v.0), root_mean(|v| v.1))))
+    let column = |f: fn(&(f64, f64)) -> f64| root_mean(&values.iter().map(f).collect::<Vec<f64>>());
+    Ok(Some((column(|v| v.0), column(|v| v.1))))
 }
 
 /// Risks of maximum likelihood (THEORY §4.8): given designs of n rows, averaged over those drawn, and to first order.
 fn label_theory(plan: &Plan, cell: &Cell, replicates: &[u64]) -> Result<CellTheory> {
     let setting = plan.setting(cell);
-    let mut theory = CellTheory::nothing();
-    let risks = first_order(plan, setting, replicates)?;
-    if !risks.contained || !risks.df.is_finite() {
+    let mut theory = CellTheory::default();
+    let truths = first_order(plan, setting, replicates)?;
+    if !truths.contained || !truths.tangent.df.is_finite() {
         return Ok(theory);
     }
-    let key = format!("theory {}", plan.data_key(cell));
+    let is_identified = truths.tangent.trace.is_finite();
+    let key = format!("theory {}", plan.data_key(cell)?);
     let informations: Vec<Option<Array2<f64>>> = (0..plan.file.theory.designs as u64)
         .into_par_iter()
         .map(|r| {
@@ -206,49 +207,19 @@ fn label_theory(plan: &Plan, cell: &Cell, replicates: &[u64]) -> Result<CellTheo
     let truth = |r: usize| setting.truth(plan.file.study.seed, r as u64);
     let given = informations.iter().enumerate().map(|(r, i)| Ok(truth(r)?.risk.given_information(i)));
     if let Some(values) = given.collect::<Result<Option<Vec<(f64, f64)>>>>()? {
-        let root_mean = |f: fn(&(f64, f64)) -> f64| {
-            crate::summary::root_mean(&values.iter().map(f).collect::<Vec<f64>>())
-        };
-        if risks.trace.is_finite() {
-            (theory.risk_frob, theory.risk_frob_se) = root_mean(|v| v.0);
+        let column = |f: fn(&(f64, f64)) -> f64| root_mean(&values.iter().map(f).collect::<Vec<f64>>());
+        if is_identified {
+            theory.set_risk(ErrorNorm::Frobenius, column(|v| v.0));
         }
-        (theory.risk_pred, theory.risk_pred_se) = root_mean(|v| v.1);
+        theory.set_risk(ErrorNorm::Prediction, column(|v| v.1));
     }
     if setting.has_fixed_truth()
         && let Some(risk) = truth(0)?.risk.likelihood(&informations)?
     {
-        if risks.trace.is_finite() {
-            theory.first_order_frob = risk.frobenius.0.sqrt();
+        if is_identified {
+            theory.set_first_order(ErrorNorm::Frobenius, risk.frobenius.0.sqrt());
         }
-        theory.first_order_pred = risk.prediction.0.sqrt();
+        theory.set_first_order(ErrorNorm::Prediction, risk.prediction.0.sqrt());
     }
     Ok(theory)
-}
-
-fn bounds(plan: &Plan, cell: &Cell, d: StatisticalDimension, theory: &mut CellTheory) -> Result<()> {
-    let setting = plan.setting(cell);
-    let o = &plan.file.theory;
-    let (sigma, n) = (plan.file.noise.sigma, cell.n as f64);
-    let (c_u, big_c_u) = setting.geometry.factor_spectrum()?;
-    (theory.delta, theory.delta_se, theory.width) = (d.estimate, d.standard_error, d.width());
-    let law = plan.file.design[cell.design].design().law();
-    // Gordon's inequality is used for independent Gaussian rows and one response.
-    if law.is_iid_gaussian() && setting.structure.outputs() == 1 {
-        let bound = ExplicitBound { width: theory.width, t: ExplicitBound::t_for(o.confidence)? };
-        theory.explicit_pred = explicit_bound(&bound, sigma, n)?.error;
-        theory.explicit_frob = theory.explicit_pred / c_u.sqrt();
-    }
-    let literature = LiteratureBound {
-        d_m: setting.structure.d_m(),
-        kappa_l: c_u * law.spectrum.0,
-        kappa_u: big_c_u * law.spectrum.1,
-        c_n: setting.structure.counts().literature_c_n(setting.geometry.modes().len()),
-        c_h: o.c_h,
-        c_condition: o.c_condition,
-        delta: o.delta,
-    };
-    let value = literature_bound(&literature, sigma, n)?;
-    theory.literature_frob = value.error;
-    theory.literature_holds = value.condition_holds;
-    Ok(())
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::plan::Plan;
 use crate::replicate::run_replicate;
 use crate::row::tabulate;
-use crate::run::Study;
+use crate::study::Study;
 use crate::{Result, StudyError};
 
 /// Largest difference of a column, relative to its value, that another BLAS kernel, processor or program version may make:

@@ -39,7 +39,7 @@ fn identities_of_all_studies_are_pinned() {
     for path in studies() {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let plan = Plan::new(StudyFile::parse(&std::fs::read_to_string(&path).unwrap()).unwrap()).unwrap();
-        let lines: Vec<String> = plan.cells.iter().map(|c| plan.identity(c)).collect();
+        let lines: Vec<String> = plan.cells.iter().map(|c| plan.identity(c).unwrap()).collect();
         for (cell, line) in plan.cells.iter().zip(&lines) {
             assert_eq!(cell.id, Digest::of(line).short(), "{line}");
         }

@@ -4,8 +4,8 @@
 
 use convstat_estimate::solvers::LevenbergMarquardt;
 use convstat_estimate::{FitOptions, Fitting, Joint, Start};
-use convstat_study::replicate::draw_sample;
 use convstat_study::row::tabulate;
+use convstat_study::sampling::draw_sample;
 use convstat_study::{Overrides, Study, StudyFile, run_replicate};
 
 const STUDY: &str = r#"
@@ -48,7 +48,7 @@ fn columns_and_identities_are_those_of_before_without_the_new_keys() {
     assert_eq!(table.columns().last().unwrap().0, "seconds");
     // Part of the identities of cells in runs that exist.
     let estimator = r#"{"solver":"levenberg-marquardt","starts":["spectral","oracle"],"max_iterations":500,"tolerance":1e-8,"lambda":1.0}"#;
-    let identity = plain.plan.identity(&plain.plan.cells[0]);
+    let identity = plain.plan.identity(&plain.plan.cells[0]).unwrap();
     assert_eq!(identity.rsplit_once('|').unwrap().1, estimator);
     let asked = study(&format!("{STUDY}\n[inference]\nlevel = 0.9\n"));
     let names: Vec<String> =
@@ -74,7 +74,7 @@ fn coverage_of_a_replicate_is_that_of_its_fit() {
     for replicate in 0..3 {
         let row = run_replicate(plan, cell, replicate);
         let truth = setting.truth(7, replicate).unwrap();
-        let rows = draw_sample(plan, cell, &plan.data_key(cell), replicate, &truth).unwrap();
+        let rows = draw_sample(plan, cell, &plan.data_key(cell).unwrap(), replicate, &truth).unwrap();
         let sample = rows.in_memory().unwrap();
         let method = LevenbergMarquardt::from_starts(vec![Start::Spectral, Start::Oracle]);
         let options = FitOptions { inference: true, ..FitOptions::bare(method) };
@@ -151,7 +151,8 @@ fn selections_that_cannot_be_are_refused_with_the_mend() {
         (with("\"cv\"", "\"bic\"\nfolds = 5"), &["cv and cv-one-se"]),
         (with("select = \"cv\"", ""), &["select = \"bic\""]),
         (with("over = { kernels = [1, 2, 3] }", ""), &["give the candidates"]),
-        (with("levenberg-marquardt", "ols"), &["levenberg-marquardt or als"]),
+        (with("levenberg-marquardt", "ols"), &["`starts`", "ols"]),
+        (with("levenberg-marquardt\"\nstarts = [\"spectral\"]", "ols\""), &["levenberg-marquardt or als"]),
         (format!("{STUDY}[inference]\nlevel = 95\n"), &["level = 95", "between 0 and 1"]),
         (format!("{STUDY}[[check]]\nkind = \"coverage\"\n"), &["[inference]"]),
     ] {

@@ -2,6 +2,9 @@
 
 #![cfg(test)]
 
+#[path = "../../../tests/support/entries.rs"]
+mod entries;
+
 use std::collections::BTreeMap;
 
 use convstat_tensor::linalg::{
@@ -11,16 +14,9 @@ use convstat_tensor::linalg::{
 use convstat_tensor::{
     TensorError, einsum, fold, hosvd, inner, kronecker, kronecker_sum, multi_mode_dot, norm, outer, unfold,
 };
+use entries::entries;
 use ndarray::{Array2, ArrayD, IxDyn};
 use proptest::prelude::*;
-
-fn entries(shape: &[usize], seed: u64) -> ArrayD<f64> {
-    let mut state = seed;
-    ArrayD::from_shape_simple_fn(IxDyn(shape), || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    })
-}
 
 fn matrix(rows: usize, cols: usize, seed: u64) -> Array2<f64> {
     entries(&[rows, cols], seed).into_dimensionality().unwrap()

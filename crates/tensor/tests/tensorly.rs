@@ -2,17 +2,13 @@
 
 #![cfg(test)]
 
+#[path = "../../../tests/support/entries.rs"]
+mod entries;
+
 use convstat_tensor::{cp_als, hooi, khatri_rao, mode_dot, norm, tt_svd, unfold};
+use entries::entries;
 use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
-
-fn entries(shape: &[usize], seed: u64) -> ArrayD<f64> {
-    let mut state = seed;
-    ArrayD::from_shape_simple_fn(IxDyn(shape), || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    })
-}
 
 fn flat(value: &Value) -> Vec<f64> {
     match value {

@@ -7,20 +7,26 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use crate::fault::Fault;
 use crate::item::{Item, Name, Node};
 use crate::path::Step;
 
-/// Reads one value.
-pub(crate) struct Value(pub Item);
+/// Reads one value; `below` tells an error the step to the value that it is in.
+pub(crate) struct Value<E> {
+    item: Item,
+    below: fn(E, Step) -> E,
+}
 
-type Result<T> = std::result::Result<T, Fault>;
+impl<E: Error> Value<E> {
+    pub fn new(item: Item, below: fn(E, Step) -> E) -> Self {
+        Self { item, below }
+    }
+}
 
-impl<'de> Deserializer<'de> for Value {
-    type Error = Fault;
+impl<'de, E: Error> Deserializer<'de> for Value<E> {
+    type Error = E;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.0.node {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
+        match self.item.node {
             Node::Text(text) => visitor.visit_string(text),
             Node::Integer(number) => match (i64::try_from(number), u64::try_from(number)) {
                 (Ok(number), _) => visitor.visit_i64(number),
@@ -29,16 +35,16 @@ impl<'de> Deserializer<'de> for Value {
             },
             Node::Float(number) => visitor.visit_f64(number),
             Node::Boolean(value) => visitor.visit_bool(value),
-            Node::Date(date) => {
-                Err(Fault::invalid_type(Unexpected::Other(&format!("date {date}")), &visitor))
+            Node::Date(date) => Err(E::invalid_type(Unexpected::Other(&format!("date {date}")), &visitor)),
+            Node::List(list) => {
+                visitor.visit_seq(List { rest: list.into_iter(), next: 0, below: self.below })
             }
-            Node::List(list) => visitor.visit_seq(List { rest: list.into_iter(), next: 0 }),
-            Node::Table(entries) => visitor.visit_map(Table::new(entries)),
+            Node::Table(entries) => visitor.visit_map(Table::new(entries, self.below)),
         }
     }
 
     // A key that is there has a value.
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
         visitor.visit_some(self)
     }
 
@@ -46,7 +52,7 @@ impl<'de> Deserializer<'de> for Value {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value> {
+    ) -> Result<V::Value, E> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -55,20 +61,20 @@ impl<'de> Deserializer<'de> for Value {
         _name: &'static str,
         _variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value> {
-        match self.0.node {
+    ) -> Result<V::Value, E> {
+        match self.item.node {
             Node::Text(text) => {
-                let word: StringDeserializer<Fault> = text.into_deserializer();
+                let word: StringDeserializer<E> = text.into_deserializer();
                 visitor.visit_enum(word)
             }
             Node::Table(entries) if entries.len() == 1 => {
-                visitor.visit_enum(MapAccessDeserializer::new(Table::new(entries)))
+                visitor.visit_enum(MapAccessDeserializer::new(Table::new(entries, self.below)))
             }
             Node::Table(entries) => {
                 let found = if entries.is_empty() { "found 0 elements" } else { "more than 1 element" };
-                Err(Fault::custom(format!("wanted exactly 1 element, {found}")))
+                Err(E::custom(format!("wanted exactly 1 element, {found}")))
             }
-            _ => Err(Fault::custom("wanted string or table")),
+            _ => Err(E::custom("wanted string or table")),
         }
     }
 
@@ -78,19 +84,21 @@ impl<'de> Deserializer<'de> for Value {
     }
 }
 
-struct List {
+struct List<E> {
     rest: std::vec::IntoIter<Item>,
     next: usize,
+    below: fn(E, Step) -> E,
 }
 
-impl<'de> SeqAccess<'de> for List {
-    type Error = Fault;
+impl<'de, E: Error> SeqAccess<'de> for List<E> {
+    type Error = E;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, E> {
         let Some(item) = self.rest.next() else { return Ok(None) };
         let index = self.next;
         self.next += 1;
-        seed.deserialize(Value(item)).map(Some).map_err(|e| e.below(Step::Index(index)))
+        let read = seed.deserialize(Value::new(item, self.below));
+        read.map(Some).map_err(|e| (self.below)(e, Step::Index(index)))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -98,33 +106,35 @@ impl<'de> SeqAccess<'de> for List {
     }
 }
 
-struct Table {
+struct Table<E> {
     rest: std::vec::IntoIter<(Name, Item)>,
     /// The entry whose key was read last.
     open: Option<(Name, Item)>,
+    below: fn(E, Step) -> E,
 }
 
-impl Table {
-    fn new(entries: Vec<(Name, Item)>) -> Self {
-        Self { rest: entries.into_iter(), open: None }
+impl<E> Table<E> {
+    fn new(entries: Vec<(Name, Item)>, below: fn(E, Step) -> E) -> Self {
+        Self { rest: entries.into_iter(), open: None, below }
     }
 }
 
-impl<'de> MapAccess<'de> for Table {
-    type Error = Fault;
+impl<'de, E: Error> MapAccess<'de> for Table<E> {
+    type Error = E;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, E> {
         let Some((name, item)) = self.rest.next() else { return Ok(None) };
-        let key: StringDeserializer<Fault> = name.text.clone().into_deserializer();
+        let key: StringDeserializer<E> = name.text.clone().into_deserializer();
         self.open = Some((name, item));
         seed.deserialize(key).map(Some)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, E> {
         let Some((name, item)) = self.open.take() else {
-            return Err(Fault::custom("internal error: a value was asked for before its key"));
+            return Err(E::custom("internal error: a value was asked for before its key"));
         };
-        seed.deserialize(Value(item)).map_err(|e| e.below(Step::Key(name.text)))
+        let read = seed.deserialize(Value::new(item, self.below));
+        read.map_err(|e| (self.below)(e, Step::Key(name.text)))
     }
 
     fn size_hint(&self) -> Option<usize> {

@@ -7,6 +7,7 @@ use toml::de::DeTable;
 
 use crate::deserialize::Value;
 use crate::diagnostic::Diagnostic;
+use crate::fault::Fault;
 use crate::item::Item;
 use crate::path::KeyPath;
 
@@ -31,7 +32,8 @@ impl Document {
     /// # Errors
     /// What the type does not take, with its key and place, and the nearest known word.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Diagnostic> {
-        T::deserialize(Value(self.root.clone())).map_err(|fault| fault.diagnostic(&self.root))
+        T::deserialize(Value::new(self.root.clone(), Fault::below))
+            .map_err(|fault| fault.diagnostic(&self.root))
     }
 
     /// Bytes of a key and its value; of a table those of its header, and of a key that is not there those of the nearest table or
@@ -60,7 +62,7 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Diagnostic> {
 /// As [`Document::read`].
 pub fn from_table<T: DeserializeOwned>(table: toml::Table) -> Result<T, Diagnostic> {
     let root = Item::unplaced(toml::Value::Table(table));
-    let read = T::deserialize(Value(root.clone()));
+    let read = T::deserialize(Value::new(root.clone(), Fault::below));
     read.map_err(|fault| fault.diagnostic(&root).at(None))
 }
 

@@ -3,6 +3,7 @@
 //! * [`spelling`]: the known name that is most like a word.
 //! * [`KeyPath`]: where in a document a value is, for instance `estimator.1.lambda`.
 //! * [`parse`]: a TOML text as a value; [`Document::place`]: the bytes of a key path.
+//! * [`flattened`]: two types that share one table.
 //! * [`Diagnostic`]: what is wrong, where, and what to do.
 //!
 //! ```
@@ -27,11 +28,13 @@ mod deserialize;
 mod diagnostic;
 mod document;
 mod fault;
+mod flat;
 mod item;
 mod path;
 pub mod spelling;
 
 pub use diagnostic::{Diagnostic, UnknownWord};
 pub use document::{Document, from_table, line_and_column, parse};
+pub use flat::{flattened, keys_of, read_part};
 pub use path::{KeyPath, Step};
 pub use spelling::{nearest, suggestion};

@@ -2,8 +2,10 @@
 
 #![cfg(test)]
 
-use convstat_text::{Diagnostic, Document, KeyPath, from_table, line_and_column, parse};
-use serde::Deserialize;
+use std::sync::OnceLock;
+
+use convstat_text::{Diagnostic, Document, KeyPath, flattened, from_table, keys_of, line_and_column, parse};
+use serde::{Deserialize, Deserializer};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -141,4 +143,47 @@ fn a_table_without_its_text_has_keys() {
 fn lines_and_columns_count_from_one() {
     assert_eq!(line_and_column("a\nßb", 4), (2, 2));
     assert_eq!(line_and_column("", 0), (1, 1));
+}
+
+#[test]
+fn two_types_that_share_a_table_refuse_other_keys() {
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Name {
+        name: String,
+    }
+    #[derive(Debug)]
+    #[allow(dead_code)]
+    struct Named(Name, Rate);
+    impl<'de> Deserialize<'de> for Named {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            static KNOWN: OnceLock<Vec<&'static str>> = OnceLock::new();
+            let known = KNOWN.get_or_init(|| [keys_of::<Name>(), keys_of::<Rate>()].concat());
+            flattened(deserializer, known).map(|(name, rate)| Self(name, rate))
+        }
+    }
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct All {
+        rate: Vec<Named>,
+    }
+    let read: All = parse("[[rate]]\nname = 'a'\nmcse = 2\n").unwrap();
+    assert_eq!((read.rate[0].0.name.as_str(), read.rate[0].1.mcse.to_string().as_str()), ("a", "2"));
+    let place = |text: &str| {
+        let error = parse::<All>(text).unwrap_err();
+        (error.message, error.span.map(|s| text[s].to_owned()))
+    };
+    assert_eq!(
+        place("[[rate]]\nname = 'a'\nmsce = 2\n"),
+        (
+            "unknown field `msce`, expected one of `name`, `mcse`, `range`".to_owned(),
+            Some("msce = 2".to_owned())
+        )
+    );
+    assert_eq!(
+        place("[[rate]]\nname = 'a'\nmcse = 'b'\n"),
+        ("invalid type: string \"b\", expected f64".to_owned(), Some("mcse = 'b'".to_owned()))
+    );
+    assert_eq!(place("[[rate]]\nname = 'a'\n").0, "missing field `mcse`");
 }

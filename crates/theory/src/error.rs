@@ -37,3 +37,11 @@ pub(crate) fn positive(argument: &'static str, value: f64) -> Result<(), TheoryE
     }
     Err(TheoryError::OutOfRange { argument, value, range: "a finite number above 0" })
 }
+
+/// Fails unless `value` is a probability between 0 and 1, both left out.
+pub(crate) fn probability(argument: &'static str, value: f64) -> Result<(), TheoryError> {
+    if value > 0.0 && value < 1.0 {
+        return Ok(());
+    }
+    Err(TheoryError::OutOfRange { argument, value, range: "between 0 and 1, for instance 0.95" })
+}

@@ -1,11 +1,12 @@
 //! Exact first-order risk: the Cramér–Rao bound on the tangent space (THEORY §4.3).
 
-use convstat_cnn::{Factors, Structure};
+use convstat_cnn::{Factors, Structure, Windows};
 use convstat_estimate::design_times;
+use convstat_tensor::algebra::{entries, shaped};
 use convstat_tensor::linalg::{column_basis, qr_r, rank_tolerance, solve_upper_transposed, svd};
 use ndarray::{Array2, ArrayView2};
 
-use crate::Result;
+use crate::{ErrorNorm, Result, Tangent};
 
 /// Singular values of `J` and `Σ_Z^{1/2} J` below this share of the largest count as zero; the
 /// truths of studies are random, so their true zeros are at rounding level.
@@ -32,22 +33,28 @@ pub struct TangentRisk {
 
 impl TangentRisk {
     /// At `factors`, with `root` of `Σ_Z` (`rank × D`, `rootᵀ root = Σ_Z`).
+    ///
+    /// # Errors
+    /// Factors of other shapes, or a Jacobian that does not fit into memory.
     pub fn new(structure: &Structure, factors: &Factors, root: &Array2<f64>) -> Result<Self> {
-        Self::under(structure, factors, |tangent| design_times(root, tangent))
+        Self::from_jacobian(&structure.jacobian(factors)?, structure.outputs(), |w| design_times(root, w))
     }
 
-    /// At `factors`, with the root of `Σ_Z` as a map: `root` takes coefficients `D M × k` (the response fastest) to any
-    /// coordinates in which the Euclidean norm is the prediction norm.
-    pub fn under(
-        structure: &Structure,
-        factors: &Factors,
-        root: impl Fn(&Array2<f64>) -> Array2<f64>,
-    ) -> Result<Self> {
-        Self::from_jacobian(&structure.jacobian(factors)?, structure.outputs(), root)
+    /// At `factors`, with the `Σ_Z` of a geometry, whose windows are given.
+    ///
+    /// # Errors
+    /// As [`TangentRisk::new`].
+    pub fn of_windows(structure: &Structure, factors: &Factors, windows: &Windows) -> Result<Self> {
+        let outputs = structure.outputs();
+        Self::from_jacobian(&structure.jacobian(factors)?, outputs, |w| pulled_back(windows, outputs, w))
     }
 
     /// From `J = ∂vec(W)/∂θ` (`D M × parameters`, the response fastest) of any parametrisation smooth at the truth, with
-    /// `outputs` responses M and the root of `Σ_Z` as in [`TangentRisk::under`].
+    /// `outputs` responses M and the root of `Σ_Z` as a map: `root` takes coefficients `D M × k` (the response fastest) to any
+    /// coordinates in which the Euclidean norm is the prediction norm.
+    ///
+    /// # Errors
+    /// What does not fit into memory, or has entries that are not finite.
     pub fn from_jacobian(
         jacobian: &Array2<f64>,
         outputs: usize,
@@ -76,26 +83,70 @@ impl TangentRisk {
         self.df == self.tangent_dimension
     }
 
+    /// What risks and their quantiles need of it.
+    pub fn tangent(&self) -> Tangent {
+        Tangent {
+            df: self.df as f64,
+            trace: self.trace,
+            trace_of_square: self.trace_of_square,
+            outputs: self.outputs,
+        }
+    }
+
     /// `E‖Σ_Z^{1/2}(Ŵ − W*)‖²` to first order: `σ² df / n`. Also the local minimax lower bound (§4.4).
     pub fn prediction(&self, sigma: f64, n: f64) -> f64 {
-        sigma * sigma * self.df as f64 / n
+        self.tangent().first_order(ErrorNorm::Prediction, sigma, n)
     }
 
     /// `E‖Ŵ − W*‖_F²` to first order: `σ² tr[(Qᵀ Σ_Z Q)^{-1}] / n`.
     pub fn frobenius(&self, sigma: f64, n: f64) -> f64 {
-        sigma * sigma * self.trace / n
+        self.tangent().first_order(ErrorNorm::Frobenius, sigma, n)
     }
 
-    /// The divisor `n − df − 1` of the finite-sample form for i.i.d. Gaussian rows and one response; `None` where it
-    /// is not positive and the expectation is infinite, and for several responses, whose law is another: average
-    /// [`TangentRisk::given_design`] there.
+    /// See [`Tangent::finite_n`]; for several responses average [`TangentRisk::given_design`].
     pub fn finite_n(&self, n: f64) -> Option<f64> {
-        Some(n - self.df as f64 - 1.0).filter(|d| *d > 0.0 && self.outputs == 1)
+        self.tangent().finite_n(n)
+    }
+
+    /// Quantile of the error norm at `confidence`, i.i.d. Gaussian rows. In prediction norm the linearised
+    /// model has exactly `‖·‖² ~ σ² χ²_df/χ²_{n−df+1}`, that is `σ² df/(n−df+1) · F_{df, n−df+1}`; in Frobenius
+    /// norm the numerator is a mixture, matched in mean and variance (Satterthwaite). `None` for n < df and for several
+    /// responses.
+    ///
+    /// # Errors
+    /// A confidence that is no probability.
+    pub fn quantile(&self, norm: ErrorNorm, sigma: f64, n: f64, confidence: f64) -> Result<Option<f64>> {
+        self.tangent().quantile(norm, sigma, n, confidence)
+    }
+
+    /// See [`Tangent::n_for_mean`].
+    ///
+    /// # Errors
+    /// A target or σ that is not finite and positive.
+    pub fn n_for_mean(&self, norm: ErrorNorm, sigma: f64, target: f64) -> Result<f64> {
+        self.tangent().n_for_mean(norm, sigma, target)
+    }
+
+    /// See [`Tangent::n_for_quantile`].
+    ///
+    /// # Errors
+    /// A target or σ that is not finite and positive, a confidence that is no probability.
+    pub fn n_for_quantile(
+        &self,
+        norm: ErrorNorm,
+        sigma: f64,
+        target: f64,
+        confidence: f64,
+    ) -> Result<Option<f64>> {
+        self.tangent().n_for_quantile(norm, sigma, target, confidence)
     }
 
     /// First-order risks given a design with `zᵀ z = n S_n` (rows raw or compressed), squared:
     /// `(σ² tr[(Qᵀ nS_n Q)^{-1}], σ² tr[(Qᵀ nS_n Q)^{-1} Qᵀ Σ_Z Q])` over the identified part. Averaged over drawn designs
     /// this is the risk for dependent rows (THEORY §4.3). `None` if the design does not determine the tangent.
+    ///
+    /// # Errors
+    /// Rows with entries that are not finite.
     pub fn given_design(&self, sigma: f64, z: &Array2<f64>) -> Result<Option<(f64, f64)>> {
         let zq = design_times(z, &self.basis);
         if zq.nrows() < self.df {
@@ -116,8 +167,20 @@ impl TangentRisk {
     }
 }
 
+/// Coefficients `D M × k` (the response fastest, `outputs` of them) pulled back to the input of a geometry, whose covariance is
+/// the identity: there the Euclidean norm is the prediction norm.
+pub fn pulled_back(windows: &Windows, outputs: usize, w: &Array2<f64>) -> Array2<f64> {
+    let (rows, columns) = w.dim();
+    let wide = shaped((rows / outputs, outputs * columns), entries(w));
+    let image = entries(&windows.pull_back(&wide.view()));
+    shaped((image.len() / columns.max(1), columns), image)
+}
+
 /// Exact risks of ordinary least squares over all `D` features, squared and for one response, i.i.d.
 /// Gaussian rows: `(σ² tr Σ_Z^{-1}, σ² D) / (n − D − 1)`; `None` where infinite.
+///
+/// # Errors
+/// A σ that is not finite and positive.
 pub fn ols_risk(second_moment: &Array2<f64>, sigma: f64, n: f64) -> Result<Option<(f64, f64)>> {
     crate::error::positive("sigma", sigma)?;
     let d = second_moment.nrows();
@@ -136,6 +199,9 @@ pub fn ols_risk(second_moment: &Array2<f64>, sigma: f64, n: f64) -> Result<Optio
 /// Exact risks of ridge given a design, squared and for one response: with `G = zᵀz` and `H = (G + λI)^{-1}` the error
 /// is `−λ H w + H zᵀξ`, so the risks are `λ² wᵀ H M H w + σ² tr(M H G H)` for `M = I` (Frobenius) and `M = Σ_Z`
 /// (prediction). `z` holds the rows, raw or compressed; `w` the truth.
+///
+/// # Errors
+/// A λ that is not finite and positive.
 pub fn ridge_risk(
     z: &Array2<f64>,
     second_moment: &Array2<f64>,

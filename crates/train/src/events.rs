@@ -32,7 +32,8 @@ impl EventWriter {
     /// Starts a new file `events.out.tfevents.<unix seconds>.<host>` in `folder`, which is made if missing.
     /// An existing file is never touched: the name gets a counter (`.001`, ...) until it is free.
     ///
-    /// Errors: [`TrainError::Io`] if folder or file cannot be made.
+    /// # Errors
+    /// [`TrainError::Io`] if folder or file cannot be made.
     pub fn create(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).map_err(TrainError::io("create", folder))?;
         let stem = format!("events.out.tfevents.{}.{}", now() as u64, host());
@@ -65,7 +66,8 @@ impl EventWriter {
     /// Appends `value` of the curve `tag` at `step` (optimiser steps or epochs, as the caller likes), stamped
     /// with the current time. Infinite and NaN values are written as they are.
     ///
-    /// Errors: [`TrainError::Io`] if the file cannot be written.
+    /// # Errors
+    /// [`TrainError::Io`] if the file cannot be written.
     pub fn scalar(&mut self, tag: &str, step: i64, value: f32) -> Result<()> {
         let mut inner = Vec::with_capacity(tag.len() + 16);
         put_bytes(&mut inner, 1, tag.as_bytes());
@@ -84,7 +86,8 @@ impl EventWriter {
 
     /// Hands everything to the operating system, so that a running `TensorBoard` sees it.
     ///
-    /// Errors: [`TrainError::Io`] if the file cannot be written.
+    /// # Errors
+    /// [`TrainError::Io`] if the file cannot be written.
     pub fn flush(&mut self) -> Result<()> {
         self.file.flush().map_err(TrainError::io("write", &self.path))
     }

@@ -214,8 +214,13 @@ pub(crate) fn composed(
             *known = size.min(*known);
         }
     }
-    let sizes: Option<Vec<usize>> = plan.network.output.iter().map(|l| bonds.get(l).copied()).collect();
-    memory::check(&format!("the weights of {name}"), &sizes.unwrap_or_default())?;
+    let size = |label: &char| {
+        let missing =
+            || TrainError::shape("composed weights", format!("{name}: no factor has label {label}"));
+        bonds.get(label).copied().ok_or_else(missing)
+    };
+    let sizes = plan.network.output.iter().map(size).collect::<Result<Vec<usize>>>()?;
+    memory::check(&format!("the weights of {name}"), &sizes)?;
     let terms: f64 =
         bonds.iter().filter(|(l, _)| !plan.network.output.contains(l)).map(|(_, s)| *s as f64).product();
     let trained = plan.factors.iter().filter(|f| !matches!(f, FactorPlan::Unit(..))).count();
@@ -319,6 +324,9 @@ impl Layer {
     }
 
     /// Spatial sizes behind the layer.
+    ///
+    /// # Errors
+    /// A kernel that does not fit the sizes.
     pub fn output(&self, input: &[usize]) -> Result<Vec<usize>> {
         let spec = &self.spec;
         let w =
@@ -327,6 +335,9 @@ impl Layer {
     }
 
     /// Multiply–accumulates of the convolution for one input of these spatial sizes; padding counts.
+    ///
+    /// # Errors
+    /// A kernel that does not fit the sizes.
     pub fn macs(&self, input: &[usize]) -> Result<u64> {
         let output = self.output(input)?;
         let sizes = output.iter().chain(&self.kernel).chain([&self.kernels]);

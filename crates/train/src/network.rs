@@ -107,12 +107,12 @@ pub struct NetworkCounts {
 #[derive(Debug)]
 struct BuiltBlock {
     layers: Vec<Layer>,
-    shortcut: Beside,
+    shortcut: BuiltShortcut,
 }
 
 #[derive(Debug)]
-enum Beside {
-    Nothing,
+enum BuiltShortcut {
+    None,
     Input,
     Projection(Layer),
 }
@@ -172,7 +172,7 @@ impl Network {
             spatial: stem.output(spatial)?,
             blocks: Vec::new(),
             counts: Vec::new(),
-            beside: 0,
+            shortcut_weights: 0,
         };
         let count = spec.stages.iter().fold(0usize, |n, s| n.saturating_add(s.blocks));
         for (s, stage) in spec.stages.iter().enumerate() {
@@ -228,10 +228,10 @@ impl Network {
         match layer.rsplit_once('.') {
             None => format!("{kind}1.{what}"),
             Some((block, "shortcut")) => format!("{block}.downsample.{}.{what}", u8::from(is_norm)),
-            Some((block, number)) => {
-                let number = number.parse::<usize>().unwrap_or(0) + 1;
-                format!("{block}.{kind}{number}.{what}")
-            }
+            Some((block, number)) => match number.parse::<usize>() {
+                Ok(number) => format!("{block}.{kind}{}.{what}", number + 1),
+                Err(_) => name.to_owned(),
+            },
         }
     }
 
@@ -248,9 +248,9 @@ impl Network {
         let mut x = self.stem.forward(tape, state, x, None)?;
         for block in &self.blocks {
             let residual = match &block.shortcut {
-                Beside::Nothing => None,
-                Beside::Input => Some(x),
-                Beside::Projection(layer) => Some(layer.forward(tape, state, x, None)?),
+                BuiltShortcut::None => None,
+                BuiltShortcut::Input => Some(x),
+                BuiltShortcut::Projection(layer) => Some(layer.forward(tape, state, x, None)?),
             };
             for (i, layer) in block.layers.iter().enumerate() {
                 let last = i + 1 == block.layers.len();
@@ -306,7 +306,7 @@ struct Builder {
     blocks: Vec<BuiltBlock>,
     counts: Vec<BlockCounts>,
     /// Weights of shortcuts.
-    beside: usize,
+    shortcut_weights: usize,
 }
 
 impl Builder {
@@ -330,7 +330,9 @@ impl Builder {
         let own = layers.iter().flat_map(|l| l.weight.parameters()).filter(|p| *p >= before);
         let own: usize = own.map(|p| self.parameters.size(p)).sum();
         let (shortcut, sizes) = match block.shortcut() {
-            Shortcut::IfSame | Shortcut::Projected if place.keeps_shape() => (Beside::Input, Some(input)),
+            Shortcut::IfSame | Shortcut::Projected if place.keeps_shape() => {
+                (BuiltShortcut::Input, Some(input))
+            }
             Shortcut::Projected => {
                 let ones = vec![1; place.axes()];
                 let plan = LayerPlan::new(place.channels, place.kernels, &ones, &place.stride);
@@ -338,11 +340,11 @@ impl Builder {
                 let name = format!("blocks.{number}.shortcut");
                 let layer = plan.build(&name, &mut self.parameters, &mut self.running)?;
                 self.macs = self.macs.saturating_add(layer.macs(&input)?);
-                self.beside += place.channels * place.kernels;
+                self.shortcut_weights += place.channels * place.kernels;
                 let sizes = layer.output(&input)?;
-                (Beside::Projection(layer), Some(sizes))
+                (BuiltShortcut::Projection(layer), Some(sizes))
             }
-            _ => (Beside::Nothing, None),
+            _ => (BuiltShortcut::None, None),
         };
         if sizes.is_some_and(|s| s != self.spatial) {
             let mend = "the shortcut does not fit: all kernel sizes have to be odd";
@@ -419,7 +421,7 @@ impl Builder {
         let counts = NetworkCounts {
             parameters: self.parameters.total(),
             macs: self.macs,
-            d_m: blocks + stem_weights + self.beside + head_weights,
+            d_m: blocks + stem_weights + self.shortcut_weights + head_weights,
             blocks: self.counts,
         };
         Ok(Network {

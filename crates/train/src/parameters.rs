@@ -90,6 +90,9 @@ impl Parameters {
     }
 
     /// Draws all of them; the same numbers whatever the type.
+    ///
+    /// # Errors
+    /// The device has no room.
     pub fn draw(&self, mut rng: ChaCha8Rng, dtype: DType, device: &Device) -> Result<Vec<Tensor>> {
         let mut all = Vec::with_capacity(self.len());
         for (shape, start) in self.shapes.iter().zip(&self.starts) {

@@ -42,7 +42,8 @@ impl Default for ScheduleSpec {
 impl ScheduleSpec {
     /// Whether the values make sense.
     ///
-    /// Errors: [`TrainError::Bad`] with a key below `schedule` if `warmup` is outside [0, 1), `milestones`
+    /// # Errors
+    /// [`TrainError::Bad`] with a key below `schedule` if `warmup` is outside [0, 1), `milestones`
     /// are not increasing within (0, 1), missing with `multistep` or given without it, or `factor` is not
     /// positive.
     pub fn check(&self) -> Result<()> {

@@ -1,11 +1,12 @@
 //! `convstat bound`: bounds and exact risk of one setting.
 
 use clap::Args;
-use convstat::prelude::*;
 use convstat::report::table::align;
-use convstat::theory::Assumptions;
+use convstat::theory::bounds::Kind;
+use convstat::theory::{Assumptions, BOUNDS, Bound as Entry, Bounds, SettingTheory, TheoryError};
+use serde_json::{Map, Value};
 
-use super::setting::{Evaluated, SettingArgs};
+use super::setting::SettingArgs;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
@@ -39,22 +40,8 @@ fn whole_number(text: &str) -> Result<u64, String> {
     number.ok_or_else(|| "give a whole number, for instance 2000 or 1e12".to_owned())
 }
 
-/// Everything at one n.
-#[derive(Debug, serde::Serialize)]
-struct AtN {
-    n: u64,
-    first_order_prediction: f64,
-    first_order_frobenius: Option<f64>,
-    risk_prediction: Option<f64>,
-    risk_frobenius: Option<f64>,
-    explicit_prediction: Option<f64>,
-    explicit_frobenius: Option<f64>,
-    explicit_condition: bool,
-    literature_frobenius: Option<f64>,
-    literature_condition: bool,
-    literature_probability: f64,
-    assumptions: Vec<Assumptions>,
-}
+/// Characters of a line of explanations.
+const WIDTH: usize = 160;
 
 impl Bound {
     /// Does it.
@@ -63,67 +50,89 @@ impl Bound {
             return Err(Failure::new(format!("--n {n}; sample sizes have to be at least 1")));
         }
         let all = self.setting.evaluate()?;
-        let rows = self.n.iter().map(|&n| at(&all, n)).collect::<Result<Vec<_>, _>>()?;
+        let at_each_n = |n: &u64| at(&all.theory, BOUNDS, *n);
         if self.json {
-            let mut json = all.json();
-            json["confidence"] = self.setting.confidence.into();
-            json["n"] = serde_json::to_value(&rows).map_err(|e| Failure::new(e.to_string()))?;
+            let mut json = all.json()?;
+            json["n"] = self.n.iter().map(at_each_n).collect::<Result<_, _>>()?;
             print_json(&json)?;
             return Ok(Status::Done);
         }
         all.print()?;
-        let show = |v: Option<f64>| {
-            v.map_or_else(
-                || "-".to_owned(),
-                |v| if v < 1e-2 { format!("{v:.3e}") } else { format!("{v:.4}") },
-            )
-        };
-        let yes = |b: bool| if b { "holds" } else { "fails" }.to_owned();
-        let mut table = vec![
-            [
-                "n",
-                "risk pred",
-                "risk frob",
-                "explicit pred",
-                "explicit frob",
-                "cond.",
-                "literature frob",
-                "cond.",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-        ];
-        for r in &rows {
-            table.push(vec![
-                r.n.to_string(),
-                show(r.risk_prediction),
-                show(r.risk_frobenius),
-                show(r.explicit_prediction),
-                show(r.explicit_frobenius),
-                yes(r.explicit_condition),
-                show(r.literature_frobenius),
-                yes(r.literature_condition),
-            ]);
-        }
-        print(&format!("\n{}", align(&table)))?;
-        print(&format!(
-            "\nrisk: root of the exact first-order risk, finite-sample form (infinite, shown as -, for n <= df + 1); \
-             explicit: holds with probability {:.3} (t = {:.2});\nliterature: its condition and probability contain \
-             constants that are not known, set to c_condition = {}, c_H = {}, delta = {}\n",
-            self.setting.confidence,
-            all.explicit.t,
-            self.setting.c_condition,
-            self.setting.c_h,
-            self.setting.delta
-        ))?;
-        for r in &rows {
-            print(&format!("\nassumptions at n = {}\n", r.n))?;
-            for a in &r.assumptions {
+        print(&format!("\n{}", align(&table(&all.theory, BOUNDS, &self.n)?)))?;
+        print(&format!("\n{}", explanations(&all.theory, BOUNDS)))?;
+        for &n in &self.n {
+            print(&format!("\nassumptions at n = {n}\n"))?;
+            for a in &assumptions(&all.theory, BOUNDS, n as f64)? {
                 print(&assumption_lines(a))?;
             }
         }
         Ok(Status::Done)
     }
+}
+
+/// Bounds of which the table has columns.
+fn tabulated(bounds: Bounds) -> impl Iterator<Item = &'static dyn Entry> {
+    bounds.iter().copied().filter(|b| matches!(b.kind(), Kind::Risk | Kind::Upper))
+}
+
+/// The numbers, a row an n, under a header.
+fn table(theory: &SettingTheory, bounds: Bounds, sizes: &[u64]) -> Result<Vec<Vec<String>>, TheoryError> {
+    let show = |v: f64| {
+        if !v.is_finite() {
+            return "-".to_owned();
+        }
+        if v < 1e-2 { format!("{v:.3e}") } else { format!("{v:.4}") }
+    };
+    let mut header = vec!["n".to_owned()];
+    for bound in tabulated(bounds) {
+        header.extend(bound.norms().iter().map(|norm| format!("{} {}", bound.name(), norm.suffix())));
+        header.extend((bound.kind() == Kind::Upper).then(|| "cond.".to_owned()));
+    }
+    let mut rows = vec![header];
+    for &n in sizes {
+        let mut row = vec![n.to_string()];
+        for bound in tabulated(bounds) {
+            let mut holds = true;
+            for &norm in bound.norms() {
+                let value = bound.evaluate(theory, norm, n as f64)?;
+                row.push(show(value.error));
+                holds &= value.condition_holds;
+            }
+            let word = if holds { "holds" } else { "fails" };
+            row.extend((bound.kind() == Kind::Upper).then(|| word.to_owned()));
+        }
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// What the columns are, in lines of at most some length.
+fn explanations(theory: &SettingTheory, bounds: Bounds) -> String {
+    let (mut text, mut line) = (String::new(), 0);
+    for bound in tabulated(bounds) {
+        let own = format!("{}: {}", bound.name(), bound.explanation(theory));
+        let length = own.chars().count();
+        if !text.is_empty() {
+            let fits = line + 2 + length <= WIDTH;
+            text += if fits { "; " } else { ";\n" };
+            line = if fits { line + 2 } else { 0 };
+        }
+        text += &own;
+        line += length;
+    }
+    text + "\n"
+}
+
+/// The assumptions of all bounds that have columns, but for those that assume nothing beyond one before them.
+fn assumptions(theory: &SettingTheory, bounds: Bounds, n: f64) -> Result<Vec<Assumptions>, TheoryError> {
+    let mut all: Vec<Assumptions> = Vec::new();
+    for bound in bounds.iter().filter(|b| b.kind().has_columns()) {
+        let own = bound.assumptions(theory, n)?;
+        if !all.iter().any(|before| own.are_among(before)) {
+            all.push(own);
+        }
+    }
+    Ok(all)
 }
 
 /// A bound and its assumptions, each with its verdict.
@@ -140,38 +149,50 @@ fn assumption_lines(assumptions: &Assumptions) -> String {
     text
 }
 
-/// All figures at one n.
-fn at(all: &Evaluated, size: u64) -> Result<AtN, Failure> {
-    let (n, sigma, c) = (size as f64, all.circumstances.sigma, &all.circumstances);
-    let finite = |v: f64| Some(v).filter(|v| v.is_finite());
-    let mut e = explicit_bound(&all.explicit, sigma, n)?;
-    // Gordon's inequality is used for independent Gaussian rows and one response.
-    if c.outputs > 1 || !c.law.is_iid_gaussian() {
-        e.error = f64::INFINITY;
-        e.condition_holds = false;
+/// Everything at one n, as JSON.
+fn at(theory: &SettingTheory, bounds: Bounds, n: u64) -> Result<Value, Failure> {
+    let finite = |v: f64| if v.is_finite() { Value::from(v) } else { Value::Null };
+    let mut row = Map::new();
+    row.insert("n".to_owned(), n.into());
+    for bound in bounds.iter().filter(|b| b.kind().has_columns()) {
+        for &norm in bound.norms() {
+            let value = bound.evaluate(theory, norm, n as f64)?;
+            row.insert(format!("{}_{}", bound.name(), norm.name()), finite(value.error));
+            if bound.kind() == Kind::Upper {
+                row.insert(format!("{}_condition", bound.name()), value.condition_holds.into());
+            }
+            if bound.has_unknown_constants() {
+                row.insert(format!("{}_probability", bound.name()), finite(value.probability));
+            }
+        }
     }
-    let mut l = literature_bound(&all.literature, sigma, n)?;
-    if c.outputs > 1 || !c.law.gaussian {
-        l.error = f64::INFINITY;
-        l.condition_holds = false;
+    let assumptions = serde_json::to_value(assumptions(theory, bounds, n as f64)?);
+    row.insert("assumptions".to_owned(), assumptions.map_err(|e| Failure::new(e.to_string()))?);
+    Ok(row.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::setting::tests::{WITH_THRICE, evaluated};
+    use super::*;
+
+    #[test]
+    fn a_bound_is_printed_by_its_name_and_not_where_an_assumption_fails() {
+        let independent = evaluated("{ kind = \"rademacher\" }").theory;
+        let rows = table(&independent, WITH_THRICE, &[400]).unwrap();
+        let tail = |row: &Vec<String>| row[row.len() - 3..].to_vec();
+        assert_eq!(tail(&rows[0]), ["thrice pred", "thrice frob", "cond."]);
+        // 3 √(5/400): two positions times four taps, of rank 1, have df = 2 + 4 − 1.
+        assert_eq!(tail(&rows[1])[0], "0.3354");
+        assert!(explanations(&independent, WITH_THRICE).contains("thrice: holds with probability 8/9"));
+        let json = at(&independent, WITH_THRICE, 400).unwrap();
+        assert!(json["thrice_frobenius"].is_number() && json["thrice_condition"] == true);
+        // Neither the explicit nor the literature bound is about signs.
+        assert!(json["literature_frobenius"].is_null() && json["literature_probability"].is_null());
+        assert!(json["explicit_prediction"].is_null() && json["literature_condition"] == false);
+
+        let dependent = evaluated("{ kind = \"var1\", rho = 0.5 }").theory;
+        assert_eq!(tail(&table(&dependent, WITH_THRICE, &[400]).unwrap()[1]), ["-", "-", "fails"]);
+        assert!(at(&dependent, WITH_THRICE, 400).unwrap()["literature_frobenius"].is_number());
     }
-    let finite_n = all.risk.finite_n(n).filter(|_| c.law.is_iid_gaussian());
-    Ok(AtN {
-        n: size,
-        first_order_prediction: all.risk.prediction(sigma, n).sqrt(),
-        first_order_frobenius: c.identified.then(|| all.risk.frobenius(sigma, n).sqrt()),
-        risk_prediction: finite_n.map(|d| all.risk.prediction(sigma, d).sqrt()),
-        risk_frobenius: finite_n.filter(|_| c.identified).map(|d| all.risk.frobenius(sigma, d).sqrt()),
-        explicit_prediction: finite(e.error),
-        explicit_frobenius: finite(e.error / all.spectrum.0.sqrt()),
-        explicit_condition: e.condition_holds,
-        literature_frobenius: finite(l.error),
-        literature_condition: l.condition_holds,
-        literature_probability: l.probability,
-        assumptions: vec![
-            c.risk(n),
-            c.explicit(&all.explicit, &all.dimension, n)?,
-            c.literature(&all.literature, n)?,
-        ],
-    })
 }

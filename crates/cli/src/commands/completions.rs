@@ -1,9 +1,8 @@
 //! `convstat completions`.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::{Shell, generate};
 
-use crate::Cli;
 use crate::failure::Failure;
 use crate::output::{Status, print};
 
@@ -27,9 +26,9 @@ pub struct Completions {
 
 impl Completions {
     /// Does it.
-    pub fn run(&self) -> Result<Status, Failure> {
+    pub fn run(&self, mut parser: clap::Command) -> Result<Status, Failure> {
         let mut text = Vec::new();
-        generate(self.shell, &mut Cli::command(), "convstat", &mut text);
+        generate(self.shell, &mut parser, "convstat", &mut text);
         print(&String::from_utf8_lossy(&text))?;
         Ok(Status::Done)
     }

@@ -7,7 +7,7 @@ use convstat::estimate::Diagnostic;
 use convstat::prelude::*;
 use ndarray::{Array2, ArrayD};
 
-use super::read_geometry;
+use super::inputs::read_geometry;
 use crate::arrays::read;
 use crate::failure::Failure;
 

@@ -8,10 +8,10 @@ use convstat::prelude::*;
 use convstat::report::{FIGURES, Format, draw, figures};
 use convstat::runner::RunDir;
 use convstat::study::designs::DesignSpec;
-use convstat::study::figure::{Figure, FigureWidth};
+use convstat::study::file::{Figure, FigureWidth};
 use convstat::study::run::summarise;
 
-use super::read_text;
+use super::inputs::read_text;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 

@@ -13,7 +13,7 @@ use squares::Found;
 
 use crate::arrays::{check_distinct, check_kept, check_writable, read};
 use crate::commands::data::{build, features, responses};
-use crate::commands::{parse_structure, read_geometry};
+use crate::commands::inputs::{parse_structure, read_geometry};
 use crate::failure::Failure;
 use crate::output::Status;
 

@@ -6,7 +6,7 @@ use clap::Args;
 use convstat::prelude::*;
 use ndarray::{Array2, ArrayD, Axis};
 
-use super::read_geometry;
+use super::inputs::read_geometry;
 use crate::arrays::{check_distinct, check_kept, check_writable, read, reshape, write};
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};

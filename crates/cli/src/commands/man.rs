@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 
-use crate::Cli;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
@@ -24,12 +23,12 @@ pub struct Man {
 
 impl Man {
     /// Does it.
-    pub fn run(&self) -> Result<Status, Failure> {
+    pub fn run(&self, parser: clap::Command) -> Result<Status, Failure> {
         let cannot = |e: std::io::Error| {
             Failure::new(format!("cannot write man pages in {}: {e}", self.out.display()))
         };
         std::fs::create_dir_all(&self.out).map_err(cannot)?;
-        let mut root = Cli::command().disable_help_subcommand(true);
+        let mut root = parser.disable_help_subcommand(true);
         root.build();
         let mut files = Vec::new();
         write(&root, "convstat", &self.out, &mut files).map_err(cannot)?;

@@ -8,6 +8,7 @@ mod doctor;
 mod figures;
 mod fit;
 mod formulate;
+mod inputs;
 mod man;
 mod notebook;
 mod plan_n;
@@ -19,10 +20,7 @@ mod study;
 mod table;
 mod test;
 
-use std::path::Path;
-
 use clap::Subcommand;
-use convstat::prelude::*;
 
 use crate::failure::Failure;
 use crate::output::Status;
@@ -74,8 +72,8 @@ impl Command {
         !matches!(self, Self::Doctor(_) | Self::Completions(_) | Self::Man(_))
     }
 
-    /// Does it.
-    pub fn run(&self) -> Result<Status, Failure> {
+    /// Does it; `parser` makes the whole command line's, for what describes it.
+    pub fn run(&self, parser: fn() -> clap::Command) -> Result<Status, Failure> {
         match self {
             Self::Study(c) => c.run(),
             Self::Figures(c) => c.run(),
@@ -90,34 +88,8 @@ impl Command {
             Self::Bound(c) => c.run(),
             Self::PlanN(c) => c.run(),
             Self::Doctor(c) => c.run(),
-            Self::Completions(c) => c.run(),
-            Self::Man(c) => c.run(),
+            Self::Completions(c) => c.run(parser()),
+            Self::Man(c) => c.run(parser()),
         }
     }
-}
-
-/// The text of a file.
-fn read_text(path: &Path) -> Result<String, Failure> {
-    convstat::runner::read_text(path).map_err(|e| Failure::cannot_read(path, &e))
-}
-
-/// The structure that an option gives.
-fn parse_structure(option: &str, text: &str) -> Result<StructureSpec, Failure> {
-    StructureSpec::parse(text).map_err(|e| Failure::in_structure(option, text, e))
-}
-
-/// A geometry file.
-fn read_geometry(path: &Path) -> Result<Geometry, Failure> {
-    build_geometry(&read_geometry_spec(path)?, path)
-}
-
-/// The geometry of the keys read from `path`.
-fn build_geometry(spec: &GeometrySpec, path: &Path) -> Result<Geometry, Failure> {
-    Geometry::new(spec).map_err(|e| Failure::new(format!("{}: {e}", path.display())))
-}
-
-/// The keys of a geometry file.
-fn read_geometry_spec(path: &Path) -> Result<GeometrySpec, Failure> {
-    let text = read_text(path)?;
-    convstat::study::file::parse_toml(&text).map_err(|e| Failure::in_file(e, path, &text))
 }

@@ -1,10 +1,13 @@
 //! `convstat plan-n`: the sample size for a target error.
 
 use clap::{Args, ValueEnum};
+use convstat::prelude::*;
 use convstat::report::table::align;
 use convstat::runner::thread_pool;
+use convstat::study::file::{Estimator, Info, Noise, Samples, Truth};
 use convstat::study::{EmpiricalSampleSize, Quantity, sample_size};
-use convstat::theory::{ErrorNorm, du_rates, equivariance_gap, n_for_explicit, n_for_literature};
+use convstat::theory::bounds::Kind;
+use convstat::theory::{BOUNDS, Bound as Entry, Bounds, ErrorNorm, SettingTheory, TheoryError};
 
 use super::setting::{Evaluated, SettingArgs};
 use crate::failure::Failure;
@@ -69,16 +72,16 @@ impl PlanN {
         if self.replicates < 20 {
             return Err(Failure::new(format!("--replicates {}; at least 20 are needed", self.replicates)));
         }
-        let mut all = self.setting.evaluate()?;
-        let mut answers = self.theory(&all)?;
+        let all = self.setting.evaluate()?;
+        let mut answers = answers(&all.theory, BOUNDS, self.norm(), self.target)?;
         if self.empirical {
-            all.file.study.replicates = self.replicates;
-            let guess = answers[0].n.unwrap_or(all.risk.df as f64 * 10.0);
+            let file = self.study(&all);
+            let guess = answers[0].n.unwrap_or(all.theory.tangent.df * 10.0);
             let p = self.setting.confidence;
             let quantities =
                 [("simulated mean", Quantity::RootMean), ("simulated quantile", Quantity::Quantile(p))];
             for (by, quantity) in quantities {
-                let work = || sample_size(&all.file, self.norm(), quantity, self.target, guess);
+                let work = || sample_size(&file, self.norm(), quantity, self.target, guess);
                 // What theory says stays, whatever the simulation meets.
                 answers.push(match thread_pool(self.threads)?.install(work) {
                     Ok(found) => empirical(by, &found),
@@ -86,12 +89,11 @@ impl PlanN {
                 });
             }
         }
-        let orders = self.orders(&all)?;
+        let orders = orders(&all.theory, BOUNDS, self.norm(), self.target)?;
         if self.json {
-            let mut json = all.json();
+            let mut json = all.json()?;
             json["target"] = self.target.into();
             json["norm"] = serde_json::to_value(self.norm()).map_err(|e| Failure::new(e.to_string()))?;
-            json["confidence"] = self.setting.confidence.into();
             json["answers"] = serde_json::to_value(&answers).map_err(|e| Failure::new(e.to_string()))?;
             json["orders"] =
                 orders.iter().map(|(text, n)| serde_json::json!({ "of": text, "n": n })).collect();
@@ -126,99 +128,53 @@ impl PlanN {
         }
     }
 
-    fn theory(&self, all: &Evaluated) -> Result<Vec<Answer>, Failure> {
-        let (norm, sigma, c) = (self.norm(), all.circumstances.sigma, &all.circumstances);
-        let p = self.setting.confidence;
-        let risk = c.identified || norm == ErrorNorm::Prediction;
-        let gaussian = c.law.is_iid_gaussian() && c.outputs == 1;
-        let finite = risk && gaussian;
-        let quoted = c.law.gaussian && c.outputs == 1;
-        let answer = |by, n: Option<f64>, note: String| Answer { by, n, standard_error: None, note };
-        let mean = all.risk.n_for_mean(norm, sigma, self.target)?;
-        let first = all.risk.first_order(norm, sigma, 1.0) / (self.target * self.target);
-        let quantile = all.risk.n_for_quantile(norm, sigma, self.target, p)?;
-        let scale = if norm == ErrorNorm::Frobenius { all.spectrum.0.max(0.0).sqrt() } else { 1.0 };
-        let explicit = n_for_explicit(&all.explicit, sigma, self.target, scale)?;
-        let literature = n_for_literature(&all.literature, sigma, self.target, p)?;
-        let note = |holds: bool, text: &str, why: &str| if holds { text.to_owned() } else { why.to_owned() };
-        let unidentified = "W is not identified: no risk in this norm";
-        let not_iid = "given for independent Gaussian rows and one response only";
-        Ok(vec![
-            answer(
-                "exact risk",
-                finite.then_some(mean),
-                note(finite, "root mean squared error = target", if risk { not_iid } else { unidentified }),
-            ),
-            answer(
-                "local minimax",
-                risk.then_some(first.ceil()),
-                note(risk, "first order: no estimator needs less around the truth", unidentified),
-            ),
-            answer(
-                "risk quantile",
-                quantile.filter(|_| finite),
-                note(
-                    finite,
-                    &format!("error <= target with probability {p}"),
-                    if risk { not_iid } else { unidentified },
-                ),
-            ),
-            answer(
-                "explicit bound",
-                explicit.filter(|_| gaussian),
-                note(
-                    gaussian,
-                    &format!("error <= target with probability at least {p}, every constant known"),
-                    not_iid,
-                ),
-            ),
-            answer(
-                "literature bound",
-                literature.filter(|_| quoted && norm == ErrorNorm::Frobenius),
-                note(
-                    quoted && norm == ErrorNorm::Frobenius,
-                    &format!(
-                        "the same, with its unknown constants set to c = {}, c_H = {}, and delta = {}",
-                        self.setting.c_condition, self.setting.c_h, self.setting.delta
-                    ),
-                    if quoted {
-                        "a bound in Frobenius norm"
-                    } else {
-                        "given for Gaussian rows and one response only"
-                    },
-                ),
-            ),
-        ])
-    }
-
-    /// Orders of Du et al. and of Li, Zhang & Arora for the sizes of this network.
-    fn orders(&self, all: &Evaluated) -> Result<Vec<(String, f64)>, Failure> {
-        let geometry = &all.setting().geometry;
-        let (taps, weights, inputs) = (geometry.taps(), geometry.positions(), geometry.inputs());
-        let (cnn, dense) = du_rates(taps, weights, inputs, self.target)?;
-        let mut orders = vec![
-            (
-                format!(
-                    "CNN, one filter of {taps} with {weights} output weights (Du et al. 2018, up to logarithms)"
-                ),
-                cnn,
-            ),
-            (
-                format!("fully connected linear network on {inputs} inputs, from below (Du et al. 2018)"),
-                dense,
-            ),
-        ];
-        if self.target < 1.0 {
-            let (equivariant, cnn) = equivariance_gap(inputs, self.target)?;
-            let task = "on the task of Li, Zhang & Arora 2021, Theorem 5.4";
-            orders.push((
-                format!("any orthogonally equivariant learner at error {} {task}", self.target),
-                equivariant,
-            ));
-            orders.push((format!("a CNN {task}"), cnn));
+    /// The setting as a study, for the simulation.
+    fn study(&self, all: &Evaluated) -> StudyFile {
+        let (name, seed, replicates) = ("setting".to_owned(), all.seed, self.replicates);
+        StudyFile {
+            study: Info { name, aim: String::new(), seed, replicates },
+            setting: vec![all.setting.clone()],
+            design: vec![all.design.clone()],
+            noise: Noise { sigma: all.theory.sigma, ..Noise::default() },
+            response: None,
+            truth: Truth::default(),
+            samples: Samples { n: Some(vec![1]), sqrt_dm_over_n: None },
+            estimator: vec![Estimator::default()],
+            inference: None,
+            theory: all.options.clone(),
+            check: Vec::new(),
+            figure: Vec::new(),
         }
-        Ok(orders)
     }
+}
+
+/// The n by each bound.
+fn answers(
+    theory: &SettingTheory,
+    bounds: Bounds,
+    norm: ErrorNorm,
+    target: f64,
+) -> Result<Vec<Answer>, TheoryError> {
+    let answer = |bound: &&'static dyn Entry| {
+        let planned = bound.plan(theory, norm, target)?;
+        Ok(Answer { by: bound.title(), n: planned.n, standard_error: None, note: planned.note })
+    };
+    bounds.iter().filter(|b| b.kind() != Kind::Order).map(answer).collect()
+}
+
+/// The orders of other results for the sizes of this network.
+fn orders(
+    theory: &SettingTheory,
+    bounds: Bounds,
+    norm: ErrorNorm,
+    target: f64,
+) -> Result<Vec<(String, f64)>, TheoryError> {
+    let mut orders = Vec::new();
+    for bound in bounds.iter().filter(|b| b.kind() == Kind::Order) {
+        let planned = bound.plan(theory, norm, target)?;
+        orders.extend(planned.n.map(|n| (planned.note, n)));
+    }
+    Ok(orders)
 }
 
 fn empirical(by: &'static str, e: &EmpiricalSampleSize) -> Answer {
@@ -230,4 +186,24 @@ fn empirical(by: &'static str, e: &EmpiricalSampleSize) -> Answer {
         e.points.len()
     );
     Answer { by, n: Some(e.n), standard_error: Some(e.standard_error), note }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::setting::tests::{WITH_THRICE, evaluated};
+    use super::*;
+
+    #[test]
+    fn a_bound_is_planned_with_by_its_name() {
+        let last = |design: &str| {
+            let theory = evaluated(design).theory;
+            answers(&theory, WITH_THRICE, ErrorNorm::Prediction, 0.3).unwrap().pop().unwrap()
+        };
+        let own = last("{ kind = \"normal-exact\" }");
+        // 9 · 5/0.09 rows, or one more by rounding.
+        assert_eq!(own.by, "thrice the error");
+        assert!((500.0..=501.0).contains(&own.n.unwrap()), "{:?}", own.n);
+        let own = last("{ kind = \"var1\", rho = 0.5 }");
+        assert_eq!((own.n, own.note.as_str()), (None, "given for independent rows only"));
+    }
 }

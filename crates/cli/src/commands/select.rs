@@ -9,7 +9,7 @@ use convstat::prelude::*;
 use convstat::report::table::align;
 
 use super::data::{Data, DataArgs, as_json, display_name};
-use super::parse_structure;
+use super::inputs::parse_structure;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 

@@ -1,19 +1,21 @@
 //! What `bound` and `plan-n` ask for, and everything that theory says about it.
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
+use convstat::cnn::Geometry;
 use convstat::prelude::*;
-use convstat::study::Plan;
 use convstat::study::designs::DesignSpec;
-use convstat::study::file::{Estimator, Info, Noise, Samples, Setting, TheoryOptions, Truth, parse_toml};
-use convstat::study::plan::SettingContext;
-use convstat::theory::{
-    CONSTANT_CONDITION, CONSTANT_PROBABILITY, Circumstances, DesignLaw, Identification, StatisticalDimension,
-};
+use convstat::study::file::{Setting, TheoryOptions};
+use convstat::study::parse_toml;
+use convstat::study::setting::truth_stream;
+use convstat::theory::{BoundOptions, Identification, LazyDimension, SettingTheory, Sizes};
+use rand_distr::{Distribution, StandardNormal};
 
-use super::{build_geometry, parse_structure, read_geometry_spec};
+use super::inputs::{build_geometry, parse_structure, read_geometry_spec};
 use crate::failure::Failure;
 use crate::output::print;
 
@@ -33,7 +35,7 @@ pub struct SettingArgs {
     #[arg(long, default_value_t = 1.0)]
     pub sigma: f64,
     /// Probability with which the explicit bound and the quantiles hold
-    #[arg(long, default_value_t = 0.95)]
+    #[arg(long, default_value_t = BoundOptions::default().confidence)]
     pub confidence: f64,
     /// Draws of noise for the statistical dimension
     #[arg(long, default_value_t = 200)]
@@ -45,14 +47,14 @@ pub struct SettingArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// c_H of the literature bound (unknown)
-    #[arg(long, default_value_t = CONSTANT_PROBABILITY)]
-    pub c_h: f64,
+    #[arg(long, default_value_t = BoundOptions::default().c_h)]
+    c_h: f64,
     /// Constant of the literature bound's condition (unknown)
-    #[arg(long, default_value_t = CONSTANT_CONDITION)]
-    pub c_condition: f64,
+    #[arg(long, default_value_t = BoundOptions::default().c_condition)]
+    c_condition: f64,
     /// delta of the literature bound
-    #[arg(long, default_value_t = 1.0)]
-    pub delta: f64,
+    #[arg(long, default_value_t = BoundOptions::default().delta)]
+    delta: f64,
 }
 
 /// The design of the command line, as a key.
@@ -63,17 +65,16 @@ struct OfDesign {
 
 /// What theory says about a setting, for any n.
 pub struct Evaluated {
-    /// The setting as a study of its own.
-    pub file: StudyFile,
-    plan: Plan,
-    pub risk: TangentRisk,
-    pub identification: Identification,
-    pub dimension: StatisticalDimension,
-    pub literature: LiteratureBound,
-    pub explicit: ExplicitBound,
-    pub circumstances: Circumstances,
-    /// Extreme eigenvalues of `Σ_Z`.
-    pub spectrum: (f64, f64),
+    /// The setting and its design as a study file has them.
+    pub setting: Setting,
+    pub design: DesignSpec,
+    pub options: TheoryOptions,
+    pub seed: u64,
+    geometry: Geometry,
+    structure: Structure,
+    risk: TangentRisk,
+    identification: Identification,
+    pub theory: SettingTheory<'static>,
 }
 
 impl SettingArgs {
@@ -82,101 +83,82 @@ impl SettingArgs {
         if self.draws < 2 {
             return Err(Failure::new(format!("--draws {}; a standard error needs at least 2", self.draws)));
         }
-        let t = ExplicitBound::t_for(self.confidence)?;
-        let geometry = read_geometry_spec(&self.geometry)?;
-        // Its errors name the file.
-        build_geometry(&geometry, &self.geometry)?;
-        let structure = parse_structure("--structure", &self.structure)?;
-        let OfDesign { design } = parse_toml(&format!("design = {}", self.design))
-            .map_err(|e| Failure::new(format!("--design {}: {e}", self.design)))?;
-        let file = StudyFile {
-            study: Info { name: "setting".into(), aim: String::new(), seed: self.seed, replicates: 2 },
-            setting: vec![Setting::new("setting", geometry, structure)],
-            design: vec![design],
-            noise: Noise { sigma: self.sigma, ..Noise::default() },
-            response: None,
-            truth: Truth::default(),
-            samples: Samples { n: Some(vec![1]), sqrt_dm_over_n: None },
-            estimator: vec![Estimator::default()],
-            inference: None,
-            theory: TheoryOptions { draws: self.draws, starts: self.starts, ..TheoryOptions::default() },
-            check: Vec::new(),
-            figure: Vec::new(),
-        };
-        file.check()?;
-        let plan = Plan::new(file.clone())?;
-        let setting = &plan.settings[0];
-        let risk = setting.truth(self.seed, 0)?.risk.clone();
-        let identification =
-            Identification::new(&risk, setting.structure.features(), setting.geometry.feature_rank()?);
-        let spectrum = setting.geometry.factor_spectrum()?;
-        if std::io::stderr().is_terminal() {
-            eprintln!("statistical dimension: {} draws (--draws)", self.draws);
+        if !(self.sigma.is_finite() && self.sigma > 0.0) {
+            return Err(Failure::new(format!(
+                "sigma = {}; it has to be a finite number above 0",
+                self.sigma
+            )));
         }
-        let dimension =
-            statistical_dimension(&setting.structure, setting.root()?, self.draws, self.starts, self.seed)?;
-        let law: DesignLaw = file.design[0].design().law();
-        let literature = LiteratureBound {
-            d_m: setting.structure.d_m(),
-            kappa_l: spectrum.0 * law.spectrum.0,
-            kappa_u: spectrum.1 * law.spectrum.1,
-            c_n: setting.structure.counts().literature_c_n(setting.geometry.modes().len()),
+        let options = TheoryOptions {
+            confidence: self.confidence,
+            draws: self.draws,
+            starts: self.starts,
             c_h: self.c_h,
             c_condition: self.c_condition,
             delta: self.delta,
+            ..TheoryOptions::default()
         };
-        let circumstances = Circumstances {
-            law,
-            singular: identification.is_singular(),
-            identified: identification.is_identified(),
-            df: risk.df,
-            outputs: setting.structure.outputs(),
+        options.check()?;
+        let spec = read_geometry_spec(&self.geometry)?;
+        let geometry = build_geometry(&spec, &self.geometry)?;
+        let setting = Setting::new("setting", spec, parse_structure("--structure", &self.structure)?);
+        let OfDesign { design } = parse_toml(&format!("design = {}", self.design))
+            .map_err(|e| Failure::new(format!("--design {}: {e}", self.design)))?;
+        design.check().map_err(|e| e.inside("design"))?;
+        let structure = setting.structure.build(&geometry.output_modes(setting.structure.outputs()?))?;
+        // The truth is that of a study with this seed, which the simulation of `plan-n` is.
+        let mut rng = truth_stream(self.seed, &setting)?;
+        let truth = structure.random_point(|| StandardNormal.sample(&mut rng));
+        let risk = TangentRisk::of_windows(&structure, &truth, &geometry.windows())?;
+        let identification = Identification::new(&risk, structure.features(), geometry.feature_rank()?);
+        let dimension = LazyDimension::new(
+            Cow::Owned(structure.clone()),
+            Cow::Owned(geometry.clone()),
+            self.draws,
+            self.starts,
+            self.seed,
+        );
+        let theory = SettingTheory {
+            sizes: Sizes::new(&geometry, &structure),
+            tangent: risk.tangent(),
+            // Random factors are, but for chance; whether singular values are above the noise, n decides.
+            is_regular: None,
+            is_identified: identification.is_identified(),
+            spectrum: geometry.factor_spectrum()?,
+            law: design.design().law(),
             sigma: self.sigma,
+            options: options.bound_options(),
+            dimension: Arc::new(dimension),
         };
-        let explicit = ExplicitBound { width: dimension.width(), t };
-        Ok(Evaluated {
-            file,
-            plan,
-            risk,
-            identification,
-            dimension,
-            literature,
-            explicit,
-            circumstances,
-            spectrum,
-        })
+        if std::io::stderr().is_terminal() {
+            eprintln!("statistical dimension: {} draws (--draws)", self.draws);
+        }
+        theory.dimension.get()?;
+        let seed = self.seed;
+        Ok(Evaluated { setting, design, options, seed, geometry, structure, risk, identification, theory })
     }
 }
 
 impl Evaluated {
-    /// Geometry, structure and second moment.
-    pub fn setting(&self) -> &SettingContext {
-        &self.plan.settings[0]
-    }
-
-    /// The label of the design.
-    pub fn design(&self) -> String {
-        self.file.design[0].label()
-    }
-
     /// Counts as JSON.
-    pub fn json(&self) -> serde_json::Value {
-        let (structure, geometry) = (&self.setting().structure, &self.setting().geometry);
-        serde_json::json!({
+    pub fn json(&self) -> Result<serde_json::Value, Failure> {
+        let (structure, geometry, o) = (&self.structure, &self.geometry, &self.theory.options);
+        let kappa = self.theory.kappa();
+        Ok(serde_json::json!({
             "structure": structure.name(), "d_m": structure.d_m(), "df": self.risk.df,
             "naive_parameters": structure.naive_parameters(), "features": geometry.features(),
-            "positions": geometry.positions(), "taps": geometry.taps(), "design": self.design(),
-            "kappa_l": self.literature.kappa_l, "kappa_u": self.literature.kappa_u,
-            "identification": self.identification, "statistical_dimension": self.dimension,
-            "sigma": self.circumstances.sigma, "c_h": self.literature.c_h,
-            "c_condition": self.literature.c_condition, "delta": self.literature.delta,
-        })
+            "positions": geometry.positions(), "taps": geometry.taps(), "design": self.design.label(),
+            "kappa_l": kappa.0, "kappa_u": kappa.1, "identification": self.identification,
+            "statistical_dimension": self.theory.dimension.get()?, "sigma": self.theory.sigma,
+            "c_h": o.c_h, "c_condition": o.c_condition, "delta": o.delta, "confidence": o.confidence,
+        }))
     }
 
     /// Prints the counts.
     pub fn print(&self) -> Result<(), Failure> {
         let (structure, geometry, dimension) =
-            (&self.setting().structure, &self.setting().geometry, &self.dimension);
+            (&self.structure, &self.geometry, self.theory.dimension.get()?);
+        let kappa = self.theory.kappa();
         print(&format!(
             "structure              {} ({})\npooled positions       {} {:?}\nkernel taps            {} {:?}\n\
              design                 {}\nd_M, df, naive         {}, {}, {}\nkappa_L, kappa_U       {:.3e}, {:.3e} (extreme eigenvalues of the features' second moment)\n\
@@ -187,12 +169,12 @@ impl Evaluated {
             geometry.positions_shape(),
             geometry.taps(),
             geometry.kernel_shape(),
-            self.design(),
+            self.design.label(),
             structure.d_m(),
             self.risk.df,
             structure.naive_parameters(),
-            self.literature.kappa_l,
-            self.literature.kappa_u,
+            kappa.0,
+            kappa.1,
             dimension.estimate,
             dimension.standard_error,
             dimension.doubled_df,
@@ -209,5 +191,76 @@ impl Evaluated {
             print(&format!("note                   {warning}\n"))?;
         }
         Ok(())
+    }
+}
+
+/// What tests of the commands share.
+#[cfg(test)]
+pub mod tests {
+    use clap::Parser;
+    use convstat::theory::bounds::Kind;
+    use convstat::theory::{Assumptions, BOUNDS, Bound, BoundValue, Bounds, ErrorNorm, TheoryError};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        setting: SettingArgs,
+    }
+
+    /// A small setting with a design.
+    pub fn evaluated(design: &str) -> Evaluated {
+        convstat::tensor::blas::single_thread().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("g.toml");
+        std::fs::write(&path, "input = [7, 2]\nkernel = [2, 2]\npool = [3, 1]\n").unwrap();
+        let (path, cnn) = (path.to_str().unwrap(), "{ kind = \"cnn\", kernels = 1 }");
+        let words = ["setting", "--geometry", path, "--structure", cnn, "--design", design, "--draws", "3"];
+        let Ok(evaluated) = Line::parse_from(words).setting.evaluate() else { panic!("a right setting") };
+        evaluated
+    }
+
+    /// A bound that the registry does not have: thrice the first-order error.
+    struct Thrice;
+
+    /// The registry with it.
+    pub const WITH_THRICE: Bounds = &[BOUNDS[0], BOUNDS[3], BOUNDS[4], &Thrice];
+
+    impl Bound for Thrice {
+        fn name(&self) -> &'static str {
+            "thrice"
+        }
+        fn title(&self) -> &'static str {
+            "thrice the error"
+        }
+        fn source(&self) -> &'static str {
+            "Markov's inequality"
+        }
+        fn kind(&self) -> Kind {
+            Kind::Upper
+        }
+        fn assumptions(&self, setting: &SettingTheory, _: f64) -> Result<Assumptions, TheoryError> {
+            Ok(Assumptions::new("thrice the error (Markov)").premise(
+                "rows are independent",
+                setting.law.independent,
+                "given for independent rows only",
+            ))
+        }
+        fn formula(
+            &self,
+            setting: &SettingTheory,
+            norm: ErrorNorm,
+            n: f64,
+        ) -> Result<BoundValue, TheoryError> {
+            let error = 3.0 * setting.tangent.first_order(norm, setting.sigma, n).sqrt();
+            Ok(BoundValue { error, condition_holds: true, probability: 8.0 / 9.0 })
+        }
+        fn explanation(&self, _: &SettingTheory) -> String {
+            "holds with probability 8/9".to_owned()
+        }
+        fn meaning(&self, _: &SettingTheory, _: f64) -> String {
+            "error <= target with probability 8/9".to_owned()
+        }
     }
 }

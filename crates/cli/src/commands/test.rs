@@ -4,7 +4,7 @@ use clap::Args;
 use convstat::estimate::{FitOptions, Fitting, likelihood_ratio};
 
 use super::data::{DataArgs, as_json, display_name};
-use super::parse_structure;
+use super::inputs::parse_structure;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 

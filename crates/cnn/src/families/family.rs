@@ -1,5 +1,6 @@
 //! What a family of structures is.
 
+use convstat_text::{Diagnostic, from_table};
 use serde::de::DeserializeOwned;
 use toml::Table;
 
@@ -26,11 +27,11 @@ pub trait Family {
 }
 
 /// Reads the keys of a family.
-pub type Read = fn(Table) -> std::result::Result<Box<dyn Family>, toml::de::Error>;
+pub type Read = fn(Table) -> std::result::Result<Box<dyn Family>, Diagnostic>;
 
 /// The reader of one family.
 pub(super) fn read<F: Family + DeserializeOwned + 'static>(
     keys: Table,
-) -> std::result::Result<Box<dyn Family>, toml::de::Error> {
-    Ok(Box::new(keys.try_into::<F>()?))
+) -> std::result::Result<Box<dyn Family>, Diagnostic> {
+    Ok(Box::new(from_table::<F>(keys)?))
 }

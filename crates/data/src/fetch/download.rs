@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ureq::Agent;
 
-use super::http::{Event, Fault, next, request};
+use super::http::{Event, Fault, Head, next, request};
 use super::progress::{Halt, Phase, Progress, Stepped, go_on};
 use super::request::Patience;
 use crate::{DataError, Result};
@@ -141,107 +141,143 @@ impl Job<'_> {
     fn attempt(
         &self,
         agent: &Agent,
-        part: &Path,
+        path: &Path,
         name: &str,
         stall: Duration,
         progress: &mut dyn Progress,
         reached: &mut bool,
     ) -> Stepped<Option<Fault>> {
-        let mut file =
-            File::options().append(true).create(true).open(part).map_err(DataError::io("write", part))?;
-        let mut len = file.metadata().map_err(DataError::io("read", part))?.len();
-        let origin_path = origin_of(self.file);
-        // Without a version and a sum, nothing would tell a part of an older file.
-        let origin = Origin::read(&origin_path)
-            .filter(|o| o.url == self.url && (self.has_sum || !o.version.is_empty()));
-        if origin.is_none() && len > 0 {
-            self.clear(&file, part)?;
-            len = 0;
-        }
-        let mut total = origin.as_ref().and_then(|o| o.total);
-        if len > 0 && total == Some(len) {
+        let mut part = Part::open(self, path)?;
+        if part.len > 0 && part.total == Some(part.len) {
             return Ok(None);
         }
         let (sender, events) = sync_channel(8);
-        let (agent, url) = (agent.clone(), self.url.to_owned());
-        let version = origin.map(|o| o.version).unwrap_or_default();
-        let asked = version.clone();
-        std::thread::spawn(move || request(&agent, &url, len, &asked, &sender));
-        let lost = |reason: String| Ok(Some(Fault::Lost(reason)));
+        let (agent, url, len, version) = (agent.clone(), self.url.to_owned(), part.len, part.version.clone());
+        std::thread::spawn(move || request(&agent, &url, len, &version, &sender));
         loop {
             match next(&events, stall)? {
                 Event::Head(head) => {
                     *reached = true;
-                    match head.status {
-                        200 => {
-                            if len > 0 {
-                                progress.note(&format!("{name}: the server starts anew"));
-                                self.clear(&file, part)?;
-                                len = 0;
-                            }
-                            total = head.length;
-                            let (url, version) = (self.url.to_owned(), head.version);
-                            Origin { url, version, total }.write(&origin_path)?;
-                        }
-                        206 if len > 0 && head.continues(len, &version, total) => {
-                            total = head.range.1;
-                        }
-                        // The part is as long as the whole file.
-                        416 if len > 0 && head.range.1 == Some(len) => return Ok(None),
-                        206 | 416 => {
-                            self.clear(&file, part)?;
-                            return lost(format!("the server cannot go on after {len} bytes"));
-                        }
-                        status @ (408 | 429 | 500..) => {
-                            return lost(format!("the server answers with status {status}"));
-                        }
-                        status => {
-                            let reason = format!("the server answers with status {status}");
-                            return Ok(Some(Fault::Lasting(reason)));
-                        }
+                    if let Answer::Ends(fault) = part.answered(head, name, progress)? {
+                        return Ok(fault);
                     }
-                    if let (Some(total), Some(expected)) = (total, self.expected)
-                        && total != expected
-                    {
-                        self.clear(&file, part)?;
-                        let reason = format!("the file there has {total} bytes, the right one {expected}");
-                        return Ok(Some(Fault::Lasting(reason)));
-                    }
-                    progress.begin(name, Phase::Download, total.or(self.expected));
-                    progress.at(len);
+                    progress.begin(name, Phase::Download, part.total.or(self.expected));
+                    progress.at(part.len);
                 }
                 Event::Bytes(bytes) => {
-                    file.write_all(&bytes).map_err(|e| Self::unwritten(part, e))?;
-                    len += bytes.len() as u64;
-                    progress.at(len);
-                    if self.expected.is_some_and(|expected| len > expected) {
-                        self.clear(&file, part)?;
-                        return Ok(Some(Fault::Lasting(
-                            "the file there is longer than the right one".into(),
-                        )));
+                    part.append(&bytes)?;
+                    progress.at(part.len);
+                    if self.expected.is_some_and(|expected| part.len > expected) {
+                        part.clear()?;
+                        let reason = "the file there is longer than the right one";
+                        return Ok(Some(Fault::Lasting(reason.into())));
                     }
                 }
-                Event::End if total.or(self.expected).is_some_and(|total| len < total) => {
-                    return lost(format!("the connection was closed after {len} bytes"));
-                }
-                Event::End => {
-                    file.sync_all().map_err(|e| Self::unwritten(part, e))?;
-                    return Ok(None);
-                }
+                Event::Complete => return part.complete(),
                 Event::Fault(fault) => return Ok(Some(fault)),
             }
         }
     }
+}
 
-    fn clear(&self, file: &File, part: &Path) -> Result<()> {
+/// The part of a file that a connection goes on with.
+struct Part<'a> {
+    job: &'a Job<'a>,
+    path: &'a Path,
+    file: File,
+    /// Its bytes, and those of the whole file where they are known.
+    len: u64,
+    total: Option<u64>,
+    /// The version of the file that it is of; empty if nothing tells.
+    version: String,
+}
+
+/// What a server's first answer means.
+enum Answer {
+    /// Bytes follow.
+    GoesOn,
+    /// The connection ends here: with a fault, or because the file is whole.
+    Ends(Option<Fault>),
+}
+
+impl<'a> Part<'a> {
+    fn open(job: &'a Job<'a>, path: &'a Path) -> Result<Self> {
+        let file =
+            File::options().append(true).create(true).open(path).map_err(DataError::io("write", path))?;
+        let len = file.metadata().map_err(DataError::io("read", path))?.len();
+        // Without a version and a sum, nothing would tell a part of an older file.
+        let origin = Origin::read(&origin_of(job.file))
+            .filter(|o| o.url == job.url && (job.has_sum || !o.version.is_empty()));
+        let (total, version) = origin.map_or((None, None), |o| (o.total, Some(o.version)));
+        let is_known = version.is_some();
+        let mut part = Self { job, path, file, len, total, version: version.unwrap_or_default() };
+        if !is_known && len > 0 {
+            part.clear()?;
+        }
+        Ok(part)
+    }
+
+    /// Follows the first answer; what it begins anew is written down.
+    fn answered(&mut self, head: Head, name: &str, progress: &mut dyn Progress) -> Stepped<Answer> {
+        let lost = |reason: String| Ok(Answer::Ends(Some(Fault::Lost(reason))));
+        let lasting = |reason: String| Ok(Answer::Ends(Some(Fault::Lasting(reason))));
+        match head.status {
+            200 => {
+                if self.len > 0 {
+                    progress.note(&format!("{name}: the server starts anew"));
+                    self.clear()?;
+                }
+                self.total = head.length;
+                let (url, version) = (self.job.url.to_owned(), head.version);
+                Origin { url, version, total: self.total }.write(&origin_of(self.job.file))?;
+            }
+            206 if self.len > 0 && head.continues(self.len, &self.version, self.total) => {
+                self.total = head.range.1;
+            }
+            // The part is as long as the whole file.
+            416 if self.len > 0 && head.range.1 == Some(self.len) => return Ok(Answer::Ends(None)),
+            206 | 416 => {
+                let len = self.len;
+                self.clear()?;
+                return lost(format!("the server cannot go on after {len} bytes"));
+            }
+            status @ (408 | 429 | 500..) => return lost(format!("the server answers with status {status}")),
+            status => return lasting(format!("the server answers with status {status}")),
+        }
+        match (self.total, self.job.expected) {
+            (Some(total), Some(expected)) if total != expected => {
+                self.clear()?;
+                lasting(format!("the file there has {total} bytes, the right one {expected}"))
+            }
+            _ => Ok(Answer::GoesOn),
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Stepped<()> {
+        self.file.write_all(bytes).map_err(|e| self.unwritten(e))?;
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// After the last byte: `None` if the file is whole.
+    fn complete(&self) -> Stepped<Option<Fault>> {
+        if self.total.or(self.job.expected).is_some_and(|total| self.len < total) {
+            return Ok(Some(Fault::Lost(format!("the connection was closed after {} bytes", self.len))));
+        }
+        self.file.sync_all().map_err(|e| self.unwritten(e))?;
+        Ok(None)
+    }
+
+    fn clear(&mut self) -> Result<()> {
         // A leftover origin is harmless with an empty part.
-        let _ = fs::remove_file(origin_of(self.file));
-        file.set_len(0).map_err(DataError::io("write", part))
+        let _ = fs::remove_file(origin_of(self.job.file));
+        self.len = 0;
+        self.file.set_len(0).map_err(DataError::io("write", self.path))
     }
 
     /// What is written stays; a full disk says what to do.
-    fn unwritten(part: &Path, error: std::io::Error) -> Halt {
-        let kept = fs::metadata(part).map_or(0, |m| m.len());
-        Halt::Failed(DataError::unwritten("write", part, &format!("{kept} bytes are kept"))(error))
+    fn unwritten(&self, error: std::io::Error) -> Halt {
+        let kept = fs::metadata(self.path).map_or(0, |m| m.len());
+        Halt::Failed(DataError::unwritten("write", self.path, &format!("{kept} bytes are kept"))(error))
     }
 }

@@ -76,7 +76,7 @@ impl From<ureq::Error> for Fault {
 pub(super) enum Event {
     Head(Head),
     Bytes(Vec<u8>),
-    End,
+    Complete,
     Fault(Fault),
 }
 
@@ -105,7 +105,7 @@ pub(super) fn request(
     let mut buffer = vec![0; 1 << 17];
     loop {
         let event = match body.read(&mut buffer) {
-            Ok(0) => return events.send(Event::End).ok(),
+            Ok(0) => return events.send(Event::Complete).ok(),
             Ok(n) => Event::Bytes(buffer.get(..n).unwrap_or_default().to_vec()),
             Err(e) if e.kind() == ErrorKind::Interrupted => continue,
             Err(e) => return events.send(Event::Fault(Fault::Lost(e.to_string()))).ok(),

@@ -25,14 +25,14 @@ pub(super) fn works(program: &Path, stop: fn() -> bool) -> Option<bool> {
 }
 
 /// A program that has ended: how, what it wrote, and the last line of its complaints.
-struct Ended {
+struct ProgramOutput {
     status: ExitStatus,
     bytes: Vec<u8>,
     complaint: String,
 }
 
 /// Runs a program, and takes up to `most` bytes of it; `None` if it was killed because of `stop`.
-fn run(command: &mut Command, most: usize, stop: fn() -> bool) -> io::Result<Option<Ended>> {
+fn run(command: &mut Command, most: usize, stop: fn() -> bool) -> io::Result<Option<ProgramOutput>> {
     let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -71,7 +71,7 @@ fn run(command: &mut Command, most: usize, stop: fn() -> bool) -> io::Result<Opt
             }
         } else if let Some(status) = child.try_wait()? {
             let (bytes, complaint) = read.unwrap_or_else(|| Ok(Default::default()))?;
-            return Ok(Some(Ended { status, bytes, complaint }));
+            return Ok(Some(ProgramOutput { status, bytes, complaint }));
         } else {
             // What closes its pipes is about to end.
             thread::sleep(Duration::from_millis(1));
@@ -103,7 +103,7 @@ pub(super) fn decode(
         .args(["-frames:v", &(most + 1).to_string(), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]);
     let ended = run(&mut command, (most + 1) * frame, stop).map_err(|e| e.to_string())?;
     // A terminal's Ctrl-C ends ffmpeg as well, maybe before its last frame.
-    let Some(Ended { status, bytes, complaint }) = ended.filter(|_| !stop()) else {
+    let Some(ProgramOutput { status, bytes, complaint }) = ended.filter(|_| !stop()) else {
         return Err("stopped".to_owned());
     };
     let frames = bytes.len() / frame;

@@ -246,9 +246,9 @@ impl Cache {
                         if stop() {
                             return;
                         }
-                        let made = ffmpeg::decode(program, &root.join(video), stored, stop);
+                        let frames = ffmpeg::decode(program, &root.join(video), stored, stop);
                         // The other end is gone after an error.
-                        if sender.send((*video, *source, made)).is_err() {
+                        if sender.send((*video, *source, frames)).is_err() {
                             return;
                         }
                     }
@@ -256,8 +256,8 @@ impl Cache {
             }
             drop(sender);
             let (mut done, mut before) = (0, Instant::now());
-            for (video, source, made) in receiver {
-                let bytes = match made {
+            for (video, source, frames) in receiver {
+                let bytes = match frames {
                     Ok(bytes) => bytes,
                     Err(reason) => {
                         self.absent.insert(video.to_owned(), reason);

@@ -21,8 +21,8 @@ pub struct Cpu;
 /// Binds the entries of contiguous tensors to names.
 macro_rules! entries {
     ($t:ty; $($name:ident = $tensor:expr),+) => {
-        $(let held = $tensor.storage_and_layout();
-        let $name: &[$t] = slice::<$t>(&held.0, held.1)?;)+
+        $(let guard = $tensor.storage_and_layout();
+        let $name: &[$t] = slice::<$t>(&guard.0, guard.1)?;)+
     };
 }
 

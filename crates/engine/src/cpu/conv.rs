@@ -55,7 +55,8 @@ impl Conv {
     /// `y` (`N, positions, O`).
     pub fn forward<T: Real>(&self, x: &[T], w: &[T]) -> Vec<T> {
         let outputs = self.window.outputs();
-        let mut y = unwritten(self.images * outputs * self.kernels);
+        // SAFETY: products with beta = 0, which BLAS does not read first, or depthwise sums write all of it.
+        let mut y = unsafe { unwritten(self.images * outputs * self.kernels) };
         if self.is_pointwise() {
             y.par_chunks_mut(POINTWISE_ROWS * self.kernels)
                 .zip(x.par_chunks(POINTWISE_ROWS * self.channels))
@@ -77,7 +78,8 @@ impl Conv {
         let (_, to) = self.group();
         let (patch, block) = (self.patch(), self.block());
         images.for_each_init(
-            || unwritten(block * patch),
+            // SAFETY: the rows that a product reads were gathered before it.
+            || unsafe { unwritten(block * patch) },
             |patches, (y, x)| {
                 for first in (0..outputs).step_by(block) {
                     let rows = block.min(outputs - first);
@@ -98,7 +100,8 @@ impl Conv {
     pub fn by_input<T: Real>(&self, dy: &[T], w: &[T]) -> Vec<T> {
         let outputs = self.window.outputs();
         let inputs = self.window.inputs() * self.channels;
-        let mut dx = unwritten(self.images * inputs);
+        // SAFETY: products with beta = 0 write all of it, or it is filled with zeros first.
+        let mut dx = unsafe { unwritten(self.images * inputs) };
         if self.is_pointwise() {
             dx.par_chunks_mut(POINTWISE_ROWS * self.channels)
                 .zip(dy.par_chunks(POINTWISE_ROWS * self.kernels))
@@ -122,7 +125,8 @@ impl Conv {
         let (_, to) = self.group();
         let (patch, block) = (self.patch(), self.block());
         images.for_each_init(
-            || unwritten(block * patch),
+            // SAFETY: a product with beta = 0 writes the rows that are scattered after it.
+            || unsafe { unwritten(block * patch) },
             |patches, (dx, dy)| {
                 dx.fill(T::of(0.0));
                 for first in (0..outputs).step_by(block) {
@@ -148,7 +152,8 @@ impl Conv {
         let size = self.kernels * self.window.taps() * from;
         let one = |lane: usize| {
             let mut dw = zeros(size);
-            let mut patches = unwritten(if self.is_pointwise() { 0 } else { block * patch });
+            // SAFETY: the rows that a product reads were gathered before it.
+            let mut patches = unsafe { unwritten(if self.is_pointwise() { 0 } else { block * patch }) };
             for image in (lane..self.images).step_by(LANES) {
                 let x = &x[image * inputs..(image + 1) * inputs];
                 let dy = &dy[image * outputs * self.kernels..(image + 1) * outputs * self.kernels];

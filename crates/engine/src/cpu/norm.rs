@@ -220,7 +220,9 @@ pub fn forward<T: Real>(
     residual: Option<&[T]>,
     activation: Activation,
 ) -> Vec<T> {
-    let (channels, mut y) = (scale.len(), unwritten(x.len()));
+    let channels = scale.len();
+    // SAFETY: every row is a scaled row of x.
+    let mut y = unsafe { unwritten(x.len()) };
     let size = block(channels);
     y.par_chunks_mut(size).zip(x.par_chunks(size)).enumerate().for_each(|(i, (y, x))| {
         let z = residual.map_or(&[][..], |z| &z[i * size..i * size + x.len()]);
@@ -274,8 +276,9 @@ pub fn backward<T: Real>(
     let shift: Vec<T> = (0..channels)
         .map(|c| T::of(-a[c].double() * sum[c] / rows - b[c].double() * mean[c].double()))
         .collect();
-    let mut dx = unwritten(dy.len());
-    let mut residual = if has_residual { unwritten(dy.len()) } else { Vec::new() };
+    // SAFETY: every row of both is set to a row of derivatives.
+    let (mut dx, mut residual) =
+        unsafe { (unwritten(dy.len()), if has_residual { unwritten(dy.len()) } else { Vec::new() }) };
     let blocks =
         dx.par_chunks_mut(size).zip(dy.par_chunks(size)).zip(x.par_chunks(size)).zip(y.par_chunks(size));
     if has_residual {

@@ -53,7 +53,8 @@ pub fn activate_backward<T: Real>(dy: &[T], x: &[T], activation: Activation) -> 
 
 /// `a + b`.
 pub fn add<T: Real>(a: &[T], b: &[T]) -> Vec<T> {
-    let mut sum = unwritten(a.len());
+    // SAFETY: every entry is set to a sum.
+    let mut sum = unsafe { unwritten(a.len()) };
     let blocks = sum.par_chunks_mut(BLOCK).zip(a.par_chunks(BLOCK)).zip(b.par_chunks(BLOCK));
     blocks.for_each(|((s, a), b)| s.iter_mut().zip(a).zip(b).for_each(|((s, a), b)| *s = *a + *b));
     sum
@@ -76,7 +77,8 @@ pub fn sum_rows<T: Real>(x: &[T], channels: usize) -> Vec<T> {
 /// Channels as `(groups, C / groups)`, transposed.
 pub fn shuffle<T: Real>(x: &[T], channels: usize, groups: usize) -> Vec<T> {
     let each = channels / groups;
-    let mut y = unwritten(x.len());
+    // SAFETY: every row is a permutation of a row of x.
+    let mut y = unsafe { unwritten(x.len()) };
     let rows =
         y.par_chunks_exact_mut(channels).with_min_len(BLOCK / channels + 1).zip(x.par_chunks_exact(channels));
     rows.for_each(|(y, x)| {

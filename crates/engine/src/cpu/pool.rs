@@ -26,7 +26,8 @@ fn over_windows(win: &Window, mut visit: impl FnMut(usize, usize)) {
 /// Means of the windows, padding counted as zeros.
 pub fn average<T: Real>(win: &Window, x: &[T], channels: usize, images: usize) -> Vec<T> {
     let (inputs, outputs) = (win.inputs() * channels, win.outputs() * channels);
-    let mut y = unwritten(images * outputs);
+    // SAFETY: each image is filled with zeros first.
+    let mut y = unsafe { unwritten(images * outputs) };
     let share = T::of(1.0 / win.taps() as f64);
     y.par_chunks_mut(outputs).zip(x.par_chunks(inputs)).for_each(|(y, x)| {
         y.fill(T::of(0.0));
@@ -42,7 +43,8 @@ pub fn average<T: Real>(win: &Window, x: &[T], channels: usize, images: usize) -
 /// Backward of [`average`].
 pub fn average_backward<T: Real>(win: &Window, dy: &[T], channels: usize, images: usize) -> Vec<T> {
     let (inputs, outputs) = (win.inputs() * channels, win.outputs() * channels);
-    let mut dx = unwritten(images * inputs);
+    // SAFETY: each image is filled with zeros first.
+    let mut dx = unsafe { unwritten(images * inputs) };
     let share = T::of(1.0 / win.taps() as f64);
     dx.par_chunks_mut(inputs).zip(dy.par_chunks(outputs)).for_each(|(dx, dy)| {
         dx.fill(T::of(0.0));
@@ -85,7 +87,8 @@ pub fn maximum_backward<T: Real>(
     images: usize,
 ) -> Vec<T> {
     let (inputs, outputs) = (win.inputs() * channels, win.outputs() * channels);
-    let mut dx = unwritten(images * inputs);
+    // SAFETY: each image is filled with zeros first.
+    let mut dx = unsafe { unwritten(images * inputs) };
     let all = dx.par_chunks_mut(inputs).zip(dy.par_chunks(outputs)).zip(winners.par_chunks(outputs));
     all.for_each(|((dx, dy), winners)| {
         dx.fill(T::of(0.0));

@@ -240,7 +240,7 @@ impl Backend for Cuda {
     }
 
     fn direct(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<()> {
-        let _beside = record::beside();
+        let _shared = record::shared();
         body()
     }
 
@@ -258,7 +258,7 @@ impl Backend for Cuda {
     }
 
     fn release(&self) -> Result<()> {
-        let _beside = record::beside();
+        let _shared = record::shared();
         self.gpu.trim()
     }
 

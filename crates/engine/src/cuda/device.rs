@@ -28,13 +28,13 @@ pub struct Cuda {
     pub(super) libraries: bool,
     pub(super) gpu: Gpu,
     /// Last, so that it is given back when all else is gone: nobody may record while libraries close.
-    closing: Option<record::Beside>,
+    closing: Option<record::Shared>,
 }
 
 impl Drop for Cuda {
     fn drop(&mut self) {
         let _ = self.gpu.wait();
-        self.closing = Some(record::beside());
+        self.closing = Some(record::shared());
     }
 }
 
@@ -50,7 +50,7 @@ impl Cuda {
     /// # Errors
     /// No driver, no such GPU, libraries that do not load.
     pub fn new(ordinal: usize, precision: Precision) -> Result<Self> {
-        let _beside = record::beside();
+        let _shared = record::shared();
         let gpu = Gpu::new(ordinal)?;
         let (dnn, blas) = (dnn::Dnn::new(&gpu, precision)?, gemm::Blas::new(&gpu, precision)?);
         let numbers = gpu.empty(DType::F32, &[Step::NUMBERS])?;

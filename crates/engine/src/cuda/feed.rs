@@ -16,8 +16,8 @@ unsafe impl Plain for Cut {}
 /// Batches of the samples of one store.
 pub struct CudaFeed<'a> {
     cuda: &'a Cuda,
-    /// The whole store, if it is held.
-    held: Option<Tensor>,
+    /// The whole store, if it is resident.
+    resident: Option<Tensor>,
     /// Value of each byte, for each channel.
     table: Tensor,
     shape: Vec<usize>,
@@ -25,11 +25,11 @@ pub struct CudaFeed<'a> {
 
 impl<'a> CudaFeed<'a> {
     pub fn new(cuda: &'a Cuda, samples: &Samples) -> Result<Self> {
-        let held = if samples.is_mapped { None } else { cuda.store(samples)? };
+        let resident = if samples.is_mapped { None } else { cuda.store(samples)? };
         let rows = &samples.table;
         let table = cuda.gpu.empty(DType::F32, &[rows.len(), 256])?;
         cuda.gpu.upload(&table, bytes_of(rows.as_flattened()))?;
-        Ok(Self { cuda, held, table, shape: samples.shape.clone() })
+        Ok(Self { cuda, resident, table, shape: samples.shape.clone() })
     }
 }
 
@@ -37,32 +37,32 @@ impl Cuda {
     /// The bytes of a store on the GPU, sent once; none if they would take most of its memory.
     fn store(&self, samples: &Samples) -> Result<Option<Tensor>> {
         let mut all = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, held)) =
+        if let Some((_, resident)) =
             all.iter().find(|(store, _)| std::ptr::addr_eq(Arc::as_ptr(store), Arc::as_ptr(&samples.bytes)))
         {
-            return Ok(Some(held.clone()));
+            return Ok(Some(resident.clone()));
         }
         let bytes = (*samples.bytes).as_ref();
         if bytes.len() > self.gpu.memory().0 / 4 {
             return Ok(None);
         }
-        let held = self.gpu.empty(DType::U8, &[bytes.len()])?;
-        self.gpu.upload(&held, bytes)?;
-        all.push((samples.bytes.clone(), held.clone()));
-        Ok(Some(held))
+        let resident = self.gpu.empty(DType::U8, &[bytes.len()])?;
+        self.gpu.upload(&resident, bytes)?;
+        all.push((samples.bytes.clone(), resident.clone()));
+        Ok(Some(resident))
     }
 }
 
 impl Feed for CudaFeed<'_> {
     fn form(&self) -> Form {
-        if self.held.is_some() { Form::Cuts } else { Form::Bytes }
+        if self.resident.is_some() { Form::Cuts } else { Form::Bytes }
     }
 
     fn load(&self, batch: Prepared, previous: Option<Inputs>) -> Result<Inputs> {
         let Prepared::Cuts { bytes, cuts, labels } = batch else {
             return Err(EngineError::shape("CUDA backend", "a batch of values in main memory"));
         };
-        let _beside = super::record::beside();
+        let _shared = super::record::shared();
         let (gpu, dtype) = (&self.cuda.gpu, self.cuda.dtype());
         let (n, dims) = (cuts.len(), [&[cuts.len()], self.shape.as_slice()].concat());
         let inputs = match previous.filter(|p| p.x.dims() == dims && p.x.dtype() == dtype) {
@@ -72,8 +72,8 @@ impl Feed for CudaFeed<'_> {
         gpu.upload(&inputs.labels, bytes_of(&labels))?;
         let places = gpu.empty(DType::U8, &[n * size_of::<Cut>()])?;
         gpu.upload(&places, bytes_of(&cuts))?;
-        let source = match (bytes, &self.held) {
-            (None, Some(held)) => held.clone(),
+        let source = match (bytes, &self.resident) {
+            (None, Some(resident)) => resident.clone(),
             (Some(bytes), _) => {
                 let sent = gpu.empty(DType::U8, &[bytes.len()])?;
                 gpu.upload(&sent, &bytes)?;

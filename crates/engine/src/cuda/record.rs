@@ -1,7 +1,7 @@
 //! A training step as a CUDA graph: its launches are recorded once and then replayed as one.
 //!
 //! While one thread records, what others start on the GPU (libraries that load kernels, a device that is opened or closed) would
-//! spoil the recording, and fail itself. So recording is done alone, and what may load, open or close enters by [`beside`];
+//! spoil the recording, and fail itself. So recording is done alone, and what may load, open or close enters by [`shared`];
 //! replays and copies need not.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,11 +23,11 @@ const ATTEMPTS: usize = 5;
 /// Who is at work in this process.
 #[derive(Default)]
 struct Work {
-    beside: usize,
+    shared: usize,
     recording: bool,
 }
 
-static WORK: Mutex<Work> = Mutex::new(Work { beside: 0, recording: false });
+static WORK: Mutex<Work> = Mutex::new(Work { shared: 0, recording: false });
 static CHANGED: Condvar = Condvar::new();
 
 fn work() -> MutexGuard<'static, Work> {
@@ -36,35 +36,35 @@ fn work() -> MutexGuard<'static, Work> {
 
 /// Nobody records while it lives.
 #[derive(Debug)]
-pub struct Beside(());
+pub struct Shared(());
 
 /// Waits for the end of a recording and keeps others from beginning. A thread that holds one may not ask for another: it would
 /// wait for who waits for it.
-pub fn beside() -> Beside {
+pub fn shared() -> Shared {
     let mut now = CHANGED.wait_while(work(), |w| w.recording).unwrap_or_else(PoisonError::into_inner);
-    now.beside += 1;
-    Beside(())
+    now.shared += 1;
+    Shared(())
 }
 
-impl Drop for Beside {
+impl Drop for Shared {
     fn drop(&mut self) {
-        work().beside -= 1;
+        work().shared -= 1;
         CHANGED.notify_all();
     }
 }
 
 /// Nobody else works on a GPU while it lives, but for replays.
-struct Alone(());
+struct Exclusive(());
 
-fn alone() -> Alone {
+fn exclusive() -> Exclusive {
     let mut now = CHANGED.wait_while(work(), |w| w.recording).unwrap_or_else(PoisonError::into_inner);
     // Who comes now waits; who is there may finish.
     now.recording = true;
-    let _now = CHANGED.wait_while(now, |w| w.beside > 0).unwrap_or_else(PoisonError::into_inner);
-    Alone(())
+    let _now = CHANGED.wait_while(now, |w| w.shared > 0).unwrap_or_else(PoisonError::into_inner);
+    Exclusive(())
 }
 
-impl Drop for Alone {
+impl Drop for Exclusive {
     fn drop(&mut self) {
         work().recording = false;
         CHANGED.notify_all();
@@ -107,8 +107,8 @@ impl<'a> Recording<'a> {
     }
 
     fn record(&self, body: &mut dyn FnMut() -> Result<()>) -> Result<Graph> {
-        let _alone = alone();
-        // What the direct steps used would else lie idle beside the graph's memory.
+        let _exclusive = exclusive();
+        // What the direct steps used would else lie idle shared the graph's memory.
         self.gpu.trim()?;
         let stream = self.gpu.stream.cu_stream();
         check(self.gpu.stream.context().bind_to_thread(), "context")?;
@@ -141,7 +141,7 @@ impl Recorder for Recording<'_> {
     fn run(&mut self, body: &mut dyn FnMut() -> Result<()>) -> Result<()> {
         if self.graph.is_none() && self.direct > 0 {
             self.direct = if self.direct == u32::MAX { u32::MAX } else { self.direct - 1 };
-            let _beside = beside();
+            let _shared = shared();
             return body();
         }
         // Nothing runs while it is recorded, so that it can be tried again.
@@ -173,7 +173,7 @@ impl Recorder for Recording<'_> {
         }
         eprintln!("warning: the training step is not recorded as a CUDA graph, it runs directly ({reason})");
         self.direct = u32::MAX;
-        let _beside = beside();
+        let _shared = shared();
         body()
     }
 }
@@ -182,7 +182,7 @@ impl Drop for Recording<'_> {
     fn drop(&mut self) {
         // The graph's memory may still be in use.
         let _ = self.gpu.wait();
-        let _beside = beside();
+        let _shared = shared();
         if self.graph.take().is_some() {
             let _ = self.gpu.trim();
         }

@@ -46,6 +46,7 @@ struct Search {
 }
 
 impl Search {
+    #[expect(clippy::unnecessary_wraps, reason = "other solvers refuse structures here")]
     fn begin(problem: &mut LeastSquares, parameters: &[f64]) -> Result<(Self, f64)> {
         let search = Self {
             at: Linearised::new(parameters.len()).with_dual(problem.structure().coefficients()),

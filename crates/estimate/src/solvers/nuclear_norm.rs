@@ -86,7 +86,8 @@ impl Direct for NuclearNorm {
                 let next = (problem.squares() / equations).sqrt();
                 let change = (next - sigma).abs();
                 sigma = next;
-                if change <= SAME_NOISE * next {
+                let is_interrupted = matches!(termination, Ok(Termination::Interrupted));
+                if is_interrupted || change <= SAME_NOISE * next {
                     break;
                 }
             }

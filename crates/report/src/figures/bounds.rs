@@ -1,15 +1,23 @@
-//! Bounds, exact risk and measurement on one logarithmic axis, a panel a setting, i.i.d. Gaussian design.
+//! Bounds, exact risk and measurement on one logarithmic axis, a panel a setting.
 
 use convstat_study::CellSummary;
+use convstat_theory::{Bound, ErrorNorm};
 
 use super::kind::{FigureData, FigureKind};
 use super::layout::{Grid, is_wide};
 use super::names::{distinct, setting_title};
 use super::requires::{self, has_bounds};
+use crate::bounds::stated;
 use crate::chapter::{Chapter, code};
-use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
+
+/// Styles of bounds in the order of the registry; measurement and risk have 0.
+const STYLES: [usize; 6] = [2, 1, 3, 4, 5, 6];
+const NORM: ErrorNorm = ErrorNorm::Frobenius;
+
+/// A bound with the style of its curve.
+type Styled = (&'static dyn Bound, usize);
 
 pub(super) const KIND: FigureKind = FigureKind {
     name: "bounds",
@@ -20,48 +28,64 @@ pub(super) const KIND: FigureKind = FigureKind {
 
 /// In notebooks.
 const CHAPTER: Chapter = Chapter {
-    text: "## Bounds, risk and measurement\n\nThe literature bound has unknown constants, set as in the study file; it is \
-             dashed where its condition on n fails. The explicit bound ends where its condition does.",
+    text: "## Bounds, risk and measurement\n\nA bound with unknown constants, set as in the study file, is \
+           dashed where its condition on n fails. Any other ends where its condition does.",
     code: code!("bounds"),
 };
 
 fn draw(data: &FigureData) -> Result<Option<Canvas>> {
-    let cells: Vec<CellSummary> = data
-        .summary
-        .cells
-        .iter()
-        .filter(|c| !c.theory.explicit_frob.is_nan() && c.theory.literature_frob.is_finite())
-        .cloned()
+    let bounds: Vec<Styled> = stated(data.summary)
+        .into_iter()
+        .filter(|b| b.norms().contains(&NORM))
+        .zip(STYLES.into_iter().cycle())
         .collect();
+    let all = &data.summary.cells;
+    let names = distinct(all, |c| &c.setting);
+    let cells: Vec<CellSummary> = names.iter().flat_map(|setting| bounded(&bounds, all, setting)).collect();
     if cells.is_empty() {
         return Ok(None);
     }
     let settings = distinct(&cells, |c| &c.setting);
-    let panels: Vec<Panel> = settings.iter().map(|s| panel(data, &cells, s)).collect();
-    let any_fails = cells.iter().any(|c| !c.theory.literature_holds);
-    let entry = |style, symbol, text: &str| LegendEntry { text: escape(text), style, symbol };
+    let panels: Vec<Panel> = settings.iter().map(|s| panel(data, &bounds, &cells, s)).collect();
+    let entry = |style, symbol, text: &str| LegendEntry { text: math::text(text), style, symbol };
     let mut legend = vec![
         entry(0, Symbol::Marker, "measured ± MCSE"),
         entry(0, Symbol::Line, &format!("{} risk", data.risk)),
-        entry(
-            2,
-            Symbol::Dashed,
-            &format!("explicit bound ({:.0} %), where it holds", 100.0 * data.summary.confidence),
-        ),
-        entry(1, Symbol::Line, "literature bound"),
     ];
-    if any_fails {
-        legend.push(entry(1, Symbol::Dotted, "the same where its condition on n fails"));
+    for &(bound, style) in &bounds {
+        let title = bound.title();
+        if !bound.has_unknown_constants() {
+            let percent = 100.0 * data.summary.confidence;
+            legend.push(entry(style, Symbol::Dashed, &format!("{title} ({percent:.0} %), where it holds")));
+            continue;
+        }
+        legend.push(entry(style, Symbol::Line, title));
+        if cells.iter().any(|c| !c.theory.condition_holds(bound)) {
+            legend.push(entry(style, Symbol::Dotted, "the same where its condition on n fails"));
+        }
     }
+    let titles: Vec<&str> = bounds.iter().rev().map(|b| b.0.title()).collect();
     let alt = format!(
-        "Study {}: literature bound, explicit bound, {} risk and measured estimation error against the square \
+        "Study {}: {}, {} risk and measured estimation error against the square \
          root of d_M over n on a logarithmic axis, one panel a setting.",
-        data.name, data.risk
+        data.name,
+        titles.join(", "),
+        data.risk
     );
     data.on_grid(Grid::of(settings.len(), 2, &[112.0]), &alt, panels, legend)
 }
 
-fn panel(data: &FigureData, cells: &[CellSummary], setting: &str) -> Panel {
+/// The cells of a setting to which the most bounds apply (its designs may differ in that); none where no bound is finite.
+fn bounded(bounds: &[Styled], cells: &[CellSummary], setting: &str) -> Vec<CellSummary> {
+    let value = |c: &CellSummary, b: &Styled| c.theory.bound(b.0, NORM);
+    let count = |c: &CellSummary| bounds.iter().filter(|b| !value(c, b).is_nan()).count();
+    let own: Vec<&CellSummary> = cells.iter().filter(|c| c.setting == setting).collect();
+    let most = own.iter().map(|c| count(c)).max().unwrap_or(0);
+    let is_shown = |c: &CellSummary| count(c) == most && bounds.iter().any(|b| value(c, b).is_finite());
+    own.into_iter().filter(|c| is_shown(c)).cloned().collect()
+}
+
+fn panel(data: &FigureData, bounds: &[Styled], cells: &[CellSummary], setting: &str) -> Panel {
     let mut mine: Vec<&CellSummary> = cells.iter().filter(|c| c.setting == setting).collect();
     mine.sort_by_key(|c| std::cmp::Reverse(c.n));
     let curve =
@@ -69,10 +93,21 @@ fn panel(data: &FigureData, cells: &[CellSummary], setting: &str) -> Panel {
     let points = mine.iter().map(|c| Point { x: c.sqrt_dm_over_n(), y: c.frob.0, error: c.frob.1 }).collect();
     let log_x = data.options.log_x.unwrap_or_else(|| is_wide(mine.iter().map(|c| c.sqrt_dm_over_n())));
     let log_y = data.options.log_y.unwrap_or(true);
-    let literature: Vec<((f64, f64), bool)> = curve(&|c| c.theory.literature_frob)
-        .into_iter()
-        .zip(mine.iter().map(|c| c.theory.literature_holds))
-        .collect();
+    let mut series = Vec::new();
+    // The first one last, above the others.
+    for &(bound, style) in bounds.iter().rev() {
+        let curve = curve(&|c| c.theory.bound(bound, NORM));
+        if !bound.has_unknown_constants() {
+            series.push(Series { style, mark: Mark::Dashed(curve) });
+            continue;
+        }
+        let holds = mine.iter().map(|c| c.theory.condition_holds(bound));
+        let curve: Vec<((f64, f64), bool)> = curve.into_iter().zip(holds).collect();
+        series.push(Series { style, mark: Mark::Curve(part(&curve, true, [log_x, log_y])) });
+        series.push(Series { style, mark: Mark::Dotted(part(&curve, false, [log_x, log_y])) });
+    }
+    series.push(Series { style: 0, mark: Mark::Curve(curve(&|c| c.theory.risk(NORM).0)) });
+    series.push(Series { style: 0, mark: Mark::Points(points) });
     let structure = mine.first().map_or("", |c| c.structure.as_str());
     Panel {
         title: setting_title(setting, structure),
@@ -80,13 +115,7 @@ fn panel(data: &FigureData, cells: &[CellSummary], setting: &str) -> Panel {
         y_label: math::frobenius_error(),
         log_x,
         log_y,
-        series: vec![
-            Series { style: 1, mark: Mark::Curve(part(&literature, true, [log_x, log_y])) },
-            Series { style: 1, mark: Mark::Dotted(part(&literature, false, [log_x, log_y])) },
-            Series { style: 2, mark: Mark::Dashed(curve(&|c| c.theory.explicit_frob)) },
-            Series { style: 0, mark: Mark::Curve(curve(&|c| c.theory.risk_frob)) },
-            Series { style: 0, mark: Mark::Points(points) },
-        ],
+        series,
         ..Panel::default()
     }
 }

@@ -2,6 +2,7 @@
 //! ratio.
 
 use convstat_study::CellSummary;
+use maud::html;
 
 use super::kind::{FigureData, FigureKind};
 use super::layout::Grid;
@@ -54,7 +55,7 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         std::iter::once(Series { style: LINE, mark: line }).chain(points).collect()
     };
     let errors = Panel {
-        y_label: format!("{} / σ", math::root_mean_square(&math::prediction_error())),
+        y_label: html! { (math::root_mean_square(&math::prediction_error())) " / σ" },
         series: series(&|x| x, &|_| data.sigma),
         log_x: true,
         log_y: true,
@@ -62,7 +63,7 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     };
     let ratios = Panel {
         x_label: math::collapse_abscissa(),
-        y_label: math::escape("measured / risk"),
+        y_label: math::text("measured / risk"),
         series: series(&|_| 1.0, &|c| data.sigma * x(c)),
         log_x: true,
         ..Panel::default()
@@ -77,7 +78,7 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
             symbol: Symbol::Marker,
         })
         .collect();
-    let entry = |text: String, symbol| LegendEntry { text: math::escape(&text), style: LINE, symbol };
+    let entry = |text: String, symbol| LegendEntry { text: math::text(text), style: LINE, symbol };
     legend.push(entry(format!("{} risk", data.risk), Symbol::Line));
     legend.push(entry("Points: measured ± MCSE.".to_owned(), Symbol::Nothing));
     let alt = format!(

@@ -1,13 +1,13 @@
 //! How often confidence intervals and regions hold the truth against n, with the level as a line; a panel a setting.
 
 use convstat_study::{CellSummary, StudyFile};
+use maud::{Markup, html};
 
 use super::kind::{FigureData, FigureKind};
 use super::layout::{Grid, is_wide};
 use super::names::{design_title, distinct, setting_title};
 use super::requires::gaussian;
 use crate::chapter::{Chapter, code};
-use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
@@ -59,10 +59,10 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let mut legend: Vec<LegendEntry> = NAMES
         .iter()
         .enumerate()
-        .map(|(style, name)| LegendEntry { text: escape(name), style, symbol: Symbol::Marker })
+        .map(|(style, name)| LegendEntry { text: math::text(name), style, symbol: Symbol::Marker })
         .collect();
     legend.push(LegendEntry {
-        text: escape(&format!("level {level} (points ± MCSE)")),
+        text: math::text(format!("level {level} (points ± MCSE)")),
         style: 6,
         symbol: Symbol::Line,
     });
@@ -85,19 +85,17 @@ fn panel(cells: &[&CellSummary], level: f64, several: [bool; 2]) -> Panel {
         };
         series.push(Series { style, mark: Mark::Points(cells.iter().map(point).collect()) });
     }
-    let mut title = cells.first().map_or_else(String::new, |c| setting_title(&c.setting, &c.structure));
-    for (part, wanted) in [|c: &CellSummary| design_title(&c.design), |c: &CellSummary| escape(&c.solver)]
-        .into_iter()
-        .zip(several)
-    {
-        if let Some(c) = cells.first().filter(|_| wanted) {
-            title += &format!(", {}", part(c));
+    let title = cells.first().map_or_else(Markup::default, |c| {
+        html! {
+            (setting_title(&c.setting, &c.structure))
+            @if several[0] { ", " (design_title(&c.design)) }
+            @if several[1] { ", " (c.solver) }
         }
-    }
+    });
     Panel {
         title,
         x_label: math::n(),
-        y_label: escape("coverage"),
+        y_label: math::text("coverage"),
         log_x: is_wide(cells.iter().map(|c| n(c))),
         series,
         ..Panel::default()

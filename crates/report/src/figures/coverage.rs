@@ -1,17 +1,16 @@
 //! How often the error exceeds the explicit bound and the risk quantile, against the stated probability.
 
 use convstat_study::CellSummary;
-use convstat_study::figure::Figure;
-use convstat_theory::{ExplicitBound, explicit_bound, planner::prediction_quantile};
+use convstat_study::file::Figure;
+use convstat_theory::{ErrorNorm, ExplicitBound, bounds::find, explicit_bound, prediction_quantile};
 
 use super::kind::{FigureData, FigureKind};
 use super::layout::Grid;
 use super::names::{distinct, setting_title};
 use super::requires::{self, has_bounds};
 use crate::chapter::{Chapter, code};
-use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
-use crate::{Canvas, Result};
+use crate::{Canvas, Result, math};
 
 /// Stated probabilities of exceedance.
 const LEVELS: [f64; 9] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9];
@@ -32,13 +31,11 @@ const CHAPTER: Chapter = Chapter {
 };
 
 fn draw(data: &FigureData) -> Result<Option<Canvas>> {
-    let cells: Vec<CellSummary> = data
-        .summary
-        .cells
-        .iter()
-        .filter(|c| !c.theory.explicit_pred.is_nan() && c.theory.delta.is_finite() && data.sigma > 0.0)
-        .cloned()
-        .collect();
+    let Some(bound) = find(data.summary.bounds, "explicit") else { return Ok(None) };
+    let has_bound = |c: &&CellSummary| {
+        !c.theory.bound(bound, ErrorNorm::Prediction).is_nan() && width(c).is_finite() && data.sigma > 0.0
+    };
+    let cells: Vec<CellSummary> = data.summary.cells.iter().filter(has_bound).cloned().collect();
     if cells.is_empty() {
         return Ok(None);
     }
@@ -48,10 +45,10 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .map(|s| panel(data, &cells.iter().filter(|c| c.setting == *s).collect::<Vec<_>>(), s))
         .collect();
     let legend = vec![
-        LegendEntry { text: escape("risk quantile, smallest n"), style: 0, symbol: Symbol::Marker },
-        LegendEntry { text: escape("risk quantile, largest n"), style: 2, symbol: Symbol::Marker },
-        LegendEntry { text: escape("explicit bound (all n)"), style: 1, symbol: Symbol::Marker },
-        LegendEntry { text: escape("frequency = stated probability"), style: 6, symbol: Symbol::Line },
+        LegendEntry { text: math::text("risk quantile, smallest n"), style: 0, symbol: Symbol::Marker },
+        LegendEntry { text: math::text("risk quantile, largest n"), style: 2, symbol: Symbol::Marker },
+        LegendEntry { text: math::text("explicit bound (all n)"), style: 1, symbol: Symbol::Marker },
+        LegendEntry { text: math::text("frequency = stated probability"), style: 6, symbol: Symbol::Line },
     ];
     let alt = format!(
         "Study {}: measured frequency of errors above the explicit bound and above the quantile of the risk, against \
@@ -59,6 +56,11 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         data.name
     );
     data.on_grid(Grid::of(panels.len(), 2, &[118.0]), &alt, panels, legend)
+}
+
+/// The width of the explicit bound in a cell.
+fn width(c: &CellSummary) -> f64 {
+    c.theory.value("explicit_bound_width")
 }
 
 /// Frequency = stated probability: a line, but on one logarithmic axis of two a curve, which begins at the smallest level.
@@ -97,7 +99,7 @@ fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
             let t = ExplicitBound::t_for(1.0 - level).ok()?;
             let (mut over, mut total) = (0usize, 0usize);
             for c in cells {
-                let bound = ExplicitBound { width: c.theory.width, t };
+                let bound = ExplicitBound { width: width(c), t };
                 let value = explicit_bound(&bound, data.sigma, c.n as f64).ok()?;
                 over += c.errors_pred.iter().filter(|e| **e > value.error).count();
                 total += c.errors_pred.len();
@@ -109,8 +111,8 @@ fn panel(data: &FigureData, cells: &[&CellSummary], setting: &str) -> Panel {
     let structure = cells.first().map_or("", |c| c.structure.as_str());
     Panel {
         title: setting_title(setting, structure),
-        x_label: escape("stated probability of a larger error"),
-        y_label: escape("measured frequency"),
+        x_label: math::text("stated probability of a larger error"),
+        y_label: math::text("measured frequency"),
         series,
         ..Panel::default()
     }

@@ -1,13 +1,14 @@
 //! Estimators beside each other: a stack a setting; error, optimisation failures and time against n.
 
 use convstat_study::CellSummary;
+use convstat_theory::ErrorNorm;
+use maud::Markup;
 
 use super::kind::{FigureData, FigureKind};
 use super::layout::Grid;
 use super::names::{distinct, setting_title};
 use super::requires;
 use crate::chapter::{Chapter, code};
-use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
@@ -38,13 +39,13 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let mut legend: Vec<LegendEntry> = solvers
         .iter()
         .enumerate()
-        .map(|(style, s)| LegendEntry { text: escape(s), style, symbol: Symbol::Marker })
+        .map(|(style, s)| LegendEntry { text: math::text(s), style, symbol: Symbol::Marker })
         .collect();
     let text = format!(
         "Points: measured ± MCSE. Level lines: {} risk, one for the estimators that share it.",
         data.risk
     );
-    legend.push(LegendEntry { text: escape(&text), style: 6, symbol: Symbol::Nothing });
+    legend.push(LegendEntry { text: math::text(&text), style: 6, symbol: Symbol::Nothing });
     let alt = format!(
         "Study {}: for each setting three panels against n: prediction error with level lines of the {} risk, share of \
          data sets whose starts missed the optimum, and median time of a replicate; estimators {}.",
@@ -80,7 +81,8 @@ fn stack(cells: &[&CellSummary], solvers: &[&str]) -> [Panel; 3] {
     let mut lines: Vec<Series> = Vec::new();
     let mut seen: Vec<Vec<(f64, f64)>> = Vec::new();
     for (style, solver) in solvers.iter().enumerate() {
-        let line: Vec<(f64, f64)> = of(solver).iter().map(|c| (c.n as f64, c.theory.risk_pred)).collect();
+        let line: Vec<(f64, f64)> =
+            of(solver).iter().map(|c| (c.n as f64, c.theory.risk(ErrorNorm::Prediction).0)).collect();
         if line.iter().any(|(_, y)| y.is_finite()) && !seen.iter().any(|s| same(s, &line)) {
             seen.push(line.clone());
             lines.push(Series { style, mark: Mark::Levels(line) });
@@ -94,16 +96,16 @@ fn stack(cells: &[&CellSummary], solvers: &[&str]) -> [Panel; 3] {
         if c.has_starts { (share, (share * (1.0 - share) / total).sqrt()) } else { (f64::NAN, 0.0) }
     });
     let (setting, structure) = cells.first().map_or(("", ""), |c| (c.setting.as_str(), c.structure.as_str()));
-    let panel = |title: String, y_label: &str, series: Vec<Series>| Panel {
+    let panel = |title: Markup, y_label: &str, series: Vec<Series>| Panel {
         title,
-        y_label: escape(y_label),
+        y_label: math::text(y_label),
         series,
         x_slots: slots.clone(),
         ..Panel::default()
     };
     let error = panel(setting_title(setting, structure), "", lines);
-    let failures = panel(String::new(), "optimum missed, share", missed);
-    let time = panel(String::new(), "median time, s", points(&|c| (c.seconds, 0.0)));
+    let failures = panel(Markup::default(), "optimum missed, share", missed);
+    let time = panel(Markup::default(), "median time, s", points(&|c| (c.seconds, 0.0)));
     let y_label = math::root_mean_square(&math::prediction_error());
     [
         Panel { y_label, log_y: true, ..error },

@@ -1,12 +1,13 @@
 //! The K/R picture: error against the number of kernels, beside parameters against it.
 
 use convstat_study::{Activation, CellSummary};
+use convstat_theory::ErrorNorm;
+use maud::html;
 
 use super::kind::{FigureData, FigureKind};
 use super::layout::Grid;
 use super::requires;
 use crate::chapter::{Chapter, code};
-use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
@@ -44,13 +45,13 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         let own: Vec<&CellSummary> = cells.iter().filter(|c| c.activation == activation).collect();
         panels.extend(row(&own, &shown, activation));
     }
-    let heading = |text: &str| LegendEntry { text: escape(text), style: PLAIN, symbol: Symbol::Heading };
+    let heading = |text: &str| LegendEntry { text: math::text(text), style: PLAIN, symbol: Symbol::Heading };
     let entry = |text, style| LegendEntry { text, style, symbol: Symbol::MarkerLine };
     let error = format!("Error (points: measured ± MCSE; lines: {} risk):", data.risk);
     let mut legend = vec![heading(&error)];
-    legend.extend(shown.iter().zip(SIZES).map(|(n, style)| entry(format!("{} = {n}", math::n()), style)));
+    legend.extend(shown.iter().zip(SIZES).map(|(n, style)| entry(html! { (math::n()) " = " (n) }, style)));
     legend.push(heading("Parameters:"));
-    let counts = [escape("naive parameters"), math::d_m(), escape("df (identifiable)")];
+    let counts = [math::text("naive parameters"), math::d_m(), math::text("df (identifiable)")];
     legend.extend(counts.into_iter().zip(COUNTS).map(|(text, style)| entry(text, style)));
     let alt = format!(
         "Study {}: left, the prediction error against the number of kernels with the curves of the {} risk; right, \
@@ -74,7 +75,7 @@ fn row(cells: &[&CellSummary], shown: &[u64], activation: Option<Activation>) ->
         let points = mine.iter().map(|c| Point { x: x(c), y: c.pred.0, error: c.pred.1 }).collect();
         series.push(Series {
             style,
-            mark: Mark::Curve(mine.iter().map(|c| (x(c), c.theory.risk_pred)).collect()),
+            mark: Mark::Curve(mine.iter().map(|c| (x(c), c.theory.risk(ErrorNorm::Prediction).0)).collect()),
         });
         series.push(Series { style, mark: Mark::Points(points) });
     }
@@ -82,13 +83,13 @@ fn row(cells: &[&CellSummary], shown: &[u64], activation: Option<Activation>) ->
     ticks.dedup();
     let label = if one_rank { math::ratio("K", "R") } else { math::italic("K") };
     let error = Panel {
-        title: escape(
-            &named(activation).map_or("error: what the data identify".to_owned(), |a| format!("{a}: error")),
+        title: math::text(
+            named(activation).map_or("error: what the data identify".to_owned(), |a| format!("{a}: error")),
         ),
         x_label: label.clone(),
         y_label: match activation {
             None => math::root_mean_square(&math::prediction_error()),
-            Some(_) => escape("prediction error (RMS)"),
+            Some(_) => math::text("prediction error (RMS)"),
         },
         series,
         log_x: one_rank,
@@ -106,9 +107,9 @@ fn row(cells: &[&CellSummary], shown: &[u64], activation: Option<Activation>) ->
     let counts: [&dyn Fn(&CellSummary) -> f64; 3] =
         [&|c| c.naive as f64, &|c| c.d_m as f64, &|c| c.df as f64];
     let parameters = Panel {
-        title: escape(&named(activation).map_or("parameters".to_owned(), |a| format!("{a}: parameters"))),
+        title: math::text(named(activation).map_or("parameters".to_owned(), |a| format!("{a}: parameters"))),
         x_label: label,
-        y_label: escape("count"),
+        y_label: math::text("count"),
         series: counts
             .iter()
             .zip(COUNTS)

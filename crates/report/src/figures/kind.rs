@@ -1,6 +1,6 @@
 //! What a kind of figure is, and what its figures are drawn from.
 
-use convstat_study::figure::Figure;
+use convstat_study::file::Figure;
 use convstat_study::{StudyFile, Summary};
 
 use crate::chapter::Chapter;

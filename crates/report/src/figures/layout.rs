@@ -3,15 +3,15 @@
 //! A figure is laid out with labels of 9 points and then enlarged or reduced, so margins, ticks, markers and lines go with
 //! the font.
 
-use convstat_study::figure::FigureWidth;
+use convstat_study::file::FigureWidth;
+use maud::html;
 
 use crate::drawing::Drawing;
 use crate::grid::{Row, draw_grid};
 use crate::lettering::{FONT, centred, height, lines};
-use crate::math::escape;
 use crate::panel::{LegendEntry, Panel, Symbol};
 use crate::units::UNITS;
-use crate::{Canvas, Result};
+use crate::{Canvas, Result, math};
 
 use super::kind::FigureData;
 
@@ -92,7 +92,7 @@ impl FigureData<'_> {
             panel.log_y = self.options.log_y.unwrap_or(panel.log_y);
         }
         if panels.iter().any(Panel::has_short_line) {
-            let text = escape("Short lines: risk at that point alone.");
+            let text = math::text("Short lines: risk at that point alone.");
             legend.push(LegendEntry { text, style: 6, symbol: Symbol::Nothing });
         }
         let width = self.width(grid.width);
@@ -116,11 +116,11 @@ impl FigureData<'_> {
             None => Canvas::new(self.name, alt, size, drawing),
             Some(title) => {
                 let room = size.0 - 2.0 * TITLE_MARGIN;
-                let title = lines(&escape(title), TITLE, room);
+                let title = lines(&math::text(title), TITLE, room);
                 let heading = centred(size.0 / 2.0, 12.0, TITLE, room, &title);
                 let down = height(title.len(), TITLE) + 4.0;
                 let moved = drawing.moved_down(down * UNITS);
-                let titled = Drawing { svg: heading + &moved.svg, ..moved };
+                let titled = Drawing { svg: html! { (heading) (moved.svg) }, ..moved };
                 Canvas::new(self.name, alt, (size.0, size.1 + down), titled)
             }
         };

@@ -19,9 +19,9 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use convstat_study::figure::Figure;
+use convstat_study::file::Figure;
 use convstat_study::{CellSummary, StudyError, StudyFile, Summary};
-use convstat_text::suggestion;
+use convstat_text::{KeyPath, suggestion};
 
 use crate::{Canvas, Format, ReportError, Result};
 
@@ -58,9 +58,10 @@ pub fn kind(name: &str) -> Result<&'static FigureKind> {
 /// # Errors
 /// Key `figure.kind` of the study file, with the mend.
 pub fn check(file: &StudyFile) -> convstat_study::Result<()> {
-    for figure in &file.figure {
+    for (i, figure) in file.figure.iter().enumerate() {
         let checked = kind(&figure.kind).map_err(|e| e.to_string()).and_then(|kind| (kind.requires)(file));
-        checked.map_err(|mend| StudyError::bad("figure.kind", &figure.kind, &mend))?;
+        let at = KeyPath::from("figure").index(i).key("kind");
+        checked.map_err(|mend| StudyError::bad(at, &figure.kind, &mend))?;
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! Settings and designs in the words of figures and tables.
 
 use convstat_study::CellSummary;
+use maud::Markup;
 
-use crate::math::escape;
+use crate::math;
 
 /// Distinct values of a text column, in order of appearance.
 pub(super) fn distinct<'a>(cells: &'a [CellSummary], f: impl Fn(&'a CellSummary) -> &'a str) -> Vec<&'a str> {
@@ -16,9 +17,9 @@ pub(super) fn distinct<'a>(cells: &'a [CellSummary], f: impl Fn(&'a CellSummary)
 }
 
 /// A setting and its structure, once where they say the same.
-pub(super) fn setting_title(setting: &str, structure: &str) -> String {
+pub(super) fn setting_title(setting: &str, structure: &str) -> Markup {
     let same = structure.split('(').next().is_some_and(|kind| kind == setting);
-    escape(&if same { structure.to_owned() } else { format!("{setting}: {structure}") })
+    math::text(if same { structure.to_owned() } else { format!("{setting}: {structure}") })
 }
 
 /// A design in the field's words: `var1(rho=0.5)` becomes `VAR(1), ρ = 0.5`.
@@ -36,8 +37,8 @@ pub(crate) fn design_name(label: &str) -> String {
 }
 
 /// A design as a title: `var1(rho=0.5)` becomes `VAR(1) inputs, ρ = 0.5`.
-pub(crate) fn design_title(label: &str) -> String {
+pub(crate) fn design_title(label: &str) -> Markup {
     let name = design_name(label);
     let (kind, keys) = name.split_at(name.find(',').unwrap_or(name.len()));
-    escape(&format!("{kind} inputs{keys}"))
+    math::text(format!("{kind} inputs{keys}"))
 }

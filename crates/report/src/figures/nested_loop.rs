@@ -2,19 +2,21 @@
 //! design × n, the error with steps of the risk above, the levels of the factors as steps below.
 
 use convstat_study::CellSummary;
-use convstat_study::figure::FigureWidth;
+use convstat_study::file::FigureWidth;
+use convstat_theory::ErrorNorm;
+use maud::{Markup, html};
 
 use super::kind::{FigureData, FigureKind};
 use super::layout::is_wide;
 use super::names::{design_title, distinct, setting_title};
 use super::requires;
 use crate::chapter::{Chapter, code};
+use crate::drawing::Drawing;
 use crate::grid::{Row, draw_grid};
 use crate::lettering::{text, width};
-use crate::math::{self, escape};
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::shapes::{Stroke, stroke};
-use crate::{Canvas, Result};
+use crate::{Canvas, Result, math};
 
 /// Height of the plot and of a factor's steps with their names, points.
 const PLOT: f64 = 165.0;
@@ -65,10 +67,10 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let mut legend: Vec<LegendEntry> = solvers
         .iter()
         .enumerate()
-        .map(|(style, s)| LegendEntry { text: escape(s), style, symbol: Symbol::MarkerLine })
+        .map(|(style, s)| LegendEntry { text: math::text(s), style, symbol: Symbol::MarkerLine })
         .collect();
     legend.push(LegendEntry {
-        text: escape(&format!("Points: measured ± MCSE. Steps: {risk} risk.")),
+        text: math::text(format!("Points: measured ± MCSE. Steps: {risk} risk.")),
         style: 6,
         symbol: Symbol::Nothing,
     });
@@ -77,10 +79,11 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let factors = factors(cells, &places, &settings, &designs);
     let x = |place: f64| drawn.x(0, place);
     let top = drawn.height + 8.0;
-    let mut body = drawn.drawing.clone();
-    for (i, factor) in factors.iter().enumerate() {
-        body.svg += &factor.draw(top + FACTOR * i as f64, &x);
-    }
+    let svg = html! {
+        (drawn.drawing.svg)
+        @for (i, factor) in factors.iter().enumerate() { (factor.draw(top + FACTOR * i as f64, &x)) }
+    };
+    let drawing = Drawing { svg, ..drawn.drawing.clone() };
     let size = (whole, top + FACTOR * factors.len() as f64 + 4.0);
     let alt = format!(
         "Study {}: nested-loop plot of the root mean squared prediction error with steps of the {risk} risk over {}; \
@@ -88,7 +91,7 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         data.name,
         factors.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ")
     );
-    Ok(Some(data.canvas(&alt, size, body)))
+    Ok(Some(data.canvas(&alt, size, drawing)))
 }
 
 fn place_of(c: &CellSummary) -> Place<'_> {
@@ -100,7 +103,7 @@ fn series(cells: &[CellSummary], places: &[Place], solvers: &[&str]) -> Vec<Seri
     let (mut steps, mut points) = (Vec::new(), Vec::new());
     let middle = 0.5 * (solvers.len() as f64 - 1.0);
     for (style, solver) in solvers.iter().enumerate() {
-        let aside = 0.6 * (style as f64 - middle) / solvers.len() as f64;
+        let shift = 0.6 * (style as f64 - middle) / solvers.len() as f64;
         let (mut curve, mut measured) = (Vec::new(), Vec::new());
         for (i, place) in places.iter().enumerate() {
             if i > 0 && (places[i - 1].0, places[i - 1].1) != (place.0, place.1) {
@@ -110,8 +113,9 @@ fn series(cells: &[CellSummary], places: &[Place], solvers: &[&str]) -> Vec<Seri
                 continue;
             };
             let left = i as f64;
-            curve.extend([(left, c.theory.risk_pred), (left + 1.0, c.theory.risk_pred)]);
-            measured.push(Point { x: left + 0.5 + aside, y: c.pred.0, error: c.pred.1 });
+            let risk = c.theory.risk(ErrorNorm::Prediction).0;
+            curve.extend([(left, risk), (left + 1.0, risk)]);
+            measured.push(Point { x: left + 0.5 + shift, y: c.pred.0, error: c.pred.1 });
         }
         steps.push(Series { style, mark: Mark::Curve(curve) });
         points.push(Series { style, mark: Mark::Points(measured) });
@@ -120,13 +124,13 @@ fn series(cells: &[CellSummary], places: &[Place], solvers: &[&str]) -> Vec<Seri
 }
 
 /// First place, the one behind the last, and names from long to short, of which the first that fits is drawn.
-type Stretch = (usize, usize, Vec<String>);
+type Span = (usize, usize, Vec<Markup>);
 
-/// A factor: its level at every place (0 for the lowest), and names of stretches of places.
+/// A factor: its level at every place (0 for the lowest), and names of spans of places.
 struct Factor {
     name: String,
     levels: Vec<usize>,
-    names: Vec<Stretch>,
+    names: Vec<Span>,
 }
 
 /// Setting and design where they vary, and n.
@@ -138,15 +142,15 @@ fn factors(cells: &[CellSummary], places: &[Place], settings: &[&str], designs: 
         factors.push(Factor {
             name: "setting".to_owned(),
             levels: places.iter().map(|p| rank(settings, p.0)).collect(),
-            names: stretches(places, &|p| p.0, &|p| vec![setting_title(p.0, structure(p.0)), escape(p.0)]),
+            names: spans(places, &|p| p.0, &|p| vec![setting_title(p.0, structure(p.0)), math::text(p.0)]),
         });
     }
     if designs.len() > 1 {
         factors.push(Factor {
             name: "design".to_owned(),
             levels: places.iter().map(|p| rank(designs, p.1)).collect(),
-            names: stretches(places, &|p| (p.0, p.1), &|p| {
-                vec![design_title(p.1), escape(p.1), escape(p.1.split('(').next().unwrap_or(p.1))]
+            names: spans(places, &|p| (p.0, p.1), &|p| {
+                vec![design_title(p.1), math::text(p.1), math::text(p.1.split('(').next().unwrap_or(p.1))]
             }),
         });
     }
@@ -160,22 +164,22 @@ fn factors(cells: &[CellSummary], places: &[Place], settings: &[&str], designs: 
     factors.push(Factor {
         name: "n".to_owned(),
         levels: places.iter().map(level).collect(),
-        names: stretches(places, &|p| p.0, &|p| {
+        names: spans(places, &|p| p.0, &|p| {
             let all = sizes(p.0);
             let ends = (all.first().copied().unwrap_or(0), all.last().copied().unwrap_or(0));
-            vec![format!("{} to {}", ends.0, ends.1), format!("{}–{}", ends.0, ends.1)]
+            [" to ", "–"].map(|between| html! { (ends.0) (between) (ends.1) }).to_vec()
         }),
     });
     factors
 }
 
 /// Runs of places with one key, with their names.
-fn stretches<'a, K: PartialEq>(
+fn spans<'a, K: PartialEq>(
     places: &[Place<'a>],
     key: &dyn Fn(&Place<'a>) -> K,
-    names: &dyn Fn(&Place<'a>) -> Vec<String>,
-) -> Vec<Stretch> {
-    let mut out: Vec<Stretch> = Vec::new();
+    names: &dyn Fn(&Place<'a>) -> Vec<Markup>,
+) -> Vec<Span> {
+    let mut out: Vec<Span> = Vec::new();
     for (i, place) in places.iter().enumerate() {
         match out.last_mut() {
             Some(last) if key(&places[last.0]) == key(place) => last.1 = i + 1,
@@ -187,7 +191,7 @@ fn stretches<'a, K: PartialEq>(
 
 impl Factor {
     /// Steps from `top` on, names of the levels below them, the factor's on the left; `x` gives the abscissa of a place.
-    fn draw(&self, top: f64, x: &dyn Fn(f64) -> f64) -> String {
+    fn draw(&self, top: f64, x: &dyn Fn(f64) -> f64) -> Markup {
         let most = self.levels.iter().copied().max().unwrap_or(0).max(1) as f64;
         let height = |level: usize| top + STEPS * (1.0 - level as f64 / most);
         let steps: Vec<(f64, f64)> = self
@@ -196,17 +200,16 @@ impl Factor {
             .enumerate()
             .flat_map(|(i, &l)| [(x(i as f64), height(l)), (x(i as f64 + 1.0), height(l))])
             .collect();
-        let name = if self.name == "n" { math::n() } else { escape(&self.name) };
-        let mut body = text(x(0.0) - 5.0, top + STEPS, "end", 0.0, SMALL, &name);
-        body += &stroke(&steps, 6, 1.0, Stroke::Solid);
-        for (from, to, names) in &self.names {
+        let name = if self.name == "n" { math::n() } else { math::text(&self.name) };
+        let level = |(from, to, names): &Span| {
             let (left, right) = (x(*from as f64), x(*to as f64));
-            let fits = |name: &&String| width(name, SMALL) <= right - left - 4.0;
-            if let Some(name) = names.iter().find(fits) {
-                let y = top + STEPS + 8.5;
-                body += &text(f64::midpoint(left, right), y, "middle", 0.0, SMALL, name);
-            }
+            let name = names.iter().find(|name| width(name, SMALL) <= right - left - 4.0)?;
+            Some(text(f64::midpoint(left, right), top + STEPS + 8.5, "middle", 0.0, SMALL, name))
+        };
+        html! {
+            (text(x(0.0) - 5.0, top + STEPS, "end", 0.0, SMALL, &name))
+            (stroke(&steps, 6, 1.0, Stroke::Solid))
+            @for name in self.names.iter().filter_map(level) { (name) }
         }
-        body
     }
 }

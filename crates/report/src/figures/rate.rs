@@ -1,13 +1,14 @@
 //! Error against `√(d_M/n)`: a row a norm, a column a design, a series a setting (and solver).
 
 use convstat_study::CellSummary;
+use convstat_theory::ErrorNorm;
+use maud::{Markup, html};
 
 use super::kind::{FigureData, FigureKind};
 use super::layout::{Grid, is_wide};
 use super::names::{design_title, distinct, setting_title};
 use super::requires;
 use crate::chapter::{Chapter, code};
-use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
@@ -35,9 +36,9 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
             keys.push(series_of(c));
         }
     }
-    let norms: [(String, fn(&CellSummary) -> ((f64, f64), f64)); 2] = [
-        (math::prediction_error(), |c| (c.pred, c.theory.risk_pred)),
-        (math::frobenius_error(), |c| (c.frob, c.theory.risk_frob)),
+    let norms: [(Markup, fn(&CellSummary) -> ((f64, f64), f64)); 2] = [
+        (math::prediction_error(), |c| (c.pred, c.theory.risk(ErrorNorm::Prediction).0)),
+        (math::frobenius_error(), |c| (c.frob, c.theory.risk(ErrorNorm::Frobenius).0)),
     ];
     let wide = is_wide(cells.iter().map(CellSummary::sqrt_dm_over_n));
     let mut panels = Vec::new();
@@ -72,14 +73,16 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .iter()
         .enumerate()
         .map(|(style, (setting, solver))| {
-            let solver = if solvers.len() > 1 { format!(", {solver}") } else { String::new() };
-            let text = setting_title(setting, structure(setting)) + &escape(&solver);
+            let text = html! {
+                (setting_title(setting, structure(setting)))
+                @if solvers.len() > 1 { ", " (solver) }
+            };
             LegendEntry { text, style, symbol: Symbol::MarkerLine }
         })
         .collect();
     let risk = data.risk;
     legend.push(LegendEntry {
-        text: escape(&format!("Points: measured ± MCSE. Lines: {risk} risk.")),
+        text: math::text(format!("Points: measured ± MCSE. Lines: {risk} risk.")),
         style: 6,
         symbol: Symbol::Nothing,
     });

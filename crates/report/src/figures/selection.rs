@@ -2,13 +2,13 @@
 //! varies, its mean value chosen is below.
 
 use convstat_study::{CellSummary, StudyFile};
+use maud::{Markup, html};
 
 use super::kind::{FigureData, FigureKind};
 use super::layout::{Grid, is_wide};
 use super::names::{design_title, distinct, setting_title};
 use super::requires::gaussian;
 use crate::chapter::{Chapter, code};
-use crate::math::escape;
 use crate::panel::{LegendEntry, Mark, Panel, Point, Series, Symbol};
 use crate::{Canvas, Result, math};
 
@@ -54,10 +54,11 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         .map(|key| cells.iter().filter(|c| (c.setting.as_str(), c.design.as_str()) == *key).collect())
         .collect();
     let title = |group: &[&CellSummary]| {
-        group.first().map_or_else(String::new, |c| {
-            let design =
-                if designs.len() > 1 { format!(", {}", design_title(&c.design)) } else { String::new() };
-            setting_title(&c.setting, &c.structure) + &design
+        group.first().map_or_else(Markup::default, |c| {
+            html! {
+                (setting_title(&c.setting, &c.structure))
+                @if designs.len() > 1 { ", " (design_title(&c.design)) }
+            }
         })
     };
     let shares = |group: &[&CellSummary]| {
@@ -65,7 +66,7 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
         let series = criteria.iter().enumerate().flat_map(|(i, name)| line(i, group, name, &value));
         Panel {
             title: title(group),
-            y_label: escape("share of right choices"),
+            y_label: math::text("share of right choices"),
             series: series.collect(),
             from_zero: true,
             y_holds: vec![1.0],
@@ -82,16 +83,16 @@ fn draw(data: &FigureData) -> Result<Option<Canvas>> {
     let mut legend: Vec<LegendEntry> = criteria
         .iter()
         .enumerate()
-        .map(|(style, name)| LegendEntry { text: escape(name), style, symbol: Symbol::MarkerLine })
+        .map(|(style, name)| LegendEntry { text: math::text(name), style, symbol: Symbol::MarkerLine })
         .collect();
     if has_mean {
         legend.push(LegendEntry {
-            text: escape("truth, in the panels of means"),
+            text: math::text("truth, in the panels of means"),
             style: TRUTH,
             symbol: Symbol::Line,
         });
     }
-    let text = escape("Points: measured ± MCSE, joined by lines.");
+    let text = math::text("Points: measured ± MCSE, joined by lines.");
     legend.push(LegendEntry { text, style: TRUTH, symbol: Symbol::Nothing });
     let alt = format!(
         "Study {}: share of the replicates in which each criterion chose the true structure, and the mean value chosen, \
@@ -139,5 +140,5 @@ fn mean_panel(group: &[&CellSummary], criteria: &[&str]) -> Panel {
     }
     let value = |c: &CellSummary| c.selection.as_ref().map_or((f64::NAN, 0.0), |s| s.mean);
     series.extend(criteria.iter().enumerate().flat_map(|(i, name)| line(i, group, name, &value)));
-    Panel { y_label: escape(&format!("mean {name} chosen")), series, from_zero: true, ..frame(group) }
+    Panel { y_label: math::text(format!("mean {name} chosen")), series, from_zero: true, ..frame(group) }
 }

@@ -1,7 +1,7 @@
 //! Labels of all figures of a small study, as they are laid out.
 
 use convstat_runner::RunDir;
-use convstat_study::figure::{Figure, FigureWidth};
+use convstat_study::file::{Figure, FigureWidth};
 use convstat_study::run::summarise;
 use convstat_study::{Overrides, RunOptions, Study, StudyFile, Summary};
 

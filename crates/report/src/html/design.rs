@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use convstat_study::designs::DesignSpec;
 use convstat_study::file::{Estimator, Setting, StudyFile, TruthDraw};
-use convstat_study::plan::SettingContext;
+use convstat_study::setting::SettingContext;
 use convstat_study::{Activation, Plan};
 use maud::{Markup, Render, html};
 
@@ -99,18 +99,18 @@ fn sample_sizes(plan: &Plan) -> Markup {
 }
 
 /// An optional column of the table of settings.
-type Part = (&'static str, fn(&Setting) -> Option<String>);
+type OptionalColumn = (&'static str, fn(&Setting) -> Option<String>);
 
 /// Keys of a setting that have a column where one setting has them.
-const PARTS: [Part; 8] = [
-    ("Stride", |s| s.stride.as_deref().map(sizes)),
-    ("Padding", |s| s.padding.as_deref().map(sizes)),
-    ("Dilation", |s| s.dilation.as_deref().map(sizes)),
-    ("Pooling", |s| s.pool.as_deref().map(sizes)),
-    ("Pooling stride", |s| s.pool_stride.as_deref().map(sizes)),
+const OPTIONAL: [OptionalColumn; 8] = [
+    ("Stride", |s| s.geometry.stride.as_deref().map(sizes)),
+    ("Padding", |s| s.geometry.padding.as_deref().map(sizes)),
+    ("Dilation", |s| s.geometry.dilation.as_deref().map(sizes)),
+    ("Pooling", |s| s.geometry.pool.as_deref().map(sizes)),
+    ("Pooling stride", |s| s.geometry.pool_stride.as_deref().map(sizes)),
     ("Further layers (kernels)", |s| {
-        (!s.deeper.is_empty())
-            .then(|| s.deeper.iter().map(|l| sizes(&l.kernel)).collect::<Vec<_>>().join("; "))
+        (!s.geometry.deeper.is_empty())
+            .then(|| s.geometry.deeper.iter().map(|l| sizes(&l.kernel)).collect::<Vec<_>>().join("; "))
     }),
     ("Activation", |s| s.activation.map(|a| Activation::name(a).to_owned())),
     ("Truth shared as", |s| s.truth.clone()),
@@ -118,7 +118,8 @@ const PARTS: [Part; 8] = [
 
 fn settings(plan: &Plan) -> Markup {
     let settings = &plan.file.setting;
-    let parts: Vec<&Part> = PARTS.iter().filter(|(_, f)| settings.iter().any(|s| f(s).is_some())).collect();
+    let parts: Vec<&OptionalColumn> =
+        OPTIONAL.iter().filter(|(_, f)| settings.iter().any(|s| f(s).is_some())).collect();
     let mut columns = vec![Column::text("Setting"), Column::text("Input"), Column::text("Kernel")];
     columns.extend(parts.iter().map(|(head, _)| Column::text(head)));
     columns.extend([
@@ -130,8 +131,11 @@ fn settings(plan: &Plan) -> Markup {
         .iter()
         .zip(&plan.settings)
         .map(|(s, context)| {
-            let mut row =
-                vec![Cell::text(&s.name), Cell::text(sizes(&s.input)), Cell::text(sizes(&s.kernel))];
+            let mut row = vec![
+                Cell::text(&s.name),
+                Cell::text(sizes(&s.geometry.input)),
+                Cell::text(sizes(&s.geometry.kernel)),
+            ];
             row.extend(parts.iter().map(|(_, f)| Cell::text(f(s).unwrap_or_else(|| "–".to_owned()))));
             row.extend([
                 Cell::count(context.geometry.positions()),

@@ -2,6 +2,7 @@
 
 use convstat_runner::Column as Stored;
 use convstat_study::{CellSummary, Plan, Summary};
+use convstat_theory::{Bound, ErrorNorm};
 
 use maud::{Markup, html};
 
@@ -9,6 +10,7 @@ use super::download::download;
 use super::figure::figure;
 use super::notation::{n, rate, with_formula};
 use super::table::{Cell, Column, table_with_notes, without_constants};
+use crate::bounds;
 use crate::csv;
 use crate::digits::{self, Notation, is_unanimous};
 use crate::figures::design_name;
@@ -42,8 +44,8 @@ pub fn performance(plan: &Plan, summary: &Summary) -> Result<Markup> {
 /// What the summary's cells have beyond errors and risk.
 struct Shown {
     frobenius: bool,
-    explicit: bool,
-    literature: bool,
+    /// Bounds with numbers.
+    bounds: Vec<&'static dyn Bound>,
     coverage: bool,
     selection: bool,
     /// Times are in milliseconds.
@@ -57,8 +59,7 @@ impl Shown {
         let any = |f: &dyn Fn(&CellSummary) -> bool| summary.cells.iter().any(f);
         Self {
             frobenius: any(&|c| c.frob.0.is_finite()),
-            explicit: any(&|c| !c.theory.explicit_pred.is_nan()),
-            literature: any(&|c| c.theory.literature_frob.is_finite()),
+            bounds: bounds::stated(summary),
             coverage: any(&|c| c.coverage.is_some()),
             selection: any(&|c| c.selection.is_some()),
             milliseconds: !any(&|c| c.seconds > SLOW),
@@ -71,11 +72,12 @@ fn caption(summary: &Summary) -> Markup {
     html! {
         "Summary, a row a cell: root mean squared errors with their Monte Carlo standard errors in parentheses, beside the risk. \
          Column heads sort."
-        @if shown.explicit {
-            " The explicit bound holds with probability " (summary.confidence) "; ∞ where its condition fails."
-        }
-        @if shown.literature && summary.cells.iter().any(|c| !c.theory.literature_holds) {
-            " † The literature bound’s condition on " (n()) " fails."
+        @for bound in shown.bounds {
+            @if !bound.has_unknown_constants() {
+                " The " (bound.title()) " holds with probability " (summary.confidence) "; ∞ where its condition fails."
+            } @else if summary.cells.iter().any(|c| !c.theory.condition_holds(bound)) {
+                " † The " (bound.title()) "’s condition on " (n()) " fails."
+            }
         }
         " Failures: errors, fits that did not converge and missed optima, by kind " a href="#failures" { "below" } ". Time: median \
          of a replicate."
@@ -94,20 +96,24 @@ fn notes(summary: &Summary) -> Markup {
     let shown = Shown::new(summary);
     let any = |f: &dyn Fn(&CellSummary) -> bool| summary.cells.iter().any(f);
     let nan = f64::is_nan;
-    let lacking = missing::sentence(
-        [
-            ("err_pred", any(&|c| nan(c.pred.0))),
-            ("risk_pred", any(&|c| nan(c.theory.risk_pred) || shown.frobenius && nan(c.theory.risk_frob))),
-            ("explicit_bound", shown.explicit && any(&|c| nan(c.theory.explicit_pred))),
-            (
-                "covered_",
-                shown.coverage && any(&|c| c.coverage.is_none_or(|k| k.means.iter().any(|m| nan(m.0)))),
-            ),
-            ("chosen_", shown.selection && any(&|c| c.selection.is_none())),
-        ],
-        "–",
-        missing::N,
-    );
+    let risk_lacks = |c: &CellSummary| {
+        let lacks = |norm| nan(c.theory.risk(norm).0);
+        lacks(ErrorNorm::Prediction) || shown.frobenius && lacks(ErrorNorm::Frobenius)
+    };
+    let covered = |c: &CellSummary| c.coverage.is_some_and(|k| k.means.iter().all(|m| !nan(m.0)));
+    let mut lacking: Vec<(String, bool)> = vec![
+        ("err_pred".to_owned(), any(&|c| nan(c.pred.0))),
+        ("risk_pred".to_owned(), any(&risk_lacks)),
+        ("covered_".to_owned(), shown.coverage && any(&|c| !covered(c))),
+        ("chosen_".to_owned(), shown.selection && any(&|c| c.selection.is_none())),
+    ];
+    for &bound in &shown.bounds {
+        let column = bound.column(bound.norms()[0]);
+        let lacks = any(&|c| nan(c.theory.value(&column)));
+        lacking.push((column, lacks));
+    }
+    let lacking = lacking.iter().map(|(column, lacks)| (column.as_str(), *lacks));
+    let lacking = missing::sentence(lacking, summary.bounds, "–", missing::N);
     let unanimous = any(&|c| shares(c).iter().any(|((share, error), _)| is_unanimous(*share, *error)));
     let x = html! { i { "x" } };
     html! {
@@ -125,17 +131,11 @@ fn columns(summary: &Summary) -> Vec<Column> {
     let mut columns = ["Setting", "Design", "Estimator"].map(Column::text).to_vec();
     columns.extend([n(), rate()].map(Column::number));
     columns.extend(["Replicates", "Prediction error", "Risk"].map(Column::number));
-    if shown.explicit {
-        columns.push(Column::number("Explicit bound"));
-    }
+    let bounds = |norm| shown.bounds.iter().filter(move |b| b.norms().contains(&norm)).map(|b| heading(*b));
+    columns.extend(bounds(ErrorNorm::Prediction));
     if shown.frobenius {
         columns.extend(["Estimation error", "Risk"].map(Column::number));
-        if shown.explicit {
-            columns.push(Column::number("Explicit bound"));
-        }
-    }
-    if shown.literature {
-        columns.push(Column::number("Literature bound"));
+        columns.extend(bounds(ErrorNorm::Frobenius));
     }
     if shown.coverage {
         columns.extend(["Covered entries", "Covered predictions", "Covered region"].map(Column::number));
@@ -148,15 +148,39 @@ fn columns(summary: &Summary) -> Vec<Column> {
     columns
 }
 
+/// The title of a bound as a heading.
+fn heading(bound: &dyn Bound) -> Column {
+    let mut letters = bound.title().chars();
+    let first: String = letters.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    Column::number(first + letters.as_str())
+}
+
+/// The cells of a bound in a norm, one a row; a mark where a condition with unknown constants fails.
+fn bound_cells(summary: &Summary, bound: &dyn Bound, norm: ErrorNorm) -> Vec<Cell> {
+    let values: Vec<f64> = summary.cells.iter().map(|c| c.theory.bound(bound, norm)).collect();
+    let texts = digits::column(&values, Notation::Plain);
+    let cell = |((c, value), text): ((&CellSummary, &f64), &String)| {
+        let mark = if c.theory.condition_holds(bound) || value.is_nan() { "" } else { " †" };
+        Cell::number(*value, format!("{text}{mark}"))
+    };
+    summary.cells.iter().zip(&values).zip(&texts).map(cell).collect()
+}
+
 fn rows(summary: &Summary) -> Vec<Vec<Cell>> {
     let shown = Shown::new(summary);
     let all = |f: &dyn Fn(&CellSummary) -> f64| -> Vec<f64> { summary.cells.iter().map(f).collect() };
     let column = |values: Vec<f64>| digits::column(&values, Notation::Plain);
-    let explicit_pred = column(all(&|c| c.theory.explicit_pred));
-    let explicit_frob = column(all(&|c| c.theory.explicit_frob));
-    let literature = column(all(&|c| c.theory.literature_frob));
+    let bounds = |norm: ErrorNorm| -> Vec<Vec<Cell>> {
+        let own = shown.bounds.iter().filter(|b| b.norms().contains(&norm));
+        own.map(|b| bound_cells(summary, *b, norm)).collect()
+    };
+    let (bounds_pred, bounds_frob) = (bounds(ErrorNorm::Prediction), bounds(ErrorNorm::Frobenius));
     let unit = if shown.milliseconds { 1e3 } else { 1.0 };
     let times = column(all(&|c| unit * c.seconds));
+    let risk = |c: &CellSummary, norm| {
+        let (value, error) = c.theory.risk(norm);
+        Cell::theory(value, error)
+    };
     let row = |(i, c): (usize, &CellSummary)| {
         let mut row = vec![Cell::text(&c.setting), Cell::text(design_name(&c.design)), Cell::text(&c.solver)];
         row.extend([
@@ -164,21 +188,12 @@ fn rows(summary: &Summary) -> Vec<Vec<Cell>> {
             Cell::number(c.sqrt_dm_over_n(), digits::rate(c.sqrt_dm_over_n(), Notation::Plain)),
             Cell::count(c.replicates()),
             Cell::measured(c.pred),
-            Cell::theory(c.theory.risk_pred, c.theory.risk_pred_se),
+            risk(c, ErrorNorm::Prediction),
         ]);
-        if shown.explicit {
-            row.push(Cell::number(c.theory.explicit_pred, &explicit_pred[i]));
-        }
+        row.extend(bounds_pred.iter().map(|cells| cells[i].clone()));
         if shown.frobenius {
-            row.extend([Cell::measured(c.frob), Cell::theory(c.theory.risk_frob, c.theory.risk_frob_se)]);
-            if shown.explicit {
-                row.push(Cell::number(c.theory.explicit_frob, &explicit_frob[i]));
-            }
-        }
-        if shown.literature {
-            let value = c.theory.literature_frob;
-            let mark = if c.theory.literature_holds || value.is_nan() { "" } else { " †" };
-            row.push(Cell::number(value, format!("{}{mark}", literature[i])));
+            row.extend([Cell::measured(c.frob), risk(c, ErrorNorm::Frobenius)]);
+            row.extend(bounds_frob.iter().map(|cells| cells[i].clone()));
         }
         let nothing = (f64::NAN, f64::NAN);
         if shown.coverage {

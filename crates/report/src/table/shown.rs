@@ -2,6 +2,7 @@
 
 use convstat_runner::{Column, Table};
 use convstat_study::{CellSummary, Summary};
+use convstat_theory::Bounds;
 
 use super::columns::{HEADINGS, SHARES, find, standard_errors, usual};
 use super::escape::{escape, term};
@@ -19,12 +20,12 @@ pub(super) struct Group {
 }
 
 /// A column as texts.
-struct Text {
+struct TextColumn {
     name: String,
     cells: Vec<String>,
 }
 
-impl Text {
+impl TextColumn {
     fn new(data: &TableData, name: String, notation: Notation) -> Result<Self> {
         let style = Style { notation, uncertainty: data.options.uncertainty };
         Ok(Self { cells: cells(data.summary, data.columns, &name, style)?, name })
@@ -51,7 +52,7 @@ impl Shown {
         let chosen = !options.columns.is_empty();
         let mut shown = if chosen { options.columns.clone() } else { usual(table) }
             .into_iter()
-            .map(|name| Text::new(data, name, notation))
+            .map(|name| TextColumn::new(data, name, notation))
             .collect::<Result<Vec<_>>>()?;
         let mut constants = Vec::new();
         let mut above = Vec::new();
@@ -60,7 +61,7 @@ impl Shown {
         }
         if !chosen && notation == Notation::Latex {
             // Design and estimator above their rows take no column.
-            let is_above = |column: &mut Text| ["design", "solver"].contains(&column.name.as_str());
+            let is_above = |column: &mut TextColumn| ["design", "solver"].contains(&column.name.as_str());
             above = shown.extract_if(.., is_above).collect();
         }
         let names: Vec<String> = shown.iter().map(|column| column.name.clone()).collect();
@@ -70,7 +71,7 @@ impl Shown {
             numeric: columns.iter().map(|c| !matches!(c, Column::Text(_))).collect(),
             groups: groups(table, &shown, &above, notation)?,
             constants,
-            notes: notes(table, &names, notation)?,
+            notes: notes(table, &names, data.summary.bounds, notation)?,
             has_errors: names.iter().any(|n| standard_errors(table, n).is_some()),
             names,
         })
@@ -92,7 +93,11 @@ impl Shown {
 
 /// Takes out the columns that are empty, and those that say the same everywhere; returns headings and values of the latter. What
 /// says the same is said once, in the caption; Markdown has none, and keeps numbers.
-fn take_constants(shown: &mut Vec<Text>, table: &Table, notation: Notation) -> Result<Vec<(String, String)>> {
+fn take_constants(
+    shown: &mut Vec<TextColumn>,
+    table: &Table,
+    notation: Notation,
+) -> Result<Vec<(String, String)>> {
     let once = notation == Notation::Latex && table.rows() > 1;
     let mut constants = Vec::new();
     let mut kept = Vec::new();
@@ -113,7 +118,12 @@ fn take_constants(shown: &mut Vec<Text>, table: &Table, notation: Notation) -> R
 }
 
 /// The rows of columns under the setting, where it is no column, and what stands above them.
-fn groups(table: &Table, shown: &[Text], above: &[Text], notation: Notation) -> Result<Vec<Group>> {
+fn groups(
+    table: &Table,
+    shown: &[TextColumn],
+    above: &[TextColumn],
+    notation: Notation,
+) -> Result<Vec<Group>> {
     let grouped = !shown.iter().any(|column| column.name == "setting");
     let (settings, structures) = (table.texts("setting")?, table.texts("structure")?);
     let mut groups: Vec<Group> = Vec::new();
@@ -173,15 +183,15 @@ fn cells(summary: &Summary, table: &Table, name: &str, style: Style) -> Result<V
 }
 
 /// Sentences on what the columns do not show.
-fn notes(table: &Table, names: &[String], notation: Notation) -> Result<String> {
-    let mut lacking = Vec::new();
+fn notes(table: &Table, names: &[String], bounds: Bounds, notation: Notation) -> Result<String> {
+    let mut missing_columns = Vec::new();
     for name in names {
-        let lacks = matches!(find(table, name)?, Column::Float(v) if v.iter().any(|v| v.is_nan()));
-        lacking.push((name.as_str(), lacks));
+        let is_missing = matches!(find(table, name)?, Column::Float(v) if v.iter().any(|v| v.is_nan()));
+        missing_columns.push((name.as_str(), is_missing));
     }
     let latex = notation == Notation::Latex;
     let (dash, n) = if latex { ("--", "$n$") } else { ("–", "n") };
-    let mut text = missing::sentence(lacking, dash, n);
+    let mut text = missing::sentence(missing_columns, bounds, dash, n);
     let unanimous = |name: &String| match (table.floats(name), standard_errors(table, name)) {
         (Ok(v), Some(e)) => v.iter().zip(e).any(|(v, e)| digits::is_unanimous(*v, *e)),
         _ => false,

@@ -1,6 +1,7 @@
 //! Tables as aligned text, for the terminal.
 
 use convstat_study::{CheckOutcome, Summary};
+use convstat_theory::ErrorNorm;
 
 /// Columns aligned to the right, texts to the left; the first row is the header.
 pub fn align(rows: &[Vec<String>]) -> String {
@@ -113,10 +114,10 @@ pub fn summary_table(summary: &Summary, width: usize) -> String {
             format!("{:.3}", c.sqrt_dm_over_n()),
             number(c.pred.0),
             number(c.pred.1),
-            number(c.theory.risk_pred),
+            number(c.theory.risk(ErrorNorm::Prediction).0),
             number(c.frob.0),
             number(c.frob.1),
-            number(c.theory.risk_frob),
+            number(c.theory.risk(ErrorNorm::Frobenius).0),
             (c.errors + c.not_converged + c.optimisation_failures).to_string(),
         ];
         if several {

@@ -182,7 +182,7 @@ pub fn submit(
     run.write_file("slurm/merge.sh", job.merge_script().as_bytes())?;
     let fresh = Record { format_version: RECORD_VERSION, submissions: Vec::new() };
     let mut record = record.unwrap_or(fresh);
-    // One merge job is enough: the new one replaces those that wait.
+    // One merge job suffices: the new one replaces those that wait.
     let (waiting, running) = queue.merges(&record);
     let is_alive = |array: &u64| queue.jobs.values().any(|j| j.job == *array && j.is_alive());
     let mut arrays: Vec<u64> =

@@ -1,9 +1,12 @@
 //! `bound`: the explicit bound (THEORY §4.2) is exceeded no more often than its probability allows.
 
+use convstat_theory::bounds::find;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF};
 
-use super::{Check, CheckOutcome, Comparison, Norm, Select, outcome};
+use super::check::{Check, CheckOutcome, Comparison, outcome};
+use super::names::Names;
+use super::select::{Norm, Select};
 use crate::summary::Summary;
 use crate::{Result, StudyError};
 
@@ -21,7 +24,7 @@ fn lower_limit(hits: usize, n: usize) -> Result<f64> {
         return Ok(0.0);
     }
     let beta = Beta::new(hits as f64, (n - hits + 1) as f64)
-        .map_err(|e| StudyError::bad("check bound", format!("{hits} of {n}"), &e.to_string()))?;
+        .map_err(|e| StudyError::internal("the limit of a share", e))?;
     Ok(beta.inverse_cdf(FALSE_ALARM))
 }
 
@@ -30,16 +33,27 @@ impl Check for Bound {
         &self.0
     }
 
+    fn validate(&self, names: &Names) -> Result<()> {
+        let what = match (names.response, names.activation) {
+            (Some(family), _) => format!("for {family} responses"),
+            (None, Some(activation)) => format!("with an activation (\"{activation}\")"),
+            (None, None) => return Ok(()),
+        };
+        Err(StudyError::bad("kind", "bound", &format!("no bound is known {what}; leave it out")))
+    }
+
     /// Passes where the Clopper–Pearson lower limit of `P(error > bound)` is at most `1 − confidence`
     /// in every cell whose condition holds; the confidence is that of the study's `[theory]`.
     fn run(&self, summary: &Summary) -> Result<CheckOutcome> {
         let allowed = 1.0 - summary.confidence;
+        let explicit = find(summary.bounds, "explicit");
         let mut comparisons = Vec::new();
         for c in self.0.cells(summary) {
-            let (bound, errors) = match self.0.norm {
-                Norm::Prediction => (c.theory.explicit_pred, &c.errors_pred),
-                Norm::Frobenius => (c.theory.explicit_frob, &c.errors_frob),
+            let errors = match self.0.norm {
+                Norm::Prediction => &c.errors_pred,
+                Norm::Frobenius => &c.errors_frob,
             };
+            let bound = explicit.map_or(f64::NAN, |bound| c.theory.bound(bound, self.0.norm.into()));
             if !bound.is_finite() {
                 continue;
             }

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, CheckOutcome, Comparison, Norm, Select, outcome};
-use crate::file::StudyFile;
+use super::check::{Check, CheckOutcome, Comparison, outcome};
+use super::names::Names;
+use super::select::{Norm, Select};
 use crate::summary::{CellSummary, Summary};
 use crate::{Result, StudyError};
 
@@ -123,20 +124,12 @@ impl Check for Coverage {
         &self.select
     }
 
-    fn validate(&self, file: &StudyFile) -> Result<()> {
-        if file.inference.is_none() {
-            return Err(StudyError::bad(
-                "check.kind",
-                "coverage",
-                "add a table [inference] with level = 0.95",
-            ));
+    fn validate(&self, names: &Names) -> Result<()> {
+        if !names.has_inference {
+            return Err(StudyError::bad("kind", "coverage", "add a table [inference] with level = 0.95"));
         }
         if !(self.tolerance >= 0.0 && self.tolerance < 1.0) {
-            return Err(StudyError::bad(
-                "check.tolerance",
-                self.tolerance,
-                "it has to be at least 0 and below 1",
-            ));
+            return Err(StudyError::bad("tolerance", self.tolerance, "it has to be at least 0 and below 1"));
         }
         Ok(())
     }

@@ -2,24 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, CheckOutcome, Comparison, Select, outcome};
+use super::check::{Check, CheckOutcome, Comparison, outcome};
+use super::select::Select;
 use crate::Result;
+use crate::statistics::slope;
 use crate::summary::{CellSummary, Summary};
 
 /// Check `rate`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rate(Select);
-
-/// Least-squares slope of `y` on `x`, and its standard error when the `y` have standard errors `se`.
-pub(crate) fn slope(x: &[f64], y: &[f64], se: &[f64]) -> (f64, f64) {
-    let mean = x.iter().sum::<f64>() / x.len() as f64;
-    let spread: f64 = x.iter().map(|v| (v - mean).powi(2)).sum();
-    let weight = |v: f64| (v - mean) / spread;
-    let value = x.iter().zip(y).map(|(&x, y)| weight(x) * y).sum();
-    let variance: f64 = x.iter().zip(se).map(|(&x, s)| (weight(x) * s).powi(2)).sum();
-    (value, variance.sqrt())
-}
 
 impl Check for Rate {
     fn select(&self) -> &Select {

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, CheckOutcome, Comparison, Select, outcome};
+use super::check::{Check, CheckOutcome, Comparison, outcome};
+use super::select::Select;
 use crate::Result;
 use crate::summary::Summary;
 

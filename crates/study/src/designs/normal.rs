@@ -6,7 +6,8 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
-use super::{Design, Sampler};
+use super::design::{Design, Sampler};
+use crate::Result;
 
 /// Keys of design `normal` (none).
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,8 +27,8 @@ impl Design for Normal {
         DesignLaw::STANDARD
     }
 
-    fn sampler(&self, _inputs: usize) -> Box<dyn Sampler> {
-        Box::new(NormalSampler)
+    fn sampler(&self, _inputs: usize) -> Result<Box<dyn Sampler>> {
+        Ok(Box::new(NormalSampler))
     }
 }
 

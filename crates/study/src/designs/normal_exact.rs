@@ -7,8 +7,9 @@ use convstat_theory::DesignLaw;
 pub use convstat_theory::draw_compressed;
 use serde::{Deserialize, Serialize};
 
+use super::design::{Design, Sampler};
 use super::normal::Normal;
-use super::{Design, Sampler};
+use crate::Result;
 
 /// Keys of design `normal-exact` (none).
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,7 +33,7 @@ impl Design for NormalExact {
         true
     }
 
-    fn sampler(&self, inputs: usize) -> Box<dyn Sampler> {
+    fn sampler(&self, inputs: usize) -> Result<Box<dyn Sampler>> {
         Normal {}.sampler(inputs)
     }
 }

@@ -7,7 +7,7 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StudentT as StudentLaw};
 use serde::{Deserialize, Serialize};
 
-use super::{Design, Sampler};
+use super::design::{Design, Sampler};
 use crate::{Result, StudyError};
 
 /// Keys of design `uniform` (none): uniform on `[−√3, √3]`.
@@ -52,9 +52,9 @@ impl Design for Uniform {
         INDEPENDENT
     }
 
-    fn sampler(&self, _inputs: usize) -> Box<dyn Sampler> {
+    fn sampler(&self, _inputs: usize) -> Result<Box<dyn Sampler>> {
         let half = 3f64.sqrt();
-        Box::new(Entries(move |rng: &mut ChaCha8Rng| rng.random_range(-half..half)))
+        Ok(Box::new(Entries(move |rng: &mut ChaCha8Rng| rng.random_range(-half..half))))
     }
 }
 
@@ -71,8 +71,8 @@ impl Design for Rademacher {
         INDEPENDENT
     }
 
-    fn sampler(&self, _inputs: usize) -> Box<dyn Sampler> {
-        Box::new(Entries(|rng: &mut ChaCha8Rng| if rng.random::<bool>() { 1.0 } else { -1.0 }))
+    fn sampler(&self, _inputs: usize) -> Result<Box<dyn Sampler>> {
+        Ok(Box::new(Entries(|rng: &mut ChaCha8Rng| if rng.random::<bool>() { 1.0 } else { -1.0 })))
     }
 }
 
@@ -93,15 +93,13 @@ impl Design for StudentT {
         if self.nu.is_finite() && self.nu > 2.0 {
             return Ok(());
         }
-        Err(StudyError::bad("design.nu", self.nu, "a finite variance needs nu > 2"))
+        Err(StudyError::bad("nu", self.nu, "a finite variance needs nu > 2"))
     }
 
-    fn sampler(&self, _inputs: usize) -> Box<dyn Sampler> {
+    fn sampler(&self, _inputs: usize) -> Result<Box<dyn Sampler>> {
         let scale = ((self.nu - 2.0) / self.nu).sqrt();
-        let nu = self.nu;
-        Box::new(Entries(move |rng: &mut ChaCha8Rng| {
-            // `check` has made sure that ν is a valid parameter.
-            StudentLaw::new(nu).map_or(f64::NAN, |law| scale * law.sample(rng))
-        }))
+        let law = StudentLaw::new(self.nu)
+            .map_err(|e| StudyError::internal("Student's t after its parameter was checked", e))?;
+        Ok(Box::new(Entries(move |rng: &mut ChaCha8Rng| scale * law.sample(rng))))
     }
 }

@@ -7,7 +7,7 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
-use super::{Design, Sampler};
+use super::design::{Design, Sampler};
 use crate::{Result, StudyError};
 
 /// Keys of design `var1`.
@@ -41,11 +41,11 @@ impl Design for Var1 {
         if self.rho.abs() < 1.0 {
             return Ok(());
         }
-        Err(StudyError::bad("design.rho", self.rho, "a stationary autoregression needs -1 < rho < 1"))
+        Err(StudyError::bad("rho", self.rho, "a stationary autoregression needs -1 < rho < 1"))
     }
 
-    fn sampler(&self, inputs: usize) -> Box<dyn Sampler> {
-        Box::new(Var1Sampler { rho: self.rho, last: None, inputs })
+    fn sampler(&self, inputs: usize) -> Result<Box<dyn Sampler>> {
+        Ok(Box::new(Var1Sampler { rho: self.rho, last: None, inputs }))
     }
 }
 

@@ -1,7 +1,10 @@
 //! Table `[[estimator]]`: a solver with its options, and what is chosen with it.
 
+use std::sync::OnceLock;
+
 use convstat_cnn::Over;
 use convstat_estimate::{Criterion, EstimateError, FitOptions, Method, Start};
+use convstat_text::{keys_of, read_part};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -38,22 +41,23 @@ struct Choice {
     folds: Option<usize>,
 }
 
-const CHOICE_KEYS: [&str; 4] = ["name", "select", "over", "folds"];
-
 impl<'de> Deserialize<'de> for Estimator {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let all = toml::Table::deserialize(deserializer)?;
+        let method = named(&all);
+        if let Some(known) = method.as_ref().and_then(known_keys)
+            && let Some(key) = all.keys().find(|k| !known.contains(&k.as_str()))
+        {
+            return Err(D::Error::unknown_field(key, known));
+        }
         let (own, mut solver): (toml::Table, toml::Table) =
-            all.into_iter().partition(|(key, _)| CHOICE_KEYS.contains(&key.as_str()));
-        let custom = |e: toml::de::Error| D::Error::custom(e.message().trim());
-        let Choice { name, select, over, folds } = own.try_into().map_err(custom)?;
-        refuse_unknown(&solver).map_err(D::Error::custom)?;
-        if !solver.contains_key("starts") && is_iterative(&solver) {
+            all.into_iter().partition(|(key, _)| keys_of::<Choice>().contains(&key.as_str()));
+        let Choice { name, select, over, folds } = read_part(own)?;
+        if !solver.contains_key("starts") && method.is_some_and(|m| is_iterative(&m)) {
             let starts = [Start::Spectral, Start::Oracle].map(|s| toml::Value::from(s.name()));
             solver.insert("starts".to_owned(), starts.to_vec().into());
         }
-        let method = solver.try_into().map_err(custom)?;
-        Ok(Self { name, method, select, over, folds })
+        Ok(Self { name, method: read_part(solver)?, select, over, folds })
     }
 }
 
@@ -63,22 +67,23 @@ fn named(table: &toml::Table) -> Option<Method> {
     Method::all().into_iter().find(|m| m.name() == name)
 }
 
-fn is_iterative(table: &toml::Table) -> bool {
-    named(table).is_some_and(|m| !m.starts().is_empty() && m.name() != "adam")
+fn is_iterative(method: &Method) -> bool {
+    !method.starts().is_empty() && method.name() != "adam"
 }
 
-/// Fails on a key that the solver does not have, with all keys there are, as serde would say it.
-fn refuse_unknown(table: &toml::Table) -> std::result::Result<(), String> {
-    let Some(method) = named(table) else { return Ok(()) };
-    let Ok(options) = toml::Table::try_from(&method) else { return Ok(()) };
-    let Some(unknown) = table.keys().find(|key| !options.contains_key(*key)) else { return Ok(()) };
-    let known: Vec<String> =
-        options.keys().map(String::as_str).chain(CHOICE_KEYS).map(|key| format!("`{key}`")).collect();
-    Err(format!(
-        "unknown field `{unknown}` of an estimator by {}, expected one of {}",
-        method.name(),
-        known.join(", ")
-    ))
+/// Keys of an estimator by this solver.
+fn known_keys(method: &Method) -> Option<&'static [&'static str]> {
+    static KNOWN: OnceLock<Vec<(&'static str, Vec<&'static str>)>> = OnceLock::new();
+    let all = KNOWN.get_or_init(|| {
+        let keys = |method: Method| {
+            let options = toml::Table::try_from(&method).unwrap_or_default();
+            // Serde wants names that live as long as the program; this happens once.
+            let options = options.into_iter().map(|(key, _)| &*key.leak());
+            (method.name(), options.chain(keys_of::<Choice>().iter().copied()).collect())
+        };
+        Method::all().into_iter().map(keys).collect()
+    });
+    all.iter().find(|(name, _)| *name == method.name()).map(|(_, keys)| &keys[..])
 }
 
 /// Steps of training beyond which a fit takes days.
@@ -110,16 +115,17 @@ impl Estimator {
     }
 
     /// Fails on options of the solver outside their range.
-    pub(super) fn check_method(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// The key, below the estimator's.
+    pub fn check(&self) -> Result<()> {
         self.method.check().map_err(|e| match e {
-            EstimateError::BadOption { option, value, mend } => {
-                StudyError::bad(&format!("estimator.{option}"), value, mend)
-            }
+            EstimateError::BadOption { option, value, mend } => StudyError::bad(option, value, mend),
             other => other.into(),
         })?;
         match &self.method {
             Method::Adam(adam) if adam.steps > MOST_TRAINING_STEPS => Err(StudyError::bad(
-                "estimator.steps",
+                "steps",
                 adam.steps,
                 &format!("at most {MOST_TRAINING_STEPS} are possible"),
             )),
@@ -129,7 +135,7 @@ impl Estimator {
 
     /// The text from which the identities of cells are made. It names every option of version 3, whether the solver has it
     /// or not, so that stored runs keep their identities.
-    pub(crate) fn identity(&self) -> String {
+    pub(crate) fn identity(&self) -> Result<String> {
         let mut identity = Identity {
             name: self.name.as_deref(),
             solver: self.method.name(),
@@ -160,7 +166,7 @@ impl Estimator {
             identity.batch = Some("batch").filter(is_set).and_then(whole);
             identity.learning_rate = Some("learning_rate").filter(is_set).and_then(number);
         }
-        serde_json::to_string(&identity).unwrap_or_default()
+        serde_json::to_string(&identity).map_err(|e| StudyError::internal("the identity of a cell", e))
     }
 }
 

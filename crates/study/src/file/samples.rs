@@ -1,5 +1,6 @@
 //! Table `[samples]`.
 
+use convstat_text::KeyPath;
 use serde::{Deserialize, Serialize};
 
 use crate::{Result, StudyError};
@@ -35,10 +36,14 @@ const MOST_N: u64 = 1 << 53;
 const MOST_STEPS: usize = 10_000;
 
 impl Samples {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         match (&self.n, &self.sqrt_dm_over_n) {
-            (Some(n), None) => match n.iter().find(|n| !(1..=MOST_N).contains(*n)) {
-                Some(n) => Err(StudyError::bad("samples.n", n, "sample sizes have to be between 1 and 2^53")),
+            (Some(n), None) => match n.iter().position(|n| !(1..=MOST_N).contains(n)) {
+                Some(i) => Err(StudyError::bad(
+                    KeyPath::from("samples.n").index(i),
+                    n[i],
+                    "sample sizes have to be between 1 and 2^53",
+                )),
                 None if n.is_empty() => {
                     Err(StudyError::bad("samples.n", "[]", "give at least one sample size"))
                 }

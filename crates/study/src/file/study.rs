@@ -3,16 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::estimator::Estimator;
+use super::figure::Figure;
+use super::inference::InferenceOptions;
 use super::noise::Noise;
+use super::response::Response;
 use super::samples::Samples;
 use super::setting::Setting;
 use super::theory::TheoryOptions;
 use super::truth::Truth;
 use crate::checks::CheckSpec;
-use crate::coverage::InferenceOptions;
 use crate::designs::DesignSpec;
-use crate::figure::Figure;
-use crate::response::Response;
 
 /// A study file, in ADEMP order.
 #[derive(Debug, Clone, Serialize, Deserialize)]

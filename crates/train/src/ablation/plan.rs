@@ -242,6 +242,9 @@ impl Plan {
     }
 
     /// The network of a cell.
+    ///
+    /// # Errors
+    /// Sizes that do not fit.
     pub fn network(&self, cell: &Cell) -> Result<Network> {
         Network::new(&cell.network, &self.input, self.classes, cell.kr)
     }

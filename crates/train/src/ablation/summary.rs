@@ -59,6 +59,9 @@ fn mean(values: &[f64]) -> (f64, f64) {
 
 impl Summary {
     /// Of the rows of a run.
+    ///
+    /// # Errors
+    /// Rows without the columns of an ablation.
     pub fn new(plan: &Plan, rows: &Table) -> Result<Self> {
         let mut cells = Vec::new();
         for cell in &plan.cells {

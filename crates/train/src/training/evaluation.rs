@@ -15,6 +15,9 @@ const EVALUATION_BATCH: usize = 256;
 
 impl Trainer<'_> {
     /// What the network makes of samples in order, `clips` of each video one after another, without label smoothing.
+    ///
+    /// # Errors
+    /// Inputs of another shape; the device fails.
     pub fn evaluate(
         &mut self,
         feed: &dyn Feed,

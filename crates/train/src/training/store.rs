@@ -29,6 +29,9 @@ impl Trainer<'_> {
     }
 
     /// Writes a checkpoint with what a caller needs besides.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn save(&self, path: &Path, progress: &Progress) -> Result<()> {
         let state = serde_json::to_string(progress).map_err(|e| TrainError::data(path, e.to_string()))?;
         checkpoint::write(path, &self.named(), &state)
@@ -36,6 +39,9 @@ impl Trainer<'_> {
 
     /// Writes the parameters that are evaluated, and the running statistics, for other programs: names of
     /// [`Network::torch_name`], convolutions as PyTorch has them (`O, C / groups, taps…`).
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn save_weights(&self, path: &Path) -> Result<()> {
         let (parameters, running) = (&self.network.parameters, &self.network.running);
         let mut all = Vec::new();

@@ -31,6 +31,9 @@ pub struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     /// A network with parameters drawn from `seed`.
+    ///
+    /// # Errors
+    /// The device has no room.
     pub fn new(
         network: &'a Network,
         backend: &'a dyn Backend,
@@ -44,6 +47,9 @@ impl<'a> Trainer<'a> {
     }
 
     /// A network with copies of these parameters, by number.
+    ///
+    /// # Errors
+    /// The device has no room.
     pub fn from_parameters(
         network: &'a Network,
         backend: &'a dyn Backend,
@@ -109,6 +115,9 @@ impl<'a> Trainer<'a> {
     }
 
     /// One step on a batch on the device, whose loss [`read_losses`](Self::read_losses) will tell.
+    ///
+    /// # Errors
+    /// The device fails.
     pub fn advance(&mut self, inputs: &Inputs, factor: f64) -> Result<()> {
         self.steps += 1;
         // The average has a short memory at first, so that the start is forgotten.
@@ -155,6 +164,9 @@ impl<'a> Trainer<'a> {
     }
 
     /// Begins the sum of losses at `value`.
+    ///
+    /// # Errors
+    /// The device fails.
     pub fn start_losses(&mut self, value: f64) -> Result<()> {
         self.losses = self.backend.cleared(&self.losses)?;
         if value != 0.0 {
@@ -183,6 +195,9 @@ impl<'a> Trainer<'a> {
     }
 
     /// Logits (`N, classes`) of inputs (`N, spatial…, C`), both in main memory, in evaluation mode.
+    ///
+    /// # Errors
+    /// Inputs of another shape; the device fails.
     pub fn predict(&mut self, x: &Tensor) -> Result<Tensor> {
         self.logits(&self.backend.input(x)?)
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use convstat::tensor::blas;
 use ndarray::Array2;
 
-use super::{Finding, State};
+use super::finding::{Finding, State};
 
 /// Size of the matrices whose product is timed: in cache no longer, done in a tenth of a second.
 const SIZE: usize = 1024;

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use super::{Finding, State};
+use super::finding::{Finding, State};
 use crate::commands::programs::{Answer, ask, first_of, libraries};
 
 pub fn findings() -> Vec<Finding> {

@@ -6,7 +6,7 @@ use clap::Args;
 use convstat::runner::interrupt;
 use convstat::study;
 
-use super::print_summary;
+use super::summary::print_summary;
 use crate::failure::Failure;
 use crate::output::Status;
 

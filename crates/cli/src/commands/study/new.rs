@@ -80,10 +80,10 @@ impl New {
         let Some((kind, template)) = TEMPLATES.iter().find(|(name, _)| *name == self.template) else {
             return Err(Failure::new(format!("--template {}: there is none of this name", self.template)));
         };
-        let said = self.name.as_deref().unwrap_or(kind);
-        let (name, file) = match said.strip_suffix(".toml") {
-            Some(stem) => (stem.rsplit('/').next().unwrap_or(stem), PathBuf::from(said)),
-            None => (said, PathBuf::from(format!("{said}.toml"))),
+        let given = self.name.as_deref().unwrap_or(kind);
+        let (name, file) = match given.strip_suffix(".toml") {
+            Some(stem) => (stem.rsplit('/').next().unwrap_or(stem), PathBuf::from(given)),
+            None => (given, PathBuf::from(format!("{given}.toml"))),
         };
         if name.contains(['"', '\\', '\n']) {
             return Err(Failure::new(format!("NAME {name:?}; give letters, digits, - _ . and spaces")));
@@ -150,15 +150,16 @@ mod tests {
             for key in ["stride", "max_iterations", "tolerance", "lambda", "confidence", "draws", "delta"] {
                 assert!(with_defaults(&text).lines().any(|l| l.starts_with(key)), "{name}: no {key}");
             }
-            let said = |f: &StudyFile| {
+            let text_of = |f: &StudyFile| {
                 let mut f = f.clone();
                 for s in &mut f.setting {
-                    (s.stride, s.padding, s.dilation) = (None, None, None);
+                    let g = &mut s.geometry;
+                    (g.stride, g.padding, g.dilation) = (None, None, None);
                 }
                 toml::to_string(&f).unwrap()
             };
-            assert_eq!(said(&plain), said(&full), "{name}: a default is not what the template says");
-            let geometry = |f: &StudyFile| convstat::cnn::Geometry::new(&f.setting[0].geometry()).unwrap();
+            assert_eq!(text_of(&plain), text_of(&full), "{name}: a default is not what the template says");
+            let geometry = |f: &StudyFile| convstat::cnn::Geometry::new(&f.setting[0].geometry).unwrap();
             assert_eq!(geometry(&plain).positions_shape(), geometry(&full).positions_shape(), "{name}");
         }
     }

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use convstat::prelude::*;
 use convstat::runner::{RunDir, Walked, slurm::quoted, time_left};
-use convstat::study::{run::look, running::Sofar};
+use convstat::study::{run::look, running::RunProgress};
 
 use super::slurm_status::SlurmStatus;
 use crate::colour::verdicts;
 use crate::failure::Failure;
-use crate::output::{Status as End, print, print_json, wrap_lines};
+use crate::output::{Status, print, print_json, wrap_lines};
 
 /// `study status`.
 #[derive(Debug, Args)]
-pub struct Status {
+pub struct StatusCommand {
     /// Run directory
     run: PathBuf,
     /// Look again and again until the run ends; Ctrl-C leaves, and the run goes on
@@ -34,7 +34,7 @@ pub struct Status {
 struct Look {
     study: Study,
     walked: Walked,
-    so_far: Sofar,
+    progress: RunProgress,
     /// Whether a process writes in it, where that can be told.
     at_work: Option<bool>,
 }
@@ -42,9 +42,9 @@ struct Look {
 /// Looking takes at most this share of the time of a watch.
 const SHARE: u32 = 10;
 
-impl Status {
+impl StatusCommand {
     /// Does it.
-    pub fn run(&self) -> Result<End, Failure> {
+    pub fn run(&self) -> Result<Status, Failure> {
         if !(self.interval >= 0.1 && self.interval <= 86_400.0) {
             return Err(Failure::new(format!(
                 "--interval {}; it has to be from 0.1 to 86400 seconds",
@@ -60,36 +60,36 @@ impl Status {
         let at_work = run.is_at_work();
         let study = Study::of_run(run)?;
         let (walked, running) = look(&study.plan, run)?;
-        let so_far = running.so_far();
-        Ok(Look { study, walked, so_far, at_work })
+        let progress = running.progress();
+        Ok(Look { study, walked, progress, at_work })
     }
 
     /// The command that goes on with an unfinished run at which no one is at work.
     fn next(&self, look: &Look) -> Option<String> {
-        let goes_on = look.so_far.done < look.so_far.planned && look.at_work != Some(true);
+        let goes_on = look.progress.done < look.progress.planned && look.at_work != Some(true);
         goes_on.then(|| format!("convstat study run {}", quoted(&self.run.to_string_lossy())))
     }
 
-    fn once(&self, run: &RunDir) -> Result<End, Failure> {
+    fn once(&self, run: &RunDir) -> Result<Status, Failure> {
         let look = Self::look(run)?;
         let manifest = run.manifest()?;
         let p = &manifest.provenance;
         let slurm = SlurmStatus::new(&self.run, &look.study, &look.walked.present)?;
         let next = self.next(&look).filter(|_| slurm.is_none());
-        let Sofar { done, planned, cells_done, cells, failures, largest_relative_mcse } = look.so_far;
+        let RunProgress { done, planned, cells_done, cells, failures, largest_relative_mcse } = look.progress;
         if self.json {
             print_json(&serde_json::json!({
                 "study": manifest.name, "done": done, "planned": planned, "cells_done": cells_done, "cells": cells,
                 "failures": failures, "largest_relative_mcse": largest_relative_mcse, "at_work": look.at_work,
                 "damaged_parts": look.walked.damaged.len(), "provenance": p, "slurm": slurm, "command": next,
             }))?;
-            return Ok(end(&look.so_far));
+            return Ok(status_of(&look.progress));
         }
         print(&wrap_lines(&format!(
             "study {}: {done} of {planned} replicates done\n{}, {failures} errors\nstarted {} by convstat {} (commit {}), {}, \
              {}\n",
             manifest.name,
-            look.so_far.text(),
+            look.progress.text(),
             p.started,
             p.version,
             p.commit,
@@ -120,11 +120,11 @@ impl Status {
             }
             None => {}
         }
-        Ok(end(&look.so_far))
+        Ok(status_of(&look.progress))
     }
 
     /// Looks again and again: until all is there, or the process that was at work no longer is.
-    fn follow(&self, run: &RunDir) -> Result<End, Failure> {
+    fn follow(&self, run: &RunDir) -> Result<Status, Failure> {
         let terminal = std::io::stdout().is_terminal() && !self.json;
         let interval = Duration::from_secs_f64(self.interval);
         let mut first: Option<(Instant, u64)> = None;
@@ -133,15 +133,15 @@ impl Status {
         loop {
             let began = Instant::now();
             let look = Self::look(run)?;
-            let (since, at_start) = *first.get_or_insert((began, look.so_far.done));
+            let (since, at_start) = *first.get_or_insert((began, look.progress.done));
             let pace =
-                look.so_far.done.saturating_sub(at_start) as f64 / since.elapsed().as_secs_f64().max(1e-9);
-            let left = (look.so_far.planned - look.so_far.done) as f64 / pace;
-            let complete = look.so_far.done == look.so_far.planned;
+                look.progress.done.saturating_sub(at_start) as f64 / since.elapsed().as_secs_f64().max(1e-9);
+            let left = (look.progress.planned - look.progress.done) as f64 / pace;
+            let complete = look.progress.done == look.progress.planned;
             let ended = complete || (was_at_work && look.at_work != Some(true));
             was_at_work |= look.at_work == Some(true);
             if self.json {
-                let mut value = serde_json::to_value(look.so_far).map_err(Failure::from_error)?;
+                let mut value = serde_json::to_value(look.progress).map_err(Failure::from_error)?;
                 value["at_work"] = look.at_work.into();
                 value["seconds_left"] = left.into();
                 value["ended"] = ended.into();
@@ -166,7 +166,7 @@ impl Status {
                 if let Some(command) = self.next(&look) {
                     eprintln!("the process has ended before all was done; this goes on: {command}");
                 }
-                return Ok(end(&look.so_far));
+                return Ok(status_of(&look.progress));
             }
             std::io::stdout().flush().map_err(Failure::from_error)?;
             std::thread::sleep(interval.max(began.elapsed() * SHARE));
@@ -176,7 +176,7 @@ impl Status {
 
 /// A look in a line of at most 80 characters, where the numbers allow it.
 fn line(look: &Look, left: Option<f64>) -> String {
-    let s = &look.so_far;
+    let s = &look.progress;
     let share = 100.0 * s.done as f64 / s.planned.max(1) as f64;
     let left = match left {
         Some(left) if left.is_finite() => format!(", {} left", time_left(left)),
@@ -185,6 +185,6 @@ fn line(look: &Look, left: Option<f64>) -> String {
     format!("{}/{} ({share:.1} %), {}, {} errors{left}", s.done, s.planned, s.text(), s.failures)
 }
 
-fn end(so_far: &Sofar) -> End {
-    if so_far.done == so_far.planned { End::Done } else { End::Partly }
+fn status_of(progress: &RunProgress) -> Status {
+    if progress.done == progress.planned { Status::Done } else { Status::Partly }
 }

@@ -11,7 +11,8 @@ use convstat::runner::{Present, RunDir, slurm::quoted};
 use convstat::study::estimate_cost::{Cost, estimate_cost};
 use convstat::study::run::{missing_by_shard, prepare, walk};
 
-use super::{StudyInput, memory};
+use super::input::StudyInput;
+use super::resources::memory;
 use crate::failure::Failure;
 use crate::output::{Status, print, print_json};
 
@@ -261,7 +262,7 @@ impl Submit {
     }
 
     fn nothing(&self, out: &Path, shards: &Shards) -> Result<Status, Failure> {
-        let said = if shards.missing == 0 {
+        let summary = if shards.missing == 0 {
             "no replicate is missing: nothing to submit".to_owned()
         } else {
             let alive = slurm::ranges::ranges(&shards.alive);
@@ -277,7 +278,7 @@ impl Submit {
                 "missing_replicates": shards.missing,
             }))?;
         } else {
-            print(&format!("{said}\nconvstat study {next} {}\n", quoted(&out.display().to_string())))?;
+            print(&format!("{summary}\nconvstat study {next} {}\n", quoted(&out.display().to_string())))?;
         }
         Ok(Status::Done)
     }

@@ -24,13 +24,11 @@ pub const SETS: &[(&str, &[&[Source]])] = &[
 /// # Errors
 /// An unknown name.
 pub fn sources_of(set: &str) -> Result<Vec<Source>> {
-    match SETS.iter().find(|(name, _)| *name == set) {
-        Some((_, parts)) => Ok(parts.concat()),
-        None => {
-            let hint = suggestion(set, SETS.iter().map(|(name, _)| *name));
-            Err(DataError::bad("data set", set, format!("no data set to fetch{hint}")))
-        }
-    }
+    let Some((_, parts)) = SETS.iter().find(|(name, _)| *name == set) else {
+        let hint = suggestion(set, SETS.iter().map(|(name, _)| *name));
+        return Err(DataError::bad("data set", set, format!("no data set to fetch{hint}")));
+    };
+    Ok(parts.concat())
 }
 
 #[cfg(test)]

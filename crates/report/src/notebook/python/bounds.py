@@ -1,4 +1,10 @@
-shown = summary.filter(pl.col("explicit_bound_frob").is_not_nan(), pl.col("literature_bound_frob").is_finite())
+bounds = [name.removesuffix("_frob") for name in summary.columns if name.endswith("_bound_frob")]
+values = [pl.col(f"{bound}_frob") for bound in bounds]
+applying = pl.sum_horizontal([value.is_not_nan() for value in values])
+# The designs of a setting to which the most bounds apply.
+shown = summary.filter(
+    applying == applying.max().over("setting"), pl.any_horizontal([value.is_finite() for value in values])
+)
 groups = list(shown.group_by("setting", maintain_order=True))
 columns = max(1, min(len(groups), 2))
 rows = max(1, -(-len(groups) // columns))
@@ -8,14 +14,19 @@ for axis in axes.flat[len(groups) :]:
 for axis, (_, cells) in zip(axes.flat, groups):
     cells = cells.sort("sqrt_dm_over_n")
     x = cells["sqrt_dm_over_n"]
-    holds = cells["literature_condition"] == 1
     points(axis, x, cells["err_frob"], cells["err_frob_mcse"], 0, "measured ± MCSE")
     axis.plot(x, cells["risk_frob"], color=COLOURS[0], label="risk")
-    explicit = cells["explicit_bound_frob"].to_numpy()
-    axis.plot(x, np.where(np.isfinite(explicit), explicit, np.nan), color=COLOURS[2], label=f"explicit bound ({CONFIDENCE:.0%})")
-    literature = cells["literature_bound_frob"].to_numpy()
-    axis.plot(x, np.where(holds, literature, np.nan), color=COLOURS[1], label="literature bound")
-    axis.plot(x, np.where(holds, np.nan, literature), "--", color=COLOURS[1], label="the same where its condition fails")
+    for i, bound in enumerate(bounds):
+        name, colour = bound.replace("_", " "), COLOURS[(i + 1) % len(COLOURS)]
+        value = cells[f"{bound}_frob"].to_numpy()
+        value = np.where(np.isfinite(value), value, np.nan)
+        condition = bound.removesuffix("_bound") + "_condition"
+        if condition not in cells.columns:
+            axis.plot(x, value, color=colour, label=f"{name} ({CONFIDENCE:.0%})")
+            continue
+        holds = cells[condition] == 1
+        axis.plot(x, np.where(holds, value, np.nan), color=colour, label=name)
+        axis.plot(x, np.where(holds, np.nan, value), "--", color=colour, label="the same where its condition fails")
     axis.set(title=setting_title(cells), xlabel=r"$\sqrt{d_M/n}$", ylabel="estimation error", yscale="log", xlim=(0, None))
 figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize="small")
 plt.show()

@@ -1,15 +1,10 @@
 //! Table `[[figure]]`: which figures a study draws, and how.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use convstat_text::suggestion;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::file::check_file_name;
-use crate::{Result, StudyError, StudyFile};
 
 /// Table `[[figure]]`. Without options a figure has its own size, axes and all series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,13 +41,6 @@ pub struct Figure {
     pub estimators: Option<Vec<String>>,
 }
 
-/// Kinds that a study draws if it names none; the first takes the study's name as its file's.
-const USUAL: [&str; 2] = ["rate", "bounds"];
-/// Sizes of labels that can be read and leave room for the data, points.
-const FONT_SIZES: [f64; 2] = [4.0, 36.0];
-/// Widths that hold a panel, millimetres.
-const WIDTHS: [f64; 2] = [40.0, 1000.0];
-
 impl Figure {
     /// A figure as it is without options.
     pub fn new(kind: &str) -> Self {
@@ -79,91 +67,11 @@ impl Figure {
             && (has(&self.designs, design) || has(&self.designs, kind_of(design)))
             && has(&self.estimators, estimator)
     }
-
-    /// Fails on a size outside its range and on names that the study does not have.
-    ///
-    /// # Errors
-    /// The key, its value and the names there are.
-    pub fn check(&self, file: &StudyFile) -> Result<()> {
-        if let Some(name) = &self.name {
-            check_file_name("figure.name", name)?;
-        }
-        let within = |key: &str, value: f64, [low, high]: [f64; 2], unit: &str| {
-            if value >= low && value <= high {
-                return Ok(());
-            }
-            Err(StudyError::bad(key, value, &format!("it has to be from {low} to {high} {unit}")))
-        };
-        if let Some(FigureWidth::Millimetres(width)) = self.width {
-            within("figure.width", width, WIDTHS, "millimetres, or \"column\" or \"page\"")?;
-        }
-        if let Some(size) = self.font_size {
-            within("figure.font_size", size, FONT_SIZES, "points")?;
-        }
-        let settings: Vec<String> = file.setting.iter().map(|s| s.name.clone()).collect();
-        let labels: Vec<String> = file.design.iter().map(crate::designs::DesignSpec::label).collect();
-        let designs = labels.iter().flat_map(|l| [l.clone(), kind_of(l).to_owned()]);
-        let mut designs: Vec<String> = designs.collect();
-        let mut seen = HashSet::new();
-        designs.retain(|d| seen.insert(d.clone()));
-        let estimators: Vec<String> = file.estimator.iter().map(|e| e.label().to_owned()).collect();
-        for (key, wanted, known) in [
-            ("figure.settings", &self.settings, settings),
-            ("figure.designs", &self.designs, designs),
-            ("figure.estimators", &self.estimators, estimators),
-        ] {
-            let Some(wanted) = wanted else { continue };
-            if wanted.is_empty() {
-                return Err(StudyError::bad(key, "[]", "name at least one, or leave the key out"));
-            }
-            if let Some(name) = wanted.iter().find(|n| !known.contains(n)) {
-                let hint = suggestion(name, known.iter().map(String::as_str));
-                let mend = format!("the study has none of this name{hint}");
-                return Err(StudyError::bad(key, format!("\"{name}\""), &mend));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The kind in a design's label.
-fn kind_of(label: &str) -> &str {
+pub(crate) fn kind_of(label: &str) -> &str {
     label.split('(').next().unwrap_or(label)
-}
-
-impl StudyFile {
-    /// The figures that the study draws, each with its file name: rate and bounds if it names none.
-    pub fn figures(&self) -> Vec<(String, Figure)> {
-        let mut figures = self.figure.clone();
-        if figures.is_empty() {
-            figures = USUAL.map(Figure::new).to_vec();
-        }
-        self.named(figures)
-    }
-
-    /// Figures with their file names: a single one and a rate take the study's.
-    pub fn named(&self, figures: Vec<Figure>) -> Vec<(String, Figure)> {
-        let single = figures.len() == 1;
-        let name = |figure: &Figure| match &figure.name {
-            Some(name) => name.clone(),
-            None if single || figure.kind == USUAL[0] => self.study.name.clone(),
-            None => format!("{}-{}", self.study.name, figure.kind),
-        };
-        figures.into_iter().map(|figure| (name(&figure), figure)).collect()
-    }
-}
-
-/// Fails on options outside their range and on two figures with one file name.
-pub(crate) fn check(file: &StudyFile) -> Result<()> {
-    let mut seen = HashSet::new();
-    for (name, figure) in file.figures() {
-        figure.check(file)?;
-        if !seen.insert(name.clone()) {
-            let mend = "two figures would have this file name; give one of them its own name";
-            return Err(StudyError::bad("figure.name", format!("{name:?}"), mend));
-        }
-    }
-    Ok(())
 }
 
 /// Width of a figure.

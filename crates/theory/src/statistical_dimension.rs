@@ -1,8 +1,12 @@
 //! Statistical dimension of the doubled structure by Monte Carlo (THEORY §4.2).
 
-use convstat_cnn::Structure;
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use convstat_cnn::{Geometry, Structure};
 use convstat_estimate::solvers::LevenbergMarquardt;
 use convstat_estimate::{FitOptions, Fitting, Sample, Start};
+use convstat_tensor::linalg::echelon_root;
 use ndarray::Array2;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -39,8 +43,48 @@ impl StatisticalDimension {
     }
 }
 
+/// The statistical dimension of a setting, estimated when it is first asked for: it takes seconds.
+#[derive(Debug)]
+pub struct LazyDimension<'a> {
+    structure: Cow<'a, Structure>,
+    geometry: Cow<'a, Geometry>,
+    draws: usize,
+    starts: usize,
+    seed: u64,
+    value: OnceLock<StatisticalDimension>,
+}
+
+impl<'a> LazyDimension<'a> {
+    /// Of a structure over a geometry, as [`statistical_dimension`] will estimate it.
+    pub fn new(
+        structure: Cow<'a, Structure>,
+        geometry: Cow<'a, Geometry>,
+        draws: usize,
+        starts: usize,
+        seed: u64,
+    ) -> Self {
+        Self { structure, geometry, draws, starts, seed, value: OnceLock::new() }
+    }
+
+    /// The estimate.
+    ///
+    /// # Errors
+    /// As [`statistical_dimension`].
+    pub fn get(&self) -> Result<StatisticalDimension> {
+        if let Some(value) = self.value.get() {
+            return Ok(*value);
+        }
+        let root = echelon_root(&self.geometry.second_moment()?.view())?;
+        let value = statistical_dimension(&self.structure, &root, self.draws, self.starts, self.seed)?;
+        Ok(*self.value.get_or_init(|| value))
+    }
+}
+
 /// Estimates `δ(T)` from `draws` draws with `starts` random starts each, in parallel; the same seed gives
 /// the same figure for any number of threads. `root` is a root of `Σ_Z` (`rank × D`).
+///
+/// # Errors
+/// A doubled structure that does not fit into memory.
 pub fn statistical_dimension(
     structure: &Structure,
     root: &Array2<f64>,
