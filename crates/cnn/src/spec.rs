@@ -35,6 +35,9 @@ fn wrong_key(key: &str, reason: String) -> CnnError {
 
 impl StructureSpec {
     /// Reads an inline table, for instance `{ kind = "cnn", kernels = 3 }`.
+    ///
+    /// # Errors
+    /// A text that is no table, or keys that no structure has.
     pub fn parse(text: &str) -> Result<Self> {
         let document: Table = toml::from_str(&format!("structure = {text}"))
             .map_err(|e| bad(format!("{text}: {}", e.message())))?;
@@ -66,6 +69,9 @@ impl StructureSpec {
     }
 
     /// The number of responses asked for (default 1).
+    ///
+    /// # Errors
+    /// Another value than a whole number of at least 1.
     pub fn outputs(&self) -> Result<usize> {
         match self.table.get("outputs") {
             None => Ok(1),
@@ -104,6 +110,9 @@ impl StructureSpec {
     }
 
     /// The structure over the given output modes (their `outputs` counts).
+    ///
+    /// # Errors
+    /// Keys that the kind does not take, or sizes that do not fit the modes.
     pub fn build(&self, modes: &OutputModes) -> Result<Structure> {
         let family = self.family()?;
         if modes.layers > 1 && family.takes_groups() {

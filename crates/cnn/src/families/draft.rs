@@ -31,6 +31,9 @@ pub struct Draft {
 impl Draft {
     /// A draft over `modes`; `groups` lists kernel modes that are factored together, `head_ranks` the
     /// ranks of the fully connected weights, one a pooled mode.
+    ///
+    /// # Errors
+    /// More modes than there are labels, groups that do not name each kernel mode once, or not one head rank a pooled mode.
     pub fn new(
         modes: &OutputModes,
         groups: Option<&[Vec<usize>]>,
@@ -102,6 +105,9 @@ impl Draft {
     }
 
     /// Names a bond. Sizes of 0 are errors that name `key`.
+    ///
+    /// # Errors
+    /// A size of 0.
     pub fn bond(&mut self, label: char, key: &str, size: usize) -> Result<char> {
         if size == 0 {
             return bad_key(key, format!("{key} is 0; it has to be at least 1"));
@@ -111,6 +117,9 @@ impl Draft {
     }
 
     /// Splits tap label `place` of size n into two of sizes `outer` and `n / outer` (C order).
+    ///
+    /// # Errors
+    /// A size that `outer` does not divide.
     pub fn split_tap(&mut self, place: usize, labels: [char; 2], outer: usize, key: &str) -> Result<()> {
         let old = self.taps[place];
         let size = self.sizes[&old];
@@ -143,6 +152,9 @@ impl Draft {
 
     /// Adds the fully connected weights, which read `bonds`: one factor, or with head ranks a core and one
     /// factor a pooled mode (tensor contraction and regression layers, Kossaifi et al. 2017, 2020).
+    ///
+    /// # Errors
+    /// A head rank of 0.
     pub fn head(&mut self, bonds: &[char]) -> Result<()> {
         let responses = self.responses();
         let Some(ranks) = self.head_ranks.clone() else {
@@ -166,6 +178,9 @@ impl Draft {
     }
 
     /// The structure; its `d_M` is that "by count" until its family gives another.
+    ///
+    /// # Errors
+    /// As [`Structure::with_shared`].
     pub fn build(self, name: &str) -> Result<Structure> {
         let network = Einsum { output: self.output(), inputs: self.factors };
         let name = match &self.head_ranks {
