@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::block::{Block, Form};
+use crate::block::Block;
 use crate::figures::Figures;
 use crate::trained::Trained;
 
@@ -64,8 +64,7 @@ fn fewer_or_equal(block: &Block, figures: &Figures) -> Vec<Advice> {
         saves_macs: last_macs - last_macs * r as u64 / k as u64,
     }];
     // Blocks that choose their own R: those that begin by making channels.
-    let free = matches!(block.form, Form::Bottleneck | Form::ResNext | Form::ShuffleNet);
-    if !free {
+    if !block.form.chooses_rank {
         return advice;
     }
     // Inner channels grow in proportion, in whole groups.

@@ -115,7 +115,7 @@ impl Audit {
                 let figures = Figures::new(graph, block, positions)?;
                 Ok(BlockAudit {
                     name: block.name.clone(),
-                    form: block.form.name(),
+                    form: block.form.name,
                     layers: block.factors.iter().map(|f| graph.nodes[f.node].name.clone()).collect(),
                     advice: advise(
                         block,

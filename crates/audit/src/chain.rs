@@ -13,13 +13,13 @@ pub struct Chain {
     pub activations: Vec<Vec<String>>,
     /// Normalisations and other parameters on the path, behind each layer.
     pub between: Vec<Vec<NodeId>>,
-    /// How it ends.
-    pub end: End,
+    /// What follows it.
+    pub successor: Successor,
 }
 
-/// What ends a chain.
+/// What follows a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum Successor {
     /// A sum with another branch: a residual join.
     Sum,
     /// Another branch beside it.
@@ -96,15 +96,19 @@ pub fn chains(graph: &Graph) -> (Vec<Chain>, Vec<NodeId>) {
         if !is_layer(&graph.nodes[first].op) || gates.contains(&first) || taken.contains(&first) {
             continue;
         }
-        let mut chain =
-            Chain { layers: vec![first], activations: vec![vec![]], between: vec![vec![]], end: End::Other };
+        let mut chain = Chain {
+            layers: vec![first],
+            activations: vec![vec![]],
+            between: vec![vec![]],
+            successor: Successor::Other,
+        };
         let mut at = first;
-        chain.end = loop {
+        chain.successor = loop {
             if outputs.contains(&at) {
-                break End::Output;
+                break Successor::Output;
             }
             let mut next = readers[at].iter().copied().filter(|r| !gates.contains(r));
-            let Some(reader) = next.next() else { break End::Output };
+            let Some(reader) = next.next() else { break Successor::Output };
             let others: Vec<NodeId> = next.filter(|other| *other != reader).collect();
             if !others.is_empty() {
                 // Joins beside each other, as in DenseNet, are one join.
@@ -112,9 +116,9 @@ pub fn chains(graph: &Graph) -> (Vec<Chain>, Vec<NodeId>) {
                     is(&graph.nodes[reader].op) && others.iter().all(|&o| is(&graph.nodes[o].op))
                 };
                 break match () {
-                    () if all(|op| matches!(op, Op::Concat { .. })) => End::Concat,
-                    () if all(|op| matches!(op, Op::Add)) => End::Sum,
-                    () => End::Branch,
+                    () if all(|op| matches!(op, Op::Concat { .. })) => Successor::Concat,
+                    () if all(|op| matches!(op, Op::Add)) => Successor::Sum,
+                    () => Successor::Branch,
                 };
             }
             let node = &graph.nodes[reader];
@@ -134,10 +138,10 @@ pub fn chains(graph: &Graph) -> (Vec<Chain>, Vec<NodeId>) {
                 Op::Move { .. } | Op::Add if node.inputs.len() == 1 => {}
                 // With a constant, or with a gate.
                 Op::Multiply if node.inputs.iter().filter(|i| !gates.contains(i)).count() == 1 => {}
-                Op::Add => break End::Sum,
-                Op::Concat { .. } => break End::Concat,
-                Op::Pool { .. } => break End::Pool,
-                _ => break End::Other,
+                Op::Add => break Successor::Sum,
+                Op::Concat { .. } => break Successor::Concat,
+                Op::Pool { .. } => break Successor::Pool,
+                _ => break Successor::Other,
             }
             at = reader;
         };

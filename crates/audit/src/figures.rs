@@ -5,7 +5,7 @@ use convstat_graph::Graph;
 use serde::Serialize;
 
 use crate::Result;
-use crate::block::{Block, Factor, Form};
+use crate::block::Block;
 
 /// Coefficients times parameters up to which the dimension is computed where it has no closed form.
 const MOST_JACOBIAN: usize = 4_000_000;
@@ -133,84 +133,16 @@ fn rank(block: &Block) -> usize {
 /// The structure of crate `cnn` and the modes of its coefficient over `p` positions; none where groups leave it without one.
 fn structure(block: &Block, p: usize) -> Option<(String, OutputModes)> {
     let f = &block.factors;
-    let (first, last) = (f.first()?, f.last()?);
-    let k = last.outputs;
+    let first = f.first()?;
     // Every mode's window: the composition of windows that share no mode.
     let axes = f.iter().map(|f| f.kernel.len()).max().unwrap_or(0);
     let window: Vec<usize> =
         (0..axes).map(|i| f.iter().filter_map(|f| f.kernel.get(i)).product::<usize>()).collect();
     let mut taps = if window.is_empty() { vec![1] } else { window };
     taps.push(first.inputs);
-    let text = match block.form {
-        Form::Convolution | Form::Pointwise => format!("{{ kind = \"cnn\", kernels = {k} }}"),
-        Form::Bottleneck => {
-            format!(
-                "{{ kind = \"bottleneck\", kernels = {k}, r = {}, r_in = {} }}",
-                f[1].outputs, f[1].inputs
-            )
-        }
-        Form::ResNext if f[1].inputs == f[1].outputs => format!(
-            "{{ kind = \"resnext\", cardinality = {}, width = {}, kernels = {k} }}",
-            f[1].groups,
-            f[1].inputs / f[1].groups
-        ),
-        Form::InvertedResidual => {
-            format!("{{ kind = \"inverted-residual\", expanded = {}, kernels = {k} }}", f[1].outputs)
-        }
-        Form::ShuffleNet if is_shufflenet(f) => format!(
-            "{{ kind = \"shufflenet\", conv_groups = {}, channels = {}, kernels = {k} }}",
-            f[0].groups, f[1].outputs
-        ),
-        Form::DepthwiseSeparable => format!("{{ kind = \"depthwise-separable\", kernels = {k} }}"),
-        Form::Separable | Form::ReducedConvolution | Form::FactoredPointwise | Form::DepthwiseBottleneck => {
-            einsum(f, &taps)?
-        }
-        Form::ResNext | Form::ShuffleNet => return None,
-    };
+    let text = (block.form.structure)(f, &taps)?;
     // The head reads all positions together: one mode is enough, and so are fewer contractions to plan.
     Some((text, OutputModes { positions: vec![p], taps, layers: 1, outputs: 1 }))
-}
-
-fn is_shufflenet(f: &[Factor]) -> bool {
-    let g = f[0].groups;
-    g > 1 && f[2].groups == g && f[1].outputs.is_multiple_of(g * g)
-}
-
-/// The network of layers without groups, or depthwise ones, whose windows share no mode.
-fn einsum(factors: &[Factor], taps: &[usize]) -> Option<String> {
-    let axes: Vec<char> = ('a'..='f').take(taps.len() - 1).collect();
-    let mut bonds = 'k'..='z';
-    let mut sizes = Vec::new();
-    // The input's channels have the last label of the output.
-    let channel = 'g';
-    let mut entering = channel;
-    let mut inputs: Vec<String> = Vec::new();
-    for factor in factors {
-        let window: String =
-            axes.iter().zip(&factor.kernel).filter(|(_, k)| **k > 1).map(|(c, _)| *c).collect();
-        if factor.groups == 1 {
-            let bond = bonds.next()?;
-            sizes.push(format!("{bond} = {}", factor.outputs));
-            inputs.push(format!("{bond}{window}{entering}"));
-            entering = bond;
-        } else if factor.groups == factor.inputs {
-            inputs.push(format!("{entering}{window}"));
-        } else {
-            return None;
-        }
-    }
-    // Modes of one entry belong to the first layer.
-    let used: String = inputs.concat();
-    let unused: String = axes.iter().filter(|c| !used.contains(**c)).collect();
-    inputs[0].push_str(&unused);
-    inputs.push(format!("p{entering}"));
-    inputs.reverse();
-    let output: String = axes.iter().collect();
-    Some(format!(
-        "{{ einsum = \"{}->p{output}{channel}\", sizes = {{ {} }} }}",
-        inputs.join(","),
-        sizes.join(", ")
-    ))
 }
 
 #[cfg(test)]

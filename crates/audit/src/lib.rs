@@ -7,7 +7,7 @@
 //!
 //! let model = load("resnet50", &LoadOptions::default())?;
 //! let audit = Audit::new(&model.graph, None)?;
-//! assert_eq!((audit.totals.blocks, audit.totals.largest_kr), (17, 4.0));
+//! assert_eq!((audit.totals.blocks, audit.totals.largest_kr), (21, 4.0));
 //! # Ok::<(), convstat_audit::AuditError>(())
 //! ```
 
@@ -18,7 +18,10 @@ pub mod audit;
 pub mod block;
 pub mod chain;
 pub mod error;
+pub mod factor;
 pub mod figures;
+pub mod form;
+pub mod forms;
 pub mod load;
 pub mod output;
 pub mod spectrum;

@@ -171,8 +171,7 @@ pub fn spectra_of(
 }
 
 fn named(graph: &Graph, node: NodeId, error: &AuditError) -> AuditError {
-    let name = graph.nodes.get(node).map(|n| n.name.clone()).unwrap_or_default();
-    GraphError::BadGraph { node: name, reason: error.to_string() }.into()
+    GraphError::BadGraph { node: graph.nodes[node].name.clone(), reason: error.to_string() }.into()
 }
 
 /// Multiplications of the Gram matrix, roughly.
@@ -312,7 +311,9 @@ fn singular_values(block: ArrayView3<f32>) -> Result<Vec<f64>> {
         let (a, b, c) = piece.dim();
         let mut entries = Array3::<f64>::zeros((a, b, c));
         entries.zip_mut_with(&piece, |e, &v| *e = f64::from(v));
-        let Ok(matrix) = entries.into_shape_with_order((a, b * c)) else { continue };
+        let matrix = entries.into_shape_with_order((a, b * c)).map_err(|e| GraphError::Internal {
+            what: format!("{a} x {b} x {c} entries of a weight as a matrix: {e}"),
+        })?;
         let view = matrix.view();
         add_gram(&mut gram, &if wide { view.reversed_axes() } else { view });
     }

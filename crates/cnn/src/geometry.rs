@@ -244,6 +244,9 @@ impl Geometry {
 
     /// `Σ_Z = (⊗_j U_F^{(j)})ᵀ(⊗_j U_F^{(j)})` (`D × D`), the second moment of `Z` when the inputs have
     /// identity covariance.
+    ///
+    /// # Errors
+    /// One that does not fit into memory.
     pub fn second_moment(&self) -> Result<Array2<f64>> {
         let d = self.features();
         memory::check("the second moment of Z", &[d, d])?;
@@ -262,12 +265,18 @@ impl Geometry {
     }
 
     /// Rank of `⊗_j U_F^{(j)}`, that of `Σ_Z`.
+    ///
+    /// # Errors
+    /// A failure of LAPACK, or factors that do not fit into memory.
     pub fn feature_rank(&self) -> Result<usize> {
         self.grams()?.iter().try_fold(1, |product, g| Ok(product * linalg::psd_root(&g.view())?.nrows()))
     }
 
     /// Smallest and largest squared singular value `c_u, C_u` of `⊗_j U_F^{(j)}` over its `D` columns
     /// (0 if the columns are dependent).
+    ///
+    /// # Errors
+    /// As [`Geometry::feature_rank`].
     pub fn factor_spectrum(&self) -> Result<(f64, f64)> {
         let mut range = (1.0, 1.0);
         for (mode, g) in self.modes.iter().zip(self.grams()?) {

@@ -35,6 +35,7 @@
 
 pub mod activation;
 mod bonds;
+pub mod counts;
 pub mod design;
 mod design_plan;
 pub mod error;
@@ -51,6 +52,7 @@ pub mod structure;
 pub mod windows;
 
 pub use activation::{ActivatedNetwork, Activation, Pass};
+pub use counts::Counts;
 pub use design::{Curvature, DesignProduct};
 pub use error::CnnError;
 pub use geometry::{Geometry, GeometrySpec, LayerSpec};
@@ -61,7 +63,7 @@ pub use modes::OutputModes;
 pub use relax::Unfolding;
 pub use sliding_window::SlidingWindow;
 pub use spec::StructureSpec;
-pub use structure::{Counts, Factors, Structure};
+pub use structure::{Factors, Structure};
 pub use windows::{Scratch, Windows};
 
 /// Result of this crate.

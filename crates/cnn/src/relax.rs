@@ -111,6 +111,9 @@ impl Structure {
     ///
     /// A fit of it is well-posed for more designs than a fit without structure, and nearly convex: a stage on the way to
     /// a start.
+    ///
+    /// # Errors
+    /// As [`Structure::unfolding`] and [`Structure::df`].
     pub fn relaxed(&self) -> Result<Option<Arc<Self>>> {
         if let Some(known) = self.relaxation.get() {
             return Ok(known.clone());

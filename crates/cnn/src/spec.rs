@@ -29,12 +29,15 @@ fn bad(reason: String) -> CnnError {
     CnnError::BadStructure { reason }
 }
 
-fn bad_key(key: &str, reason: String) -> CnnError {
+fn wrong_key(key: &str, reason: String) -> CnnError {
     CnnError::StructureKey { key: key.to_owned(), reason, help: None }
 }
 
 impl StructureSpec {
     /// Reads an inline table, for instance `{ kind = "cnn", kernels = 3 }`.
+    ///
+    /// # Errors
+    /// A text that is no table, or keys that no structure has.
     pub fn parse(text: &str) -> Result<Self> {
         let document: Table = toml::from_str(&format!("structure = {text}"))
             .map_err(|e| bad(format!("{text}: {}", e.message())))?;
@@ -66,12 +69,15 @@ impl StructureSpec {
     }
 
     /// The number of responses asked for (default 1).
+    ///
+    /// # Errors
+    /// Another value than a whole number of at least 1.
     pub fn outputs(&self) -> Result<usize> {
         match self.table.get("outputs") {
             None => Ok(1),
             Some(toml::Value::Integer(m)) if *m >= 1 => Ok(*m as usize),
             Some(v) => {
-                Err(bad_key("outputs", format!("outputs = {v}; it has to be a whole number of at least 1")))
+                Err(wrong_key("outputs", format!("outputs = {v}; it has to be a whole number of at least 1")))
             }
         }
     }
@@ -85,7 +91,7 @@ impl StructureSpec {
         let kind = match keys.remove("kind") {
             Some(toml::Value::String(kind)) => kind,
             Some(other) => {
-                return Err(bad_key("kind", format!("kind = {other}; it has to be a text")));
+                return Err(wrong_key("kind", format!("kind = {other}; it has to be a text")));
             }
             None if keys.contains_key("einsum") => "einsum".to_owned(),
             None => {
@@ -94,7 +100,7 @@ impl StructureSpec {
         };
         let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == kind) else {
             let names = FAMILIES.iter().map(|(name, _)| *name);
-            return Err(bad_key("kind", format!("unknown kind \"{kind}\"{}", suggestion(&kind, names))));
+            return Err(wrong_key("kind", format!("unknown kind \"{kind}\"{}", suggestion(&kind, names))));
         };
         read(keys).map_err(|e| CnnError::StructureKey {
             key: e.path.to_string(),
@@ -104,6 +110,9 @@ impl StructureSpec {
     }
 
     /// The structure over the given output modes (their `outputs` counts).
+    ///
+    /// # Errors
+    /// Keys that the kind does not take, or sizes that do not fit the modes.
     pub fn build(&self, modes: &OutputModes) -> Result<Structure> {
         let family = self.family()?;
         if modes.layers > 1 && family.takes_groups() {
@@ -122,10 +131,10 @@ impl StructureSpec {
     fn common<T: serde::de::DeserializeOwned>(&self, key: &str, taken: bool) -> Result<Option<T>> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         if !taken {
-            return Err(bad_key(key, format!("kind \"{}\" has no key {key}", self.kind())));
+            return Err(wrong_key(key, format!("kind \"{}\" has no key {key}", self.kind())));
         }
         let read = value.clone().try_into().map(Some);
-        read.map_err(|e: toml::de::Error| bad_key(key, format!("{key} = {value}: {}", e.message())))
+        read.map_err(|e: toml::de::Error| wrong_key(key, format!("{key} = {value}: {}", e.message())))
     }
 }
 

@@ -8,6 +8,7 @@ use convstat_tensor::{Contraction, Einsum, Program, linalg, memory};
 use ndarray::{Array1, Array2, ArrayD, ArrayViewD, IxDyn};
 
 use crate::bonds::{feasible_sizes, reduced_parameters};
+use crate::counts::Counts;
 use crate::design_plan::DesignPlan;
 use crate::error::bad_structure;
 use crate::jacobian::{Partial, generic_normal};
@@ -22,30 +23,6 @@ const RANK_TOLERANCE: f64 = 1e-10;
 
 /// Label of the sum of two members in [`Structure::doubled`], of Unicode's private use: no einsum text has it.
 const DIFFERENCE: char = '\u{E002}';
-
-/// Counts of a structure that its family knows (THEORY §2, table).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Sample complexity `d_M`, the order count of the literature bound.
-    pub d_m: usize,
-    /// Closed form of the dimension, where one is known; [`Structure::df`] is the definition.
-    pub df_closed_form: Option<usize>,
-    /// Output channels `K`.
-    pub kernels: Option<usize>,
-    /// Rank on the output channels `R`.
-    pub rank: Option<usize>,
-    /// Whether the kernels themselves are factored (Tucker, CP, …): their taps stand in several factors.
-    pub factored_kernels: bool,
-}
-
-impl Counts {
-    /// `c_N` of the literature bound for `modes` modes: 1 for full kernels, `2^{N+1} log(N+2)` for
-    /// factored ones (THEORY §4.1).
-    pub fn literature_c_n(&self, modes: usize) -> f64 {
-        let n = modes as f64;
-        if self.factored_kernels { 2f64.powf(n + 1.0) * (n + 2.0).ln() } else { 1.0 }
-    }
-}
 
 /// A tensor network `W = contraction of factors`: einsum text, sizes, counts, and the plans to
 /// contract and differentiate it.
@@ -69,12 +46,19 @@ pub struct Structure {
 impl Structure {
     /// A structure from its network. `outputs` is the number of responses; above 1 it is the size
     /// of the network's last output label.
+    ///
+    /// # Errors
+    /// As [`Structure::with_shared`].
     pub fn new(name: &str, network: Einsum, sizes: BTreeMap<char, usize>, outputs: usize) -> Result<Self> {
         let owners = (0..network.inputs.len()).collect();
         Self::with_shared(name, network, sizes, outputs, owners)
     }
 
     /// As [`Structure::new`], with operands that share one factor: operand i is factor `owners[i]`.
+    ///
+    /// # Errors
+    /// Labels without a size, sizes of 0, a label that stands twice in one operand, a last output label of another size than
+    /// `outputs`, shared factors of different shapes, or arrays too large for the memory.
     pub fn with_shared(
         name: &str,
         network: Einsum,
@@ -182,6 +166,9 @@ impl Structure {
     }
 
     /// All factors in one list, each in C order.
+    ///
+    /// # Errors
+    /// As [`Structure::check_factors`].
     pub fn flatten(&self, factors: &[ArrayD<f64>]) -> Result<Vec<f64>> {
         self.check_factors(factors)?;
         Ok(factors.iter().flatten().copied().collect())
@@ -246,6 +233,9 @@ impl Structure {
     }
 
     /// Dimension `df`: the rank of the Jacobian at a generic point.
+    ///
+    /// # Errors
+    /// A Jacobian too large for the memory, or a failure of LAPACK.
     pub fn df(&self) -> Result<usize> {
         let jacobian = self.jacobian(&self.generic_point())?;
         // The SVD costs the product of the sizes with the smaller one squared; QR first makes it the
@@ -255,6 +245,9 @@ impl Structure {
     }
 
     /// Dimension of the gauge: parameters that change no coefficient.
+    ///
+    /// # Errors
+    /// As [`Structure::df`].
     pub fn gauge(&self) -> Result<usize> {
         Ok(self.naive_parameters() - self.df()?)
     }
@@ -278,6 +271,9 @@ impl Structure {
     }
 
     /// Fails unless `factors` has the shapes of [`Structure::factor_shapes`].
+    ///
+    /// # Errors
+    /// Another number of factors, or one of another shape.
     pub fn check_factors(&self, factors: &[ArrayD<f64>]) -> Result<()> {
         let shapes = self.factor_shapes();
         if factors.len() != shapes.len() {
@@ -301,12 +297,18 @@ impl Structure {
     }
 
     /// `vec(W)`, C order over the output labels (`D M` entries).
+    ///
+    /// # Errors
+    /// As [`Structure::check_factors`].
     pub fn contract(&self, factors: &[ArrayD<f64>]) -> Result<Array1<f64>> {
         self.check_factors(factors)?;
         Ok(entries(&self.contraction.run(&self.operands(factors))?).into())
     }
 
     /// `W` as a `D × M` matrix.
+    ///
+    /// # Errors
+    /// As [`Structure::check_factors`].
     pub fn coefficient_matrix(&self, factors: &[ArrayD<f64>]) -> Result<Array2<f64>> {
         Ok(shaped((self.features(), self.outputs), self.contract(factors)?.to_vec()))
     }
@@ -321,6 +323,9 @@ impl Structure {
     }
 
     /// `J_f = ∂vec(W)/∂vec(factor f)`, `D M × |factor f|`.
+    ///
+    /// # Errors
+    /// As [`Structure::jacobian`].
     pub fn factor_jacobian(&self, factor: usize, factors: &[ArrayD<f64>]) -> Result<Array2<f64>> {
         self.check_factors(factors)?;
         let operands = self.operands(factors);
@@ -334,6 +339,9 @@ impl Structure {
     }
 
     /// `J = ∂vec(W)/∂(factors)`, `D M × naive parameters`.
+    ///
+    /// # Errors
+    /// Factors of other shapes, or a Jacobian too large for the memory.
     pub fn jacobian(&self, factors: &[ArrayD<f64>]) -> Result<Array2<f64>> {
         self.check_factors(factors)?;
         memory::check("the Jacobian", &[self.coefficients(), self.naive_parameters()])?;
@@ -365,6 +373,9 @@ impl Structure {
     /// The set of differences `M − M` as a structure (THEORY §4.2): one more label of size 2 on every operand,
     /// summed, is the sum of two members. Shared factors are let go, so that the sign of the second can be
     /// absorbed; the result then contains the differences.
+    ///
+    /// # Errors
+    /// As [`Structure::with_shared`].
     pub fn doubled(&self) -> Result<Self> {
         let mut network = self.network.clone();
         network.inputs.iter_mut().for_each(|labels| labels.push(DIFFERENCE));

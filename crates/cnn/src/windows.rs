@@ -70,6 +70,9 @@ impl Windows {
     }
 
     /// Transforms `n × d_1 × … × d_N` inputs to `n × D` rows, in parallel over blocks of samples.
+    ///
+    /// # Errors
+    /// Inputs of another shape, or too many features for the memory.
     pub fn transform(&self, x: &ArrayViewD<f64>) -> Result<Array2<f64>> {
         let n = x.shape().first().copied().unwrap_or(0);
         if x.ndim() == 0 || x.shape()[1..] != self.input_shape[..] {

@@ -70,6 +70,9 @@ pub fn entries<S: Data<Elem = f64>, D: Dimension>(a: &ArrayBase<S, D>) -> Vec<f6
 }
 
 /// Mode-`mode` unfolding: `d_mode × ∏_{i≠mode} d_i`, the other modes in C order (as TensorLy's).
+///
+/// # Errors
+/// A mode that the tensor does not have.
 pub fn unfold(tensor: &ArrayViewD<f64>, mode: usize) -> Result<Array2<f64>> {
     check_mode(mode, tensor.ndim())?;
     let rows = tensor.shape()[mode];
@@ -78,6 +81,9 @@ pub fn unfold(tensor: &ArrayViewD<f64>, mode: usize) -> Result<Array2<f64>> {
 }
 
 /// Inverse of [`unfold`]: puts a `d_mode × rest` matrix back into a tensor of `shape`.
+///
+/// # Errors
+/// A mode that the shape does not have, or a matrix of another size than the shape asks for.
 pub fn fold(matrix: &ArrayView2<f64>, mode: usize, shape: &[usize]) -> Result<ArrayD<f64>> {
     check_mode(mode, shape.len())?;
     let rest: usize = shape.iter().enumerate().filter(|&(i, _)| i != mode).map(|(_, &d)| d).product();
@@ -105,6 +111,9 @@ fn move_axis_to_front<'a>(tensor: &ArrayViewD<'a, f64>, mode: usize) -> ArrayVie
 
 /// n-mode product `tensor ×_mode matrix`: contracts mode `mode` (size d) with the columns of a
 /// `q × d` matrix; the result has size q there (Kolda & Bader 2009, §2.5).
+///
+/// # Errors
+/// A mode that the tensor does not have, or a matrix of other columns than its size.
 pub fn mode_dot(tensor: &ArrayViewD<f64>, matrix: &ArrayView2<f64>, mode: usize) -> Result<ArrayD<f64>> {
     check_mode(mode, tensor.ndim())?;
     if matrix.ncols() != tensor.shape()[mode] {
@@ -123,6 +132,9 @@ pub fn mode_dot(tensor: &ArrayViewD<f64>, matrix: &ArrayView2<f64>, mode: usize)
 }
 
 /// Successive [`mode_dot`] with one matrix a mode, starting at mode 0; `None` leaves a mode alone.
+///
+/// # Errors
+/// Not one entry a mode, or a matrix of other columns than the size of its mode.
 pub fn multi_mode_dot(tensor: &ArrayViewD<f64>, matrices: &[Option<ArrayView2<f64>>]) -> Result<ArrayD<f64>> {
     if matrices.len() != tensor.ndim() {
         return Err(TensorError::ShapeMismatch {
@@ -143,6 +155,9 @@ pub fn multi_mode_dot(tensor: &ArrayViewD<f64>, matrices: &[Option<ArrayView2<f6
 
 /// Modewise Kronecker product of two tensors of the same order: mode j has size `a_j b_j`, with
 /// index `i_a · b_j + i_b`. For matrices this is the usual Kronecker product.
+///
+/// # Errors
+/// Tensors of different order.
 pub fn kronecker(a: &ArrayViewD<f64>, b: &ArrayViewD<f64>) -> Result<ArrayD<f64>> {
     if a.ndim() != b.ndim() {
         return Err(TensorError::ShapeMismatch {
@@ -161,6 +176,9 @@ pub fn kronecker(a: &ArrayViewD<f64>, b: &ArrayViewD<f64>) -> Result<ArrayD<f64>
 }
 
 /// Column-wise Khatri–Rao product: `(∏ rows) × r`, row index in C order over the operands.
+///
+/// # Errors
+/// Matrices of different numbers of columns.
 pub fn khatri_rao(matrices: &[ArrayView2<f64>]) -> Result<Array2<f64>> {
     let Some((first, rest)) = matrices.split_first() else {
         return Ok(Array2::ones((1, 0)));
@@ -195,6 +213,9 @@ pub fn outer(a: &ArrayViewD<f64>, b: &ArrayViewD<f64>) -> ArrayD<f64> {
 }
 
 /// Inner product `<a, b>`: the sum of products of equally placed entries.
+///
+/// # Errors
+/// Tensors of different shapes.
 pub fn inner(a: &ArrayViewD<f64>, b: &ArrayViewD<f64>) -> Result<f64> {
     if a.shape() != b.shape() {
         return Err(TensorError::ShapeMismatch {
@@ -214,6 +235,9 @@ pub fn norm(a: &ArrayViewD<f64>) -> f64 {
 }
 
 /// Fails with the first entry that is NaN or infinite.
+///
+/// # Errors
+/// [`TensorError::NotFinite`] with the place of the entry.
 pub fn check_finite<'a>(what: &'static str, values: impl IntoIterator<Item = &'a f64>) -> Result<()> {
     match values.into_iter().enumerate().find(|(_, v)| !v.is_finite()) {
         None => Ok(()),

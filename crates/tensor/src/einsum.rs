@@ -30,6 +30,9 @@ pub struct Einsum {
 
 impl Einsum {
     /// Reads `ab,bc->ac`. Spaces are ignored; the arrow and the output are required.
+    ///
+    /// # Errors
+    /// [`TensorError::BadEinsum`] that says what is wrong with the text.
     pub fn parse(text: &str) -> Result<Self> {
         let bad = |reason: String| TensorError::BadEinsum { text: text.to_owned(), reason };
         let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
@@ -111,6 +114,9 @@ pub struct Contraction {
 
 impl Contraction {
     /// Plans `spec` for the sizes of its labels.
+    ///
+    /// # Errors
+    /// Too many labels or operands, none at all, an output label that stands in no operand, or a label without a size.
     pub fn new(spec: &Einsum, sizes: &BTreeMap<char, usize>) -> Result<Self> {
         spec.check_size()?;
         if spec.inputs.is_empty() {
@@ -166,6 +172,9 @@ impl Contraction {
     }
 
     /// Contracts the operands, in the order of the text.
+    ///
+    /// # Errors
+    /// Operands of another number or shape, or a result too large for the memory.
     pub fn run(&self, operands: &[ArrayViewD<f64>]) -> Result<ArrayD<f64>> {
         self.check(operands)?;
         let targets = self.contiguous();
@@ -211,6 +220,9 @@ impl Contraction {
 }
 
 /// Einstein summation, for one use: `einsum("ij,jk->ik", &[&a, &b])`.
+///
+/// # Errors
+/// As [`Einsum::parse`] and [`Contraction::run`].
 pub fn einsum(text: &str, operands: &[&ArrayD<f64>]) -> Result<ArrayD<f64>> {
     let spec = Einsum::parse(text)?;
     let mut sizes = BTreeMap::new();

@@ -21,6 +21,9 @@ pub struct CpTensor {
 
 impl CpTensor {
     /// The full tensor, `d_1 × … × d_N`.
+    ///
+    /// # Errors
+    /// Factors that do not fit together.
     pub fn to_tensor(&self) -> Result<ArrayD<f64>> {
         let shape: Vec<usize> = self.factors.iter().map(Array2::nrows).collect();
         let views: Vec<ArrayView2<f64>> = self.factors.iter().map(|f| f.view()).collect();
@@ -30,6 +33,9 @@ impl CpTensor {
 
 /// CP of rank `rank` by ALS from the leading singular vectors of the unfoldings (deterministic;
 /// columns beyond a mode's size start from fixed pseudo-random numbers).
+///
+/// # Errors
+/// A rank of 0, or a failure of LAPACK.
 pub fn cp_als(
     tensor: &ArrayViewD<f64>,
     rank: usize,

@@ -11,6 +11,9 @@ use crate::{Result, TensorError};
 ///
 /// `outer` is the shape of the `B_k`; that of the `A_k` is the quotient. Each pair shares the
 /// singular value evenly. Returns the pairs `(B_k, A_k)`.
+///
+/// # Errors
+/// An outer shape that does not divide the tensor's, or a failure of LAPACK.
 pub fn kronecker_sum(
     tensor: &ArrayViewD<f64>,
     outer: &[usize],

@@ -33,6 +33,9 @@ impl TtTensor {
 }
 
 /// TT-SVD with bond ranks at most `ranks` (`N − 1` of them), clamped to what the shapes allow.
+///
+/// # Errors
+/// Not one rank a bond, a rank of 0, or a failure of LAPACK.
 pub fn tt_svd(tensor: &ArrayViewD<f64>, ranks: &[usize]) -> Result<TtTensor> {
     let shape = tensor.shape();
     if ranks.len() + 1 != shape.len() {

@@ -17,6 +17,9 @@ pub struct TuckerTensor {
 
 impl TuckerTensor {
     /// The full tensor, `d_1 × … × d_N`.
+    ///
+    /// # Errors
+    /// Factors that do not fit the core.
     pub fn to_tensor(&self) -> Result<ArrayD<f64>> {
         let matrices: Vec<Option<ArrayView2<f64>>> = self.factors.iter().map(|f| Some(f.view())).collect();
         multi_mode_dot(&self.core.view(), &matrices)
@@ -65,6 +68,9 @@ fn project(tensor: &ArrayViewD<f64>, factors: &[Array2<f64>], skip: Option<usize
 }
 
 /// Truncated higher-order SVD: each factor holds the leading left singular vectors of its unfolding.
+///
+/// # Errors
+/// Not one rank a mode, a rank of 0 or above the mode's size, or a failure of LAPACK.
 pub fn hosvd(tensor: &ArrayViewD<f64>, ranks: &[usize]) -> Result<TuckerTensor> {
     check_ranks(tensor.shape(), ranks)?;
     let factors: Vec<Array2<f64>> =
@@ -74,6 +80,9 @@ pub fn hosvd(tensor: &ArrayViewD<f64>, ranks: &[usize]) -> Result<TuckerTensor> 
 
 /// Higher-order orthogonal iteration: the best Tucker approximation by alternating SVDs from
 /// [`hosvd`], until the norm of the core changes by less than `tolerance` (relative).
+///
+/// # Errors
+/// As [`hosvd`].
 pub fn hooi(
     tensor: &ArrayViewD<f64>,
     ranks: &[usize],

@@ -42,6 +42,9 @@ pub fn cholesky_in_place(a: &mut Array2<f64>) -> Result<()> {
 /// Cholesky factorisation with complete pivoting (`dpstrf`) of a symmetric positive semidefinite matrix: `RᵀR = PᵀaP`
 /// with `R` of `rank × n`, upper trapezoidal, and the order of the columns, `order[k]` the column of `a` at place k.
 /// Pivots below `tolerance` times the largest diagonal entry count as zero.
+///
+/// # Errors
+/// A failure of LAPACK.
 pub fn pivoted_cholesky(a: &ArrayView2<f64>, tolerance: f64) -> Result<(Array2<f64>, Vec<usize>)> {
     let n = a.nrows();
     let mut r = a.to_owned();

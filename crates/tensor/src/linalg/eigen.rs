@@ -5,6 +5,9 @@ use ndarray::{Array1, Array2, ArrayView2};
 use crate::{Result, TensorError};
 
 /// Eigenvalues (ascending) and eigenvectors (columns) of a symmetric matrix (`dsyevd`).
+///
+/// # Errors
+/// A failure of LAPACK.
 pub fn eigh(a: &ArrayView2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
     let (values, v) = syevd(a, b'V')?;
     // LAPACK wrote the eigenvectors as columns in Fortran order, that is as rows here.
@@ -12,6 +15,9 @@ pub fn eigh(a: &ArrayView2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
 }
 
 /// Eigenvalues (ascending) of a symmetric matrix without its eigenvectors (`dsyevd`): a third of the work of [`eigh`] or less.
+///
+/// # Errors
+/// A failure of LAPACK.
 pub fn eigvalsh(a: &ArrayView2<f64>) -> Result<Array1<f64>> {
     Ok(syevd(a, b'N')?.0)
 }

@@ -7,11 +7,17 @@ use super::failure::lapack;
 use crate::{Result, TensorError};
 
 /// Thin QR: `a = Q R` with `Q` of `n × k`, `R` of `k × m`, `k = min(n, m)`.
+///
+/// # Errors
+/// A failure of LAPACK.
 pub fn qr(a: &ArrayView2<f64>) -> Result<(Array2<f64>, Array2<f64>)> {
     a.qr().map_err(lapack("dgeqrf"))
 }
 
 /// The `R` of a QR factorisation alone (`min(n, m) × m`), by `dgeqrf` without forming `Q`.
+///
+/// # Errors
+/// A failure of LAPACK.
 pub fn qr_r(a: &ArrayView2<f64>) -> Result<Array2<f64>> {
     let (n, m) = a.dim();
     let k = n.min(m);

@@ -8,6 +8,9 @@ use crate::{Result, TensorError};
 
 /// A root `C` (`rank × m`) of a symmetric positive semidefinite matrix: `CᵀC = a`, rows only for
 /// eigenvalues above the rank tolerance, so that a singular matrix keeps its rank.
+///
+/// # Errors
+/// A failure of LAPACK.
 pub fn psd_root(a: &ArrayView2<f64>) -> Result<Array2<f64>> {
     let (values, vectors) = eigh(a)?;
     let largest = values.last().copied().unwrap_or(0.0).max(0.0);

@@ -7,6 +7,9 @@ use super::failure::lapack;
 use crate::{Result, TensorError};
 
 /// Thin SVD `a = U diag(s) Vᵀ`, singular values descending (`dgesdd`); returns `(U, s, Vᵀ)`.
+///
+/// # Errors
+/// A failure of LAPACK.
 pub fn svd(a: &ArrayView2<f64>) -> Result<(Array2<f64>, Array1<f64>, Array2<f64>)> {
     if a.is_empty() {
         let (n, m) = a.dim();
@@ -27,6 +30,9 @@ pub fn rank_tolerance(shape: (usize, usize)) -> f64 {
 
 /// Orthonormal basis (`n × rank`) of the column space of `a`, and the singular values.
 /// Singular values below `rtol` times the largest count as zero.
+///
+/// # Errors
+/// A failure of LAPACK.
 pub fn column_basis(a: &ArrayView2<f64>, rtol: f64) -> Result<(Array2<f64>, Array1<f64>)> {
     let (u, s, _) = svd(a)?;
     let rank = count_above(&s, rtol);
@@ -34,6 +40,9 @@ pub fn column_basis(a: &ArrayView2<f64>, rtol: f64) -> Result<(Array2<f64>, Arra
 }
 
 /// Numerical rank of `a`.
+///
+/// # Errors
+/// A failure of LAPACK.
 pub fn rank(a: &ArrayView2<f64>, rtol: f64) -> Result<usize> {
     Ok(count_above(&svd(a)?.1, rtol))
 }
@@ -44,6 +53,9 @@ fn count_above(s: &Array1<f64>, rtol: f64) -> usize {
 }
 
 /// Minimum-norm least squares `argmin_X ‖a X − b‖` for `b` of `n × k`, by the SVD.
+///
+/// # Errors
+/// A failure of LAPACK.
 pub fn lstsq(a: &ArrayView2<f64>, b: &ArrayView2<f64>) -> Result<Array2<f64>> {
     let (u, s, vt) = svd(a)?;
     let k = count_above(&s, rank_tolerance(a.dim()));

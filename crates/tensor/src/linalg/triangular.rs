@@ -6,6 +6,9 @@ use ndarray::{Array2, ArrayView2};
 use crate::{Result, TensorError};
 
 /// Condition number of an upper triangular matrix in the 1-norm, estimated by `dtrcon`.
+///
+/// # Errors
+/// A failure of LAPACK.
 pub fn condition_number(r: &ArrayView2<f64>) -> Result<f64> {
     let r = r.as_standard_layout();
     let n = r.nrows() as i32;
