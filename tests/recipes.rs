@@ -23,7 +23,8 @@ fn recipes(page: &str) -> Vec<Recipe> {
     let mut found = Vec::new();
     for section in page.split("\n## ").skip(1) {
         let of = |language: &str| {
-            let mut here = blocks(section).into_iter().filter(|b| b.language() == language && target(b).is_some());
+            let mut here =
+                blocks(section).into_iter().filter(|b| b.language() == language && target(b).is_some());
             let first = here.next();
             assert!(here.next().is_none(), "two {language} blocks in one recipe:\n{section}");
             first
@@ -51,7 +52,11 @@ fn edited(text: &str, block: &Block) -> String {
             lines.map(|l| format!("{}\n", l.get(1..).unwrap_or_default())).collect()
         };
         let old = join(&[' ', '-']);
-        assert!(!old.is_empty() && text.matches(&old).count() == 1, "{}: not one place has\n{old}", block.info);
+        assert!(
+            !old.is_empty() && text.matches(&old).count() == 1,
+            "{}: not one place has\n{old}",
+            block.info
+        );
         text = text.replacen(&old, &join(&[' ', '+']), 1);
     }
     text
@@ -134,7 +139,15 @@ fn manifest(files: &BTreeMap<PathBuf, Vec<u8>>) -> String {
 
 /// What can be added, as the page's headings name it.
 const THINGS: [&str; 9] = [
-    "A structure", "A solver", "A bound", "A design", "A check", "A figure", "A table", "A data set", "A block",
+    "A structure",
+    "A solver",
+    "A bound",
+    "A design",
+    "A check",
+    "A figure",
+    "A table",
+    "A data set",
+    "A block",
 ];
 
 /// A recipe changes one registry by one line, and by those that Rust needs to see the file.
@@ -144,7 +157,8 @@ fn every_recipe_is_a_file_and_a_line() {
     for recipe in recipes(&page) {
         let edit = recipe.edit.unwrap();
         let added = edit.lines.iter().filter(|l| l.starts_with('+'));
-        let names_the_file = |l: &&String| ["+mod ", "+pub mod ", "+pub use "].iter().any(|p| l.starts_with(p));
+        let names_the_file =
+            |l: &&String| ["+mod ", "+pub mod ", "+pub use "].iter().any(|p| l.starts_with(p));
         assert_eq!(added.filter(|l| !names_the_file(l)).count(), 1, "{}", recipe.heading);
     }
 }
@@ -169,7 +183,8 @@ fn every_recipe_works() {
         }
     }
     let output = command.output().unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let passed = format!("{} passed; 0 failed", THINGS.len());
     assert!(output.status.success() && text.contains(&passed), "{text}");
 }

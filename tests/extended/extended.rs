@@ -1,5 +1,8 @@
 //! What the recipes of `docs/src/how-to/extend.md` add, used as a user would. `tests/recipes.rs` builds it in a copy of the sources.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use convstat::prelude::*;
 use convstat::report::{draw_one, paper_table, table_format};
 use convstat::study::file::Figure;
@@ -13,7 +16,12 @@ type Tested = Result<(), Box<dyn std::error::Error>>;
 
 fn geometry() -> cnn::Result<Geometry> {
     let pool = Some(vec![3, 3, 1]);
-    Geometry::new(&GeometrySpec { input: vec![8, 8, 3], kernel: vec![3, 3, 3], pool, ..GeometrySpec::default() })
+    Geometry::new(&GeometrySpec {
+        input: vec![8, 8, 3],
+        kernel: vec![3, 3, 3],
+        pool,
+        ..GeometrySpec::default()
+    })
 }
 
 #[test]
@@ -40,6 +48,46 @@ fn solver() -> Tested {
     Ok(())
 }
 
+#[test]
+fn bound() -> Tested {
+    let geometry =
+        Geometry::new(&GeometrySpec { input: vec![6], kernel: vec![3], ..GeometrySpec::default() })?;
+    let pooled = Geometry::new(&GeometrySpec {
+        input: vec![9],
+        kernel: vec![3],
+        stride: Some(vec![3]),
+        ..GeometrySpec::default()
+    })?;
+    let bound = theory::bounds::find(theory::BOUNDS, "unstructured").ok_or("no bound")?;
+    let n = |geometry: &Geometry| -> Result<Option<f64>, Box<dyn std::error::Error>> {
+        let structure =
+            StructureSpec::parse("{ kind = \"cnn\", kernels = 1 }")?.build(&geometry.output_modes(1))?;
+        let risk =
+            theory::TangentRisk::of_windows(&structure, &structure.generic_point(), &geometry.windows())?;
+        let setting = theory::SettingTheory {
+            sizes: theory::Sizes::new(geometry, &structure),
+            tangent: risk.tangent(),
+            is_regular: None,
+            is_identified: true,
+            spectrum: geometry.factor_spectrum()?,
+            law: theory::DesignLaw { gaussian: true, independent: true, spectrum: (1.0, 1.0) },
+            sigma: 1.0,
+            options: theory::BoundOptions::default(),
+            dimension: Arc::new(theory::LazyDimension::new(
+                Cow::Borrowed(&structure),
+                Cow::Borrowed(geometry),
+                2,
+                1,
+                1,
+            )),
+        };
+        Ok(bound.plan(&setting, theory::ErrorNorm::Prediction, 0.5)?.n)
+    };
+    // Three windows without overlap have D = 9 features: 9/(n - 10) = 1/4. Windows that overlap have none.
+    assert_eq!((n(&pooled)?, n(&geometry)?), (Some(46.0), None));
+    Ok(())
+}
+
 /// A study with all that recipes add to studies.
 const STUDY: &str = r#"
 [study]
@@ -48,7 +96,7 @@ seed = 1
 replicates = 20
 [[setting]]
 name = "S"
-input = [9]
+input = [11]
 kernel = [3]
 pool = [3]
 structure = { kind = "cnn", kernels = 1 }
@@ -100,7 +148,7 @@ fn check() -> Tested {
 fn figure() -> Tested {
     let (study, summary) = study()?;
     let canvas = draw_one(&study.plan.file, &summary, "time", &Figure::new("time"))?.ok_or("no figure")?;
-    assert!(canvas.to_svg()?.contains("seconds a replicate"));
+    assert!(canvas.to_svg()?.contains("median time of a replicate"));
     Ok(())
 }
 

@@ -106,6 +106,11 @@ pub enum CnnError {
     Tensor(#[from] TensorError),
 }
 
+/// A wrong key of the description of a structure.
+pub(crate) fn bad_key<T>(key: &str, reason: String) -> crate::Result<T> {
+    Err(CnnError::StructureKey { key: key.to_owned(), reason, help: None })
+}
+
 /// A wrong description of a structure.
 pub(crate) fn bad_structure<T>(reason: String) -> crate::Result<T> {
     Err(CnnError::BadStructure { reason })

@@ -29,7 +29,7 @@ fn bad(reason: String) -> CnnError {
     CnnError::BadStructure { reason }
 }
 
-fn bad_key(key: &str, reason: String) -> CnnError {
+fn wrong_key(key: &str, reason: String) -> CnnError {
     CnnError::StructureKey { key: key.to_owned(), reason, help: None }
 }
 
@@ -77,7 +77,7 @@ impl StructureSpec {
             None => Ok(1),
             Some(toml::Value::Integer(m)) if *m >= 1 => Ok(*m as usize),
             Some(v) => {
-                Err(bad_key("outputs", format!("outputs = {v}; it has to be a whole number of at least 1")))
+                Err(wrong_key("outputs", format!("outputs = {v}; it has to be a whole number of at least 1")))
             }
         }
     }
@@ -91,7 +91,7 @@ impl StructureSpec {
         let kind = match keys.remove("kind") {
             Some(toml::Value::String(kind)) => kind,
             Some(other) => {
-                return Err(bad_key("kind", format!("kind = {other}; it has to be a text")));
+                return Err(wrong_key("kind", format!("kind = {other}; it has to be a text")));
             }
             None if keys.contains_key("einsum") => "einsum".to_owned(),
             None => {
@@ -100,7 +100,7 @@ impl StructureSpec {
         };
         let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == kind) else {
             let names = FAMILIES.iter().map(|(name, _)| *name);
-            return Err(bad_key("kind", format!("unknown kind \"{kind}\"{}", suggestion(&kind, names))));
+            return Err(wrong_key("kind", format!("unknown kind \"{kind}\"{}", suggestion(&kind, names))));
         };
         read(keys).map_err(|e| CnnError::StructureKey {
             key: e.path.to_string(),
@@ -131,10 +131,10 @@ impl StructureSpec {
     fn common<T: serde::de::DeserializeOwned>(&self, key: &str, taken: bool) -> Result<Option<T>> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         if !taken {
-            return Err(bad_key(key, format!("kind \"{}\" has no key {key}", self.kind())));
+            return Err(wrong_key(key, format!("kind \"{}\" has no key {key}", self.kind())));
         }
         let read = value.clone().try_into().map(Some);
-        read.map_err(|e: toml::de::Error| bad_key(key, format!("{key} = {value}: {}", e.message())))
+        read.map_err(|e: toml::de::Error| wrong_key(key, format!("{key} = {value}: {}", e.message())))
     }
 }
 

@@ -191,6 +191,9 @@ fn of_lower_rank(
 ///
 /// `generate` has to produce the same blocks when it is called again: an ill-conditioned Gram matrix
 /// makes a second pass with blocked QR. Memory is O((D + M)²) whatever n is.
+///
+/// # Errors
+/// No rows, blocks of another width, memory over the limit, what `generate` fails with.
 pub fn compress(
     features: usize,
     outputs: usize,

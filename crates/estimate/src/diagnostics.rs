@@ -179,6 +179,7 @@ fn unless(identified: bool) -> &'static str {
 }
 
 impl std::fmt::Display for Diagnostic {
+    #[expect(clippy::too_many_lines, reason = "one sentence a diagnostic")]
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match *self {
             Self::ZeroResponses => write!(f, "all responses are 0: there is nothing to fit; check y"),

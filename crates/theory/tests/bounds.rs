@@ -31,7 +31,7 @@ const STRUCTURES: [&str; 6] = [
     "{ kind = \"cnn\", kernels = 1, outputs = 2 }",
     "{ kind = \"tucker\", ranks = [2, 2], r = 2, kernels = 2 }",
     "{ kind = \"cp\", rank = 2, kernels = 2 }",
-    "{ kind = \"tensor-train\", ranks = [2, 2] }",
+    "{ kind = \"tensor-train\", ranks = [2, 2], kernels = 2 }",
 ];
 
 /// Independent and dependent Gaussian rows, independent rows that are not Gaussian, and neither.

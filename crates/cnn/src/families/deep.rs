@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::draft::Draft;
 use super::family::Family;
 use super::tensor_train::train_dimension;
-use crate::error::bad_structure;
+use crate::error::bad_key;
 use crate::{Counts, Result, Structure};
 
 /// Keys of kind `deep`.
@@ -26,11 +26,11 @@ impl Family for Deep {
     fn build(&self, mut draft: Draft) -> Result<Structure> {
         let layers = draft.modes.layers;
         if self.kernels.len() != layers || layers > BONDS.len() {
-            return bad_structure(format!(
-                "kernels has {} entries but the geometry has {layers} layers; give one a layer (at most {})",
-                self.kernels.len(),
-                BONDS.len()
-            ));
+            let (given, most) = (self.kernels.len(), BONDS.len());
+            let reason = format!(
+                "kernels has {given} entries but the geometry has {layers} layers; give one a layer (at most {most})"
+            );
+            return bad_key("kernels", reason);
         }
         // Bonds and taps from the last layer to the first.
         let channels: Vec<usize> = self.kernels.iter().rev().copied().collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use convstat_tensor::Einsum;
 
-use crate::error::bad_structure;
+use crate::error::{bad_key, bad_structure};
 use crate::{OutputModes, Result, Structure};
 
 /// Pooled modes for which there are labels: `K` to `Z`.
@@ -51,18 +51,17 @@ impl Draft {
         let positions: Vec<char> = match head_ranks {
             None => vec!['p'],
             Some(ranks) if ranks.len() > MOST_HEAD_RANKS => {
-                return bad_structure(format!(
-                    "head_ranks has {} entries; at most {MOST_HEAD_RANKS} are possible",
-                    ranks.len()
-                ));
+                let given = ranks.len();
+                let reason =
+                    format!("head_ranks has {given} entries; at most {MOST_HEAD_RANKS} are possible");
+                return bad_key("head_ranks", reason);
             }
             Some(ranks) if ranks.len() == modes.positions.len() => ('K'..='Z').take(ranks.len()).collect(),
             Some(ranks) => {
-                return bad_structure(format!(
-                    "head_ranks has {} entries but the geometry has {} pooled modes",
-                    ranks.len(),
-                    modes.positions.len()
-                ));
+                let (given, pooled) = (ranks.len(), modes.positions.len());
+                let reason =
+                    format!("head_ranks has {given} entries but the geometry has {pooled} pooled modes");
+                return bad_key("head_ranks", reason);
             }
         };
         match positions.as_slice() {
@@ -111,7 +110,7 @@ impl Draft {
     /// A size of 0.
     pub fn bond(&mut self, label: char, key: &str, size: usize) -> Result<char> {
         if size == 0 {
-            return bad_structure(format!("{key} is 0; it has to be at least 1"));
+            return bad_key(key, format!("{key} is 0; it has to be at least 1"));
         }
         self.sizes.insert(label, size);
         Ok(label)
@@ -125,7 +124,7 @@ impl Draft {
         let old = self.taps[place];
         let size = self.sizes[&old];
         if outer == 0 || !size.is_multiple_of(outer) {
-            return bad_structure(format!("{key} = {outer} does not divide a kernel mode of {size} taps"));
+            return bad_key(key, format!("{key} = {outer} does not divide a kernel mode of {size} taps"));
         }
         self.sizes.remove(&old);
         self.sizes.insert(labels[0], outer);
@@ -197,10 +196,9 @@ fn group_labels(taps: &[char], groups: Option<&[Vec<usize>]>) -> Result<Vec<Vec<
     let mut seen: Vec<usize> = groups.concat();
     seen.sort_unstable();
     if seen != (0..taps.len()).collect::<Vec<_>>() || groups.iter().any(Vec::is_empty) {
-        return bad_structure(format!(
-            "groups = {groups:?} has to name each kernel mode from 0 to {} once",
-            taps.len().saturating_sub(1)
-        ));
+        let last = taps.len().saturating_sub(1);
+        let reason = format!("groups = {groups:?} has to name each kernel mode from 0 to {last} once");
+        return bad_key("groups", reason);
     }
     Ok(groups.iter().map(|g| g.iter().map(|&j| taps[j]).collect()).collect())
 }

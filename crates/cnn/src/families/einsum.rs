@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::draft::Draft;
 use super::family::Family;
-use crate::error::bad_structure;
+use crate::error::bad_key;
 use crate::{CnnError, Counts, OutputModes, Result, Structure};
 
 /// Keys of a network written out.
@@ -36,14 +36,15 @@ impl Family for Network {
         let mut sizes = self.sizes.clone();
         let labels = network.labels();
         if let Some(c) = sizes.keys().find(|c| !labels.contains(c)) {
-            return bad_structure(format!("sizes names label '{c}', which is not in \"{}\"", self.einsum));
+            return bad_key("sizes", format!("sizes names label '{c}', which is not in \"{}\"", self.einsum));
         }
         for (&c, &d) in network.output.iter().zip(&spelling) {
             let given = *sizes.entry(c).or_insert(d);
             if given != d {
-                return bad_structure(format!(
+                let reason = format!(
                     "sizes gives label '{c}' size {given} but the data or geometry give {d}; leave it out"
-                ));
+                );
+                return bad_key("sizes", reason);
             }
         }
         let owners = owners(network.inputs.len(), &self.shared)?;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::bottleneck::space_and_channel;
 use super::draft::Draft;
 use super::family::Family;
-use crate::error::bad_structure;
+use crate::error::bad_key;
 use crate::{Counts, Result, Structure};
 
 /// Keys of kind `resnext`.
@@ -71,10 +71,11 @@ impl Family for ShuffleNet {
         let g = self.conv_groups;
         let divides = |square: usize| self.kernels.is_multiple_of(g) && self.channels.is_multiple_of(square);
         if g == 0 || !g.checked_mul(g).is_some_and(divides) {
-            return bad_structure(format!(
-                "conv_groups = {g} has to divide kernels = {} and its square channels = {}",
-                self.kernels, self.channels
-            ));
+            let (kernels, channels) = (self.kernels, self.channels);
+            let reason = format!(
+                "conv_groups = {g} has to divide kernels = {kernels} and its square channels = {channels}"
+            );
+            return bad_key("conv_groups", reason);
         }
         draft.split_tap(draft.taps.len() - 1, ['u', 'v'], g, "conv_groups")?;
         let y = draft.bond('y', "conv_groups", g)?;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::draft::Draft;
 use super::family::Family;
-use crate::error::bad_structure;
+use crate::error::bad_key;
 use crate::{Counts, Result, Structure};
 
 /// Keys of kind `tucker`.
@@ -45,10 +45,10 @@ pub(super) fn check_ranks(key: &str, ranks: usize, groups: usize) -> Result<()> 
     if ranks == groups && groups <= BONDS.len() {
         return Ok(());
     }
-    bad_structure(format!(
-        "{key} has {ranks} entries; give {groups}, one a kernel mode or group (at most {})",
-        BONDS.len()
-    ))
+    let most = BONDS.len();
+    let reason =
+        format!("{key} has {ranks} entries; give {groups}, one a kernel mode or group (at most {most})");
+    bad_key(key, reason)
 }
 
 impl Family for Tucker {
