@@ -198,7 +198,7 @@ fn sentences_are_short() {
     let sentence = "word ".repeat(20);
     std::fs::write(&page, format!("{sentence}word.\n\n| a table | {sentence} |\n\n```text\nShort.\n```\n"))
         .unwrap();
-    assert!(!are_short(&[page.clone()]).0);
+    assert!(!are_short(std::slice::from_ref(&page)).0);
     std::fs::write(&page, format!("{sentence}`a b`. Word.\n")).unwrap();
     assert!(are_short(&[page]).0);
 }
