@@ -198,9 +198,8 @@ fn defaults_are_those_of_the_reader() {
 #[test]
 fn columns_are_those_of_the_tables() {
     let text = format!(
-        "{}[[design]]\nkind = \"normal-exact\"\n[inference]\nlevel = 0.95\n[theory]\nbounds = false\n[[estimator]]\nsolver = \"als\"\n\
-         [[estimator]]\nsolver = \"levenberg-marquardt\"\nstarts = [\"spectral\"]\nselect = \"bic\"\nover = {{ kernels = [1, 2] }}\n",
-        BASE
+        "{BASE}[[design]]\nkind = \"normal-exact\"\n[inference]\nlevel = 0.95\n[theory]\nbounds = false\n[[estimator]]\nsolver = \"als\"\n\
+         [[estimator]]\nsolver = \"levenberg-marquardt\"\nstarts = [\"spectral\"]\nselect = \"bic\"\nover = {{ kernels = [1, 2] }}\n"
     );
     let place = tempfile::tempdir().unwrap();
     let out = place.path().join("run");

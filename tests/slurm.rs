@@ -74,6 +74,7 @@ fn rows(run: &Path) -> BTreeSet<String> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one cluster from its start to its end")]
 fn a_job_array_with_killed_tasks_gives_the_local_result() {
     let cluster = Cluster::start(SHARDS as usize);
     let place = tempfile::tempdir().unwrap();

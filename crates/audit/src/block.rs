@@ -68,7 +68,7 @@ pub fn blocks(graph: &Graph) -> (Vec<Block>, Vec<Outside>) {
     let names: Vec<String> = blocks.iter().map(|b| b.name.clone()).collect();
     for block in &mut blocks {
         if names.iter().filter(|n| **n == block.name).count() > 1 {
-            block.name = graph.nodes[block.factors[0].node].name.clone();
+            block.name.clone_from(&graph.nodes[block.factors[0].node].name);
         }
     }
     outside.sort_by_key(|o| o.node);

@@ -35,6 +35,11 @@
 //! that it doesn't know. A file of more than 2²¹ messages, 2¹⁸ operations or a tensor of more than 2⁴⁰ entries is refused.
 
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::unnecessary_wraps,
+    clippy::redundant_closure_for_method_calls,
+    reason = "the functions of an operator have one type for all operators"
+)]
 
 mod builder;
 mod call;

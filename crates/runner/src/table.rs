@@ -209,6 +209,7 @@ impl Table {
     }
 
     /// The rows for which `keep` says so.
+    #[must_use]
     pub fn filter(&self, keep: &[bool]) -> Self {
         fn kept<T: Clone>(values: &[T], keep: &[bool]) -> Vec<T> {
             values.iter().zip(keep).filter(|(_, k)| **k).map(|(v, _)| v.clone()).collect()
@@ -225,6 +226,7 @@ impl Table {
     }
 
     /// The row `i` as a table.
+    #[must_use]
     pub fn row(&self, i: usize) -> Self {
         let columns = self.columns.iter().map(|(name, column)| {
             let column = match column {

@@ -92,7 +92,7 @@ fn fill(plan: &Plan, cell: &Cell, replicate: u64, row: &mut Row, observer: Optio
     row.err_pred = setting.windows.pull_back(&delta.view()).iter().map(|v| v * v).sum::<f64>().sqrt();
     row.objective = fit.best.objective;
     row.oracle_gap = fit.oracle_gap.unwrap_or(f64::NAN);
-    row.start = fit.best.start.map_or("", |s| s.name()).to_owned();
+    fit.best.start.map_or("", |s| s.name()).clone_into(&mut row.start);
     row.iterations = fit.best.iterations;
     row.outcome = Outcome::Completed(fit.best.termination);
     Ok(())

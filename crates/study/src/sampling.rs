@@ -54,7 +54,7 @@ pub fn draw_sample(
     let sample = compress(features, outputs, cell.n as f64, |sink| {
         draw_blocks(plan, cell, key, replicate, truth, &mut *sampler, |_, block| {
             let (z, y) = block.view().split_at(Axis(0), features);
-            Ok(sink.add(&z.t(), &y.t())?)
+            sink.add(&z.t(), &y.t())
         })
     });
     Ok(Box::new(sample?))

@@ -58,7 +58,7 @@ pub fn fill(activated: &Activated, plan: &Plan, cell: &Cell, replicate: u64, row
     row.df = setting.dimension;
     row.objective = fit.best.objective;
     row.oracle_gap = fit.oracle_gap.unwrap_or(f64::NAN);
-    row.start = fit.best.start.map_or("", |s| s.name()).to_owned();
+    fit.best.start.map_or("", |s| s.name()).clone_into(&mut row.start);
     row.iterations = fit.best.iterations;
     row.outcome = Outcome::Completed(fit.best.termination);
     Ok(())

@@ -474,6 +474,7 @@ fn experiments() -> Vec<Vec<u8>> {
     all
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of readers")]
 fn readers() {
     convstat_tensor::blas::single_thread().unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -128,7 +128,7 @@ impl Job<'_> {
                 return Err(self.failed(&reason).into());
             }
             let pause = patience.pause * (1 << (failures - 1).min(6));
-            progress.note(&format!("{name}: {reason}; {kept} bytes are kept, next try in {:?}", pause));
+            progress.note(&format!("{name}: {reason}; {kept} bytes are kept, next try in {pause:?}"));
             let start = Instant::now();
             while start.elapsed() < pause {
                 go_on()?;

@@ -107,15 +107,12 @@ fn activations(builder: &mut Builder, draft: &Draft, kind: &str) -> Op {
 fn packed(builder: &mut Builder, draft: &mut Draft) -> Result<Op, Reason> {
     let call = draft.call;
     let size = |name| usize::try_from(call.int(name, 0)).ok().filter(|&n| n > 0 && n < 1 << 20);
-    Ok(match (size("K"), size("N"), call.input(1)) {
-        (Some(inputs), Some(outputs), Some(weight)) => {
-            let bias = call.input(5);
-            builder.train(std::iter::once(weight).chain(bias));
-            Op::Linear(Linear { inputs, outputs, bias: bias.is_some(), weight: None })
-        }
-        _ => {
-            let parameters = builder.train_inputs(call, 1);
-            Op::Other { kind: "matmulnbits".to_owned(), parameters, macs: 0 }
-        }
+    Ok(if let (Some(inputs), Some(outputs), Some(weight)) = (size("K"), size("N"), call.input(1)) {
+        let bias = call.input(5);
+        builder.train(std::iter::once(weight).chain(bias));
+        Op::Linear(Linear { inputs, outputs, bias: bias.is_some(), weight: None })
+    } else {
+        let parameters = builder.train_inputs(call, 1);
+        Op::Other { kind: "matmulnbits".to_owned(), parameters, macs: 0 }
     })
 }

@@ -72,8 +72,8 @@ pub fn failures(plan: &Plan, record: &Record, run: &str) -> Markup {
             let mut row = name(plan, f.cell, plan.cells.get(f.cell)?);
             let end = match f.kind {
                 FailureKind::MissedOptimum => Cell::text("–"),
-                FailureKind::NotConverged => Cell::text(&f.termination()),
-                FailureKind::Error => Cell::long(&f.termination()),
+                FailureKind::NotConverged => Cell::text(f.termination()),
+                FailureKind::Error => Cell::long(f.termination()),
             };
             let of = record.replicates.get(f.cell).copied().unwrap_or(0);
             row.extend([

@@ -125,15 +125,15 @@ impl Select {
             |name: &str| names.designs.iter().any(|l| l == name || l.split('(').next() == Some(name));
         let settings = |name: &str| names.settings.iter().any(|s| s == name);
         let estimators = |name: &str| names.estimators.iter().any(|e| e == name);
-        listed("settings", &self.settings, settings, "no [[setting]] has this name")?;
-        listed("estimators", &self.estimators, estimators, "no [[estimator]] has this name")?;
-        listed("designs", &self.designs, designs, "no [[design]] is of this kind or has this name")
+        listed("settings", self.settings.as_ref(), settings, "no [[setting]] has this name")?;
+        listed("estimators", self.estimators.as_ref(), estimators, "no [[estimator]] has this name")?;
+        listed("designs", self.designs.as_ref(), designs, "no [[design]] is of this kind or has this name")
     }
 }
 
 /// Fails on an entry of the list at `key` that is not there.
-fn listed(key: &str, list: &Option<Vec<String>>, is_there: impl Fn(&str) -> bool, mend: &str) -> Result<()> {
-    match list.iter().flatten().enumerate().find(|(_, name)| !is_there(name)) {
+fn listed(key: &str, list: Option<&Vec<String>>, is_there: impl Fn(&str) -> bool, mend: &str) -> Result<()> {
+    match list.into_iter().flatten().enumerate().find(|(_, name)| !is_there(name)) {
         Some((i, name)) => Err(StudyError::bad(KeyPath::from(key).index(i), name, mend)),
         None => Ok(()),
     }

@@ -82,6 +82,7 @@ impl Server {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one answer, line after line of the protocol")]
 fn answer(mut stream: &TcpStream, shared: &Mutex<Shared>) -> Option<()> {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.next()?.ok()?;
