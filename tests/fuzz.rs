@@ -528,6 +528,7 @@ impl Run {
 }
 
 /// Arguments of the program, one a line.
+#[expect(clippy::too_many_lines, reason = "one list of commands")]
 fn arguments(source: &mut Source, folder: &Path) -> String {
     let file = |source: &mut Source| {
         let names = [
@@ -731,6 +732,7 @@ fn experiments() -> Vec<Vec<u8>> {
     all
 }
 
+#[expect(clippy::too_many_lines, reason = "one list of commands")]
 fn readers() {
     convstat::tensor::blas::single_thread().unwrap();
     convstat::tensor::memory::set_limit(LIMIT);

@@ -294,6 +294,7 @@ const FAINT_MARKS: &str = r##"(() => {
 const SIDEWAYS: &str = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one page from top to bottom")]
 fn a_browser_shows_it_without_complaint() {
     let place = tempfile::tempdir().unwrap();
     let run = place.path().join("run");

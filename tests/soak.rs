@@ -297,7 +297,7 @@ fn acknowledged_rows_survive_kills() {
         assert_eq!(found.len(), rows.rows(), "a row stands twice");
         assert_eq!(found.last().map_or(0, |l| l + 1), found.len() as i64, "a row is missing");
         // One more may be stored than was acknowledged.
-        assert!(found.len() as i64 >= last() && found.len() as i64 <= last() + kills as i64);
+        assert!(found.len() as i64 >= last() && found.len() as i64 <= last() + i64::from(kills));
     }
     // What a kill in the middle of merging left is put in order by the next writer.
     let writer = RunDir::take(&run).unwrap();

@@ -72,7 +72,8 @@ fn decode(bytes: &[u8]) -> Result<ArrayD<f64>, String> {
         };
     }
     attempt!(|v| v, f64);
-    attempt!(|v| v as f64, f32 i64 i32 i16 i8 u64 u32 u16 u8);
+    attempt!(f64::from, f32 i32 i16 i8 u32 u16 u8);
+    attempt!(|v| v as f64, i64 u64);
     attempt!(|v| f64::from(u8::from(v)), bool);
     Err("its numbers are of a type that is not supported (float16, complex, text or object)".to_owned())
 }

@@ -61,7 +61,7 @@ fn a_bound_of_ones_own_is_everywhere_by_its_name() {
     run(&study, &path, RunOptions::default()).unwrap();
     let mut stored = RunDir::open(&path).unwrap();
     let (summary, checks) = summarise(&study, &mut stored).unwrap();
-    assert_eq!(find(summary.bounds, "thrice").map(|b| b.name()), Some("thrice"));
+    assert_eq!(find(summary.bounds, "thrice").map(Bound::name), Some("thrice"));
     for c in &summary.cells {
         for norm in ErrorNorm::BOTH {
             let own = c.theory.bound(&Thrice, norm);

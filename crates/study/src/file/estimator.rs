@@ -111,7 +111,12 @@ impl Estimator {
     pub fn solver_options(&self) -> Vec<String> {
         let options = toml::Table::try_from(&self.method).unwrap_or_default();
         let shown = options.iter().filter(|(key, _)| !["solver", "starts"].contains(&key.as_str()));
-        shown.map(|(key, value)| format!("{key} = {value}")).collect()
+        let text = |value: &toml::Value| match value {
+            // As short as a user would write it: 1e-8.
+            toml::Value::Float(v) => format!("{v:?}"),
+            other => other.to_string(),
+        };
+        shown.map(|(key, value)| format!("{key} = {}", text(value))).collect()
     }
 
     /// Fails on options of the solver outside their range.

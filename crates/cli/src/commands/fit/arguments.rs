@@ -15,6 +15,7 @@ use super::family::FamilyName;
 use crate::arrays::{reshape, write};
 use crate::commands::data::MOST_STARTS;
 use crate::failure::Failure;
+use crate::output::print;
 
 /// `fit`.
 #[derive(Debug, Args)]
@@ -164,6 +165,16 @@ impl FitCommand {
         let fitting = Fitting::new(structure, &options).geometry(geometry).interrupt(&interrupt::requested);
         let fitting = if self.trace { fitting.observer(&mut follow) } else { fitting };
         Ok((fitting.fit(rows)?, steps))
+    }
+
+    /// Says where coefficients, and what `fitted` names, were written.
+    pub(super) fn print_written(&self, fitted: &str) -> Result<(), Failure> {
+        for (what, path) in [("coefficients", &self.out), (fitted, &self.fitted)] {
+            if let Some(path) = path {
+                print(&format!("{what} written to {}\n", path.display()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes the coefficients (`D x M`) in the shape of one input, if they are asked for.

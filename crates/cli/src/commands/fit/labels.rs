@@ -13,6 +13,19 @@ use crate::output::{Status, print, print_json};
 use crate::trace::trace_table;
 
 impl FitCommand {
+    /// Writes the probabilities of the classes and their standard errors, if they are asked for.
+    fn write_probabilities(&self, sample: &LabelledSample, model: &FittedModel) -> Result<(), Failure> {
+        let Some(path) = &self.fitted else { return Ok(()) };
+        let (z, w) = (sample.sample().z.view(), model.fit.w.view());
+        let (p, se) = (sample.probabilities(&w), model.inference()?.probability_se(&z, &w));
+        // One column for two classes: the probability of class 1.
+        let first = usize::from(sample.classes() == 2);
+        let part = |a: &Array2<f64>| from_column(a, first).insert_axis(Axis(1));
+        let both = concatenate![Axis(1), part(&p), part(&se)];
+        let shape = [both.shape()[0], 2].into_iter().chain((first == 0).then(|| sample.classes()));
+        write(path, &reshape(&both.into_dyn(), &shape.collect::<Vec<_>>()))
+    }
+
     /// Fits labels, writes and reports.
     pub(super) fn fit_labels(
         &self,
@@ -23,29 +36,15 @@ impl FitCommand {
     ) -> Result<Status, Failure> {
         let (model, steps) = self.fitted(structure, sample, geometry)?;
         let (fit, inference, diagnostics) = (&model.fit, model.inference()?, &model.diagnostics);
-        let (z, w) = (sample.sample().z.view(), fit.w.view());
         self.write_coefficients(&fit.w, geometry, x)?;
-        if let Some(path) = &self.fitted {
-            let (p, se) = (sample.probabilities(&w), inference.probability_se(&z, &w));
-            // One column for two classes: the probability of class 1.
-            let first = usize::from(sample.classes() == 2);
-            let part = |a: &Array2<f64>| from_column(a, first).insert_axis(Axis(1));
-            let both = concatenate![Axis(1), part(&p), part(&se)];
-            let shape = [both.shape()[0], 2].into_iter().chain((first == 0).then(|| sample.classes()));
-            write(path, &reshape(&both.into_dyn(), &shape.collect::<Vec<_>>()))?;
-        }
+        self.write_probabilities(sample, &model)?;
         let (deviance, null_deviance) = (fit.best.objective, sample.null_deviance());
         // Where the likelihood has no maximum nothing but that is an estimate.
         let estimate = |v: f64| if fit.best.termination == Termination::Separated { f64::NAN } else { v };
         let (aic, bic) = sample.criteria(deviance, inference.df);
-        let quantiles = |mut all: Vec<f64>| {
-            all.sort_by(f64::total_cmp);
-            [0.0, 0.5, 1.0].map(|q: f64| {
-                estimate(all.get((q * (all.len() - 1) as f64).round() as usize).copied().unwrap_or(f64::NAN))
-            })
-        };
-        let coefficient_se = quantiles(inference.coefficient_se().to_vec());
-        let predictor_se = quantiles(inference.fitted_se(&z).iter().copied().collect());
+        let coefficient_se = range_of(inference.coefficient_se().to_vec()).map(estimate);
+        let z = sample.sample().z.view();
+        let predictor_se = range_of(inference.fitted_se(&z).iter().copied().collect()).map(estimate);
         let starts: Vec<f64> = fit.all.iter().map(|f| f.objective).collect();
         let spread = starts.iter().copied().fold(0.0f64, f64::max) - deviance;
         let start = fit.best.start.map_or("direct", |s| s.name());
@@ -105,17 +104,18 @@ impl FitCommand {
                 fit.best.iterations,
                 fit.best.termination.name(),
             ))?;
-            for (what, path) in
-                [("coefficients", &self.out), ("probabilities and standard errors", &self.fitted)]
-            {
-                if let Some(path) = path {
-                    print(&format!("{what} written to {}\n", path.display()))?;
-                }
-            }
+            self.print_written("probabilities and standard errors")?;
         }
         for diagnostic in diagnostics {
             eprintln!("warning: {diagnostic}");
         }
         Ok(if fit.best.termination.is_success() { Status::Done } else { Status::Partly })
     }
+}
+
+/// The smallest, the median and the largest.
+fn range_of(mut all: Vec<f64>) -> [f64; 3] {
+    all.sort_by(f64::total_cmp);
+    let at = |q: f64| all.get((q * (all.len() - 1) as f64).round() as usize).copied();
+    [0.0, 0.5, 1.0].map(|q| at(q).unwrap_or(f64::NAN))
 }

@@ -118,13 +118,7 @@ impl FitCommand {
                 fit.best.iterations,
                 fit.best.termination.name(),
             ))?;
-            for (what, path) in
-                [("coefficients", &self.out), ("fitted values and standard errors", &self.fitted)]
-            {
-                if let Some(path) = path {
-                    print(&format!("{what} written to {}\n", path.display()))?;
-                }
-            }
+            self.print_written("fitted values and standard errors")?;
         }
         for diagnostic in &model.diagnostics {
             eprintln!("warning: {diagnostic}");
