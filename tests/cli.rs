@@ -604,7 +604,7 @@ fn audit_by_name_and_by_file() {
     place.ok(&["audit", "resnet50", "--figure", "r.svg", "--sort", "redundancy", "--advice", "--why"]);
     assert!(std::fs::read_to_string(place.path("r.svg")).unwrap().contains("<title>Naive parameters"));
     // An ONNX file of PyTorch, with and without a size; an architecture file.
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../audit/tests/data/onnx/residual-symbolic.onnx");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../onnx/tests/data/onnx/residual-symbolic.onnx");
     let onnx = data.to_str().unwrap();
     assert!(place.ok(&["audit", onnx, "--input", "3x32x32"]).contains("K > R"));
     let toml =

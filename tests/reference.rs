@@ -13,6 +13,7 @@ mod pages;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use convstat::estimate::Method;
 use convstat::cnn::families::FAMILIES;
 use convstat::prelude::*;
 use convstat::report::figures;
@@ -88,7 +89,11 @@ fn keys_are_those_that_the_reader_knows() {
     for (heading, header, _) in TABLES {
         let listed: BTreeSet<String> = rows(&page, heading).iter().map(|r| unquoted(&r[0])).collect();
         // Tables of several kinds have their keys by kind, below.
-        if ["[[design]]", "[[check]]"].contains(&header) {
+        if header == "[[estimator]]" {
+            // Each solver has its own.
+            let of = |m: Method| known(&refused(header, &format!("solver = \"{}\"\nzzz = 1", m.name())));
+            assert_eq!(listed, Method::all().into_iter().flat_map(of).collect(), "{heading}");
+        } else if ["[[design]]", "[[check]]"].contains(&header) {
             assert_eq!(listed, known(&refused(header, "kind = \"zzz\"")), "{heading}");
         } else {
             assert_eq!(listed, known(&refused(header, "zzz = 1")), "{heading}");
@@ -183,6 +188,8 @@ fn defaults_are_those_of_the_reader() {
                 required += 1;
             }
             let Some(literal) = default.strip_prefix('`').and_then(|d| d.strip_suffix('`')) else { continue };
+            // The penalty is of solvers without starts.
+            let needed = if key == "lambda" { "solver = \"ridge\"" } else { needed };
             let table = |line: &str| with_line(BASE, header, needed, line);
             assert_eq!(
                 stored(&table(&format!("{key} = {literal}"))),
