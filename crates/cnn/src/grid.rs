@@ -66,9 +66,9 @@ fn with_key(table: &Table, key: &str, value: usize) -> Result<Table> {
         _ => table.get_mut(key),
     };
     let filled = match place {
-        Some(Value::Integer(held)) => number.as_integer().map(|n| *held = n),
-        Some(Value::Array(held)) if held.iter().all(Value::is_integer) => {
-            held.fill(number);
+        Some(Value::Integer(value)) => number.as_integer().map(|n| *value = n),
+        Some(Value::Array(value)) if value.iter().all(Value::is_integer) => {
+            value.fill(number);
             Some(())
         }
         Some(other) => return Err(bad(format!("{key} = {other} in the structure is no whole number"))),

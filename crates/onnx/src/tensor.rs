@@ -181,9 +181,9 @@ fn bytes(
 /// Numbers of `int32_data` and its like, each cut to the width of its kind.
 fn widths(numbers: &[Bytes], bits: usize, expected: usize) -> Result<Bytes, Reason> {
     let width = (bits / 8).clamp(1, 8);
-    let held: usize = numbers.iter().map(Bytes::len).sum();
+    let length: usize = numbers.iter().map(Bytes::len).sum();
     // A varint is a byte at least.
-    let mut bytes = Vec::with_capacity(expected.min(held.saturating_mul(width)));
+    let mut bytes = Vec::with_capacity(expected.min(length.saturating_mul(width)));
     for piece in numbers {
         for number in varints(piece.clone()) {
             bytes.extend(number?.to_le_bytes().iter().take(width));
@@ -216,7 +216,7 @@ fn external(
         return Err(format!("external data at \"{location}\", which is outside the model's folder"));
     }
     let path = folder.join(relative);
-    let said = |e: std::io::Error| format!("external data at \"{location}\": {e}");
+    let in_file = |e: std::io::Error| format!("external data at \"{location}\": {e}");
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     match (path.canonicalize(), folder.canonicalize()) {
         // A link may point elsewhere.
@@ -234,19 +234,19 @@ fn external(
             return Ok(None);
         }
     }
-    let mut file = File::open(&path).map_err(said)?;
-    let metadata = file.metadata().map_err(said)?;
+    let mut file = File::open(&path).map_err(in_file)?;
+    let metadata = file.metadata().map_err(in_file)?;
     if !metadata.is_file() {
         return Err(format!("external data at \"{location}\", which is no file"));
     }
-    let held = metadata.len();
-    if offset.checked_add(expected as u64).is_none_or(|end| end > held) {
+    let length = metadata.len();
+    if offset.checked_add(expected as u64).is_none_or(|end| end > length) {
         return Err(format!(
-            "external data at {offset} of \"{location}\" needs {expected} bytes; the file has {held}"
+            "external data at {offset} of \"{location}\" needs {expected} bytes; the file has {length}"
         ));
     }
-    file.seek(SeekFrom::Start(offset)).map_err(said)?;
+    file.seek(SeekFrom::Start(offset)).map_err(in_file)?;
     let mut bytes = vec![0; expected];
-    file.read_exact(&mut bytes).map_err(said)?;
+    file.read_exact(&mut bytes).map_err(in_file)?;
     Ok(Some(bytes.into()))
 }

@@ -1,6 +1,6 @@
 //! Blocks of several operations, named as torchvision names them.
 
-use super::build::{Builder, Made, NewConv, channels};
+use super::build::{Builder, Checked, NewConv, channels};
 use super::keys::{
     BasicKeys, BottleneckKeys, InvertedKeys, Padding, PaddingName, PerMode, SeparableKeys, SqueezeKeys,
     TuckerKeys,
@@ -18,7 +18,7 @@ struct Style<'a> {
     activation: &'a str,
 }
 
-fn windows(kernel: &PerMode, stride: &PerMode, modes: usize) -> Made<Windows> {
+fn windows(kernel: &PerMode, stride: &PerMode, modes: usize) -> Checked<Windows> {
     let (dilation, padding) = (&PerMode::All(1), &Padding::Named(PaddingName::Same));
     WindowKeys { kernel, stride, dilation, padding }.windows(modes)
 }
@@ -29,8 +29,8 @@ fn repeat(
     from: NodeId,
     copies: usize,
     stride: &PerMode,
-    mut add: impl FnMut(&mut Builder, usize, NodeId, &PerMode) -> Made<NodeId>,
-) -> Made<NodeId> {
+    mut add: impl FnMut(&mut Builder, usize, NodeId, &PerMode) -> Checked<NodeId>,
+) -> Checked<NodeId> {
     if !(1..=MOST_REPEATS).contains(&copies) {
         return Err(format!("repeat = {copies}: it has to be between 1 and {MOST_REPEATS}"));
     }
@@ -46,7 +46,7 @@ fn numbered(
     from: NodeId,
     mut conv: NewConv,
     style: Style,
-) -> Made<NodeId> {
+) -> Checked<NodeId> {
     conv.bias = style.norm == "none";
     let at = b.conv(format!("{block}.conv{number}"), from, conv)?;
     let at = b.norm(format!("{block}.bn{number}"), at, style.norm)?;
@@ -61,7 +61,7 @@ fn shortcut(
     main: NodeId,
     stride: &PerMode,
     style: Style,
-) -> Made<NodeId> {
+) -> Checked<NodeId> {
     let (inputs, sizes) = b.map(from)?;
     let strides = stride.sizes("stride", sizes.len(), 1)?;
     let (outputs, _) = b.map(main)?;
@@ -76,7 +76,7 @@ fn shortcut(
     b.join(format!("{block}.add"), vec![main, side], Op::Add)
 }
 
-pub(super) fn basic(b: &mut Builder, name: &str, from: NodeId, keys: &BasicKeys) -> Made<NodeId> {
+pub(super) fn basic(b: &mut Builder, name: &str, from: NodeId, keys: &BasicKeys) -> Checked<NodeId> {
     let style = Style { norm: &keys.norm, activation: &keys.activation };
     repeat(b, from, keys.repeat, &keys.stride, |b, i, from, stride| {
         let block = format!("{name}.{i}");
@@ -93,7 +93,7 @@ pub(super) fn basic(b: &mut Builder, name: &str, from: NodeId, keys: &BasicKeys)
     })
 }
 
-pub(super) fn bottleneck(b: &mut Builder, name: &str, from: NodeId, keys: &BottleneckKeys) -> Made<NodeId> {
+pub(super) fn bottleneck(b: &mut Builder, name: &str, from: NodeId, keys: &BottleneckKeys) -> Checked<NodeId> {
     let style = Style { norm: &keys.norm, activation: &keys.activation };
     channels("r", keys.r)?;
     repeat(b, from, keys.repeat, &keys.stride, |b, i, from, stride| {
@@ -118,7 +118,7 @@ pub(super) fn depthwise_separable(
     name: &str,
     from: NodeId,
     keys: &SeparableKeys,
-) -> Made<NodeId> {
+) -> Checked<NodeId> {
     let style = Style { norm: &keys.norm, activation: &keys.activation };
     repeat(b, from, keys.repeat, &keys.stride, |b, i, from, stride| {
         let block = format!("{name}.{i}");
@@ -137,7 +137,7 @@ pub(super) fn inverted_residual(
     name: &str,
     from: NodeId,
     keys: &InvertedKeys,
-) -> Made<NodeId> {
+) -> Checked<NodeId> {
     let style = Style { norm: &keys.norm, activation: &keys.activation };
     repeat(b, from, keys.repeat, &keys.stride, |b, i, from, stride| {
         let block = format!("{name}.{i}");
@@ -162,7 +162,7 @@ pub(super) fn inverted_residual(
     })
 }
 
-pub(super) fn tucker(b: &mut Builder, name: &str, from: NodeId, keys: &TuckerKeys) -> Made<NodeId> {
+pub(super) fn tucker(b: &mut Builder, name: &str, from: NodeId, keys: &TuckerKeys) -> Checked<NodeId> {
     let [r_in, r_out] = keys.ranks;
     let (inputs, sizes) = b.map(from)?;
     let modes = sizes.len();
@@ -189,7 +189,7 @@ pub(super) fn squeeze_excitation(
     name: &str,
     from: NodeId,
     keys: &SqueezeKeys,
-) -> Made<NodeId> {
+) -> Checked<NodeId> {
     let (inputs, sizes) = b.map(from)?;
     let modes = sizes.len();
     channels("r", keys.r)?;

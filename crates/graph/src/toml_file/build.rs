@@ -37,7 +37,7 @@ const ACTIVATIONS: [&str; 19] = [
 ];
 
 /// Result of one layer; its error becomes one with the place in the file.
-pub(super) type Made<T> = std::result::Result<T, String>;
+pub(super) type Checked<T> = std::result::Result<T, String>;
 
 pub(super) struct Builder {
     pub graph: Graph,
@@ -62,7 +62,7 @@ impl NewConv {
 }
 
 /// `limit` checked for a number of channels.
-pub(super) fn channels(key: &str, n: usize) -> Made<usize> {
+pub(super) fn channels(key: &str, n: usize) -> Checked<usize> {
     if (1..=MOST_CHANNELS).contains(&n) {
         return Ok(n);
     }
@@ -75,12 +75,12 @@ impl Builder {
     }
 
     /// Shape of what a node returns.
-    pub fn shape(&self, node: NodeId) -> Made<&[usize]> {
+    pub fn shape(&self, node: NodeId) -> Checked<&[usize]> {
         self.graph.nodes.get(node).map(|n| n.shape.as_slice()).ok_or_else(|| "it reads no layer".to_owned())
     }
 
     /// Channels and spatial sizes of a feature map.
-    pub fn map(&self, node: NodeId) -> Made<(usize, &[usize])> {
+    pub fn map(&self, node: NodeId) -> Checked<(usize, &[usize])> {
         match self.shape(node)? {
             [channels, sizes @ ..] if !sizes.is_empty() => Ok((*channels, sizes)),
             shape => Err(format!(
@@ -90,7 +90,7 @@ impl Builder {
         }
     }
 
-    pub fn push(&mut self, name: String, op: Op, inputs: Vec<NodeId>, shape: Vec<usize>) -> Made<NodeId> {
+    pub fn push(&mut self, name: String, op: Op, inputs: Vec<NodeId>, shape: Vec<usize>) -> Checked<NodeId> {
         if self.graph.nodes.len() >= MOST_NODES {
             return Err(format!("more than {MOST_NODES} operations"));
         }
@@ -104,7 +104,7 @@ impl Builder {
         Ok(self.graph.add(name, op, inputs, shape))
     }
 
-    pub fn conv(&mut self, name: String, from: NodeId, new: NewConv) -> Made<NodeId> {
+    pub fn conv(&mut self, name: String, from: NodeId, new: NewConv) -> Checked<NodeId> {
         let (inputs, sizes) = self.map(from)?;
         let outputs = channels("out", new.outputs)?;
         let groups = new.groups;
@@ -145,7 +145,7 @@ impl Builder {
         self.push(name, Op::Conv(conv), vec![from], shape)
     }
 
-    pub fn linear(&mut self, name: String, from: NodeId, out: usize, bias: bool) -> Made<NodeId> {
+    pub fn linear(&mut self, name: String, from: NodeId, out: usize, bias: bool) -> Checked<NodeId> {
         let mut shape = self.shape(from)?.to_vec();
         let outputs = channels("out", out)?;
         let Some(last) = shape.last_mut() else { return Err("it reads a shape without modes".to_owned()) };
@@ -160,7 +160,7 @@ impl Builder {
     }
 
     /// Normalisation; nothing for "none".
-    pub fn norm(&mut self, name: String, from: NodeId, kind: &str) -> Made<NodeId> {
+    pub fn norm(&mut self, name: String, from: NodeId, kind: &str) -> Checked<NodeId> {
         if !NORMS.contains(&kind) {
             return Err(format!("unknown norm \"{kind}\"{}", suggestion(kind, NORMS.into_iter())));
         }
@@ -173,7 +173,7 @@ impl Builder {
     }
 
     /// Activation; nothing for "none".
-    pub fn activation(&mut self, name: String, from: NodeId, kind: &str) -> Made<NodeId> {
+    pub fn activation(&mut self, name: String, from: NodeId, kind: &str) -> Checked<NodeId> {
         if !ACTIVATIONS.contains(&kind) {
             return Err(format!(
                 "unknown activation \"{kind}\"{}",
@@ -189,7 +189,7 @@ impl Builder {
         self.push(name, Op::Activation { kind: kind.to_owned(), parameters }, vec![from], shape)
     }
 
-    pub fn global_pool(&mut self, name: String, from: NodeId, kind: &str) -> Made<NodeId> {
+    pub fn global_pool(&mut self, name: String, from: NodeId, kind: &str) -> Checked<NodeId> {
         let (channels, sizes) = self.map(from)?;
         let mut shape = vec![1; sizes.len() + 1];
         if let Some(first) = shape.first_mut() {
@@ -198,23 +198,23 @@ impl Builder {
         self.push(name, Op::Pool { kind: kind.to_owned(), global: true }, vec![from], shape)
     }
 
-    pub fn pool(&mut self, name: String, from: NodeId, kind: &str, windows: &Windows) -> Made<NodeId> {
+    pub fn pool(&mut self, name: String, from: NodeId, kind: &str, windows: &Windows) -> Checked<NodeId> {
         let (channels, sizes) = self.map(from)?;
         let mut shape = vec![channels];
         shape.extend(windows.leave(sizes)?);
         self.push(name, Op::Pool { kind: kind.to_owned(), global: false }, vec![from], shape)
     }
 
-    pub fn flatten(&mut self, name: String, from: NodeId) -> Made<NodeId> {
+    pub fn flatten(&mut self, name: String, from: NodeId) -> Checked<NodeId> {
         let entries = self.shape(from)?.iter().product();
         channels("features after flattening", entries)?;
         self.push(name, Op::Move { kind: "flatten".to_owned() }, vec![from], vec![entries])
     }
 
     /// Sum or product of branches of one shape; a product also with `[channels, 1 …]` gates.
-    pub fn join(&mut self, name: String, from: Vec<NodeId>, op: Op) -> Made<NodeId> {
+    pub fn join(&mut self, name: String, from: Vec<NodeId>, op: Op) -> Checked<NodeId> {
         let shapes: Vec<Vec<usize>> =
-            from.iter().map(|&f| self.shape(f).map(<[usize]>::to_vec)).collect::<Made<_>>()?;
+            from.iter().map(|&f| self.shape(f).map(<[usize]>::to_vec)).collect::<Checked<_>>()?;
         let largest = shapes.iter().max_by_key(|s| s.iter().product::<usize>()).cloned().unwrap_or_default();
         let gates = matches!(op, Op::Multiply);
         let fits = |s: &Vec<usize>| {
@@ -229,9 +229,9 @@ impl Builder {
     }
 
     /// Branches side by side along the channels.
-    pub fn concat(&mut self, name: String, from: Vec<NodeId>) -> Made<NodeId> {
+    pub fn concat(&mut self, name: String, from: Vec<NodeId>) -> Checked<NodeId> {
         let shapes: Vec<Vec<usize>> =
-            from.iter().map(|&f| self.shape(f).map(<[usize]>::to_vec)).collect::<Made<_>>()?;
+            from.iter().map(|&f| self.shape(f).map(<[usize]>::to_vec)).collect::<Checked<_>>()?;
         let sizes = |s: &[usize]| s.iter().skip(1).copied().collect::<Vec<_>>();
         let rest = shapes.first().map(|s| sizes(s)).unwrap_or_default();
         if shapes.iter().any(|s| sizes(s) != rest) {

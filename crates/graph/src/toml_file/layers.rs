@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use convstat_text::suggestion;
 
 use super::blocks;
-use super::build::{Builder, Made, NewConv, channels};
+use super::build::{Builder, Checked, NewConv, channels};
 use super::keys::{
     ConvKeys, DepthwiseKeys, File, JoinKeys, Layer, LinearKeys, Names, Padding, PaddingName, PerMode,
     PoolKeys, PoolKind,
@@ -63,7 +63,7 @@ pub(super) fn build(file: File, place: &Place) -> Result<Graph> {
     }
     let outputs = match &file.outputs {
         None => vec![last],
-        Some(names) => names.iter().map(|n| lookup(n, &layers)).collect::<Made<_>>().map_err(whole)?,
+        Some(names) => names.iter().map(|n| lookup(n, &layers)).collect::<Checked<_>>().map_err(whole)?,
     };
     if outputs.is_empty() {
         return Err(whole("outputs = []: name at least one layer, or leave the key out".to_owned()));
@@ -78,7 +78,7 @@ pub(super) fn build(file: File, place: &Place) -> Result<Graph> {
     Ok(b.graph)
 }
 
-fn lookup(name: &str, layers: &HashMap<String, NodeId>) -> Made<NodeId> {
+fn lookup(name: &str, layers: &HashMap<String, NodeId>) -> Checked<NodeId> {
     layers.get(name).copied().ok_or_else(|| {
         let mut known: Vec<&str> = layers.keys().map(String::as_str).collect();
         known.sort_unstable();
@@ -86,7 +86,7 @@ fn lookup(name: &str, layers: &HashMap<String, NodeId>) -> Made<NodeId> {
     })
 }
 
-fn sources(from: Option<&Names>, layers: &HashMap<String, NodeId>, last: NodeId) -> Made<Vec<NodeId>> {
+fn sources(from: Option<&Names>, layers: &HashMap<String, NodeId>, last: NodeId) -> Checked<Vec<NodeId>> {
     match from {
         None => Ok(vec![last]),
         Some(Names::One(name)) => Ok(vec![lookup(name, layers)?]),
@@ -116,7 +116,7 @@ enum Kind<'a> {
 }
 
 impl Layer {
-    fn kind(&self) -> Made<Kind<'_>> {
+    fn kind(&self) -> Checked<Kind<'_>> {
         let kinds: Vec<Kind> = [
             self.conv.as_ref().map(Kind::Conv),
             self.depthwise.as_ref().map(Kind::Depthwise),
@@ -140,7 +140,7 @@ impl Layer {
         .flatten()
         .collect();
         let names: Vec<&str> = kinds.iter().map(Kind::name).collect();
-        let said = match names.as_slice() {
+        let wrong = match names.as_slice() {
             [] => "a layer without a kind; give one, for instance conv = { out = 64, kernel = 3 }".to_owned(),
             _ => format!(
                 "a layer of {} kinds ({}); give each its own [[layer]]",
@@ -151,7 +151,7 @@ impl Layer {
         let mut kinds = kinds.into_iter();
         match (kinds.next(), kinds.next()) {
             (Some(kind), None) => Ok(kind),
-            _ => Err(said),
+            _ => Err(wrong),
         }
     }
 }
@@ -180,7 +180,7 @@ impl Kind<'_> {
     }
 
     /// Adds the layer's operations; returns the last of them.
-    fn add(&self, b: &mut Builder, name: &str, from: &[NodeId]) -> Made<NodeId> {
+    fn add(&self, b: &mut Builder, name: &str, from: &[NodeId]) -> Checked<NodeId> {
         let joined = match self {
             Self::Add(keys) => Some((b.join(name.to_owned(), several(from)?, Op::Add)?, keys)),
             Self::Multiply(keys) => Some((b.join(name.to_owned(), several(from)?, Op::Multiply)?, keys)),
@@ -217,7 +217,7 @@ impl Kind<'_> {
     }
 }
 
-fn several(from: &[NodeId]) -> Made<Vec<NodeId>> {
+fn several(from: &[NodeId]) -> Checked<Vec<NodeId>> {
     if from.len() < 2 {
         return Err("it joins branches; name them, for instance from = [\"a\", \"b\"]".to_owned());
     }
@@ -231,13 +231,13 @@ fn finish(
     at: NodeId,
     norm: Option<&str>,
     activation: Option<&str>,
-) -> Made<NodeId> {
+) -> Checked<NodeId> {
     let at = b.norm(format!("{name}.norm"), at, norm.unwrap_or("none"))?;
     let activation = activation.unwrap_or("none");
     b.activation(format!("{name}.{activation}"), at, activation)
 }
 
-fn conv(b: &mut Builder, name: &str, from: NodeId, keys: &ConvKeys) -> Made<NodeId> {
+fn conv(b: &mut Builder, name: &str, from: NodeId, keys: &ConvKeys) -> Checked<NodeId> {
     let modes = b.map(from)?.1.len();
     let ConvKeys { kernel, stride, dilation, padding, .. } = keys;
     let windows = WindowKeys { kernel, stride, dilation, padding }.windows(modes)?;
@@ -253,7 +253,7 @@ fn conv(b: &mut Builder, name: &str, from: NodeId, keys: &ConvKeys) -> Made<Node
     finish(b, name, at, keys.norm.as_deref(), keys.activation.as_deref())
 }
 
-fn depthwise(b: &mut Builder, name: &str, from: NodeId, keys: &DepthwiseKeys) -> Made<NodeId> {
+fn depthwise(b: &mut Builder, name: &str, from: NodeId, keys: &DepthwiseKeys) -> Checked<NodeId> {
     let (inputs, sizes) = b.map(from)?;
     let DepthwiseKeys { kernel, stride, dilation, padding, .. } = keys;
     let windows = WindowKeys { kernel, stride, dilation, padding }.windows(sizes.len())?;
@@ -265,7 +265,7 @@ fn depthwise(b: &mut Builder, name: &str, from: NodeId, keys: &DepthwiseKeys) ->
     finish(b, name, at, keys.norm.as_deref(), keys.activation.as_deref())
 }
 
-fn pool(b: &mut Builder, name: &str, from: NodeId, keys: &PoolKeys) -> Made<NodeId> {
+fn pool(b: &mut Builder, name: &str, from: NodeId, keys: &PoolKeys) -> Checked<NodeId> {
     let kind = match keys.kind {
         PoolKind::Max => "max",
         PoolKind::Average => "average",
@@ -286,14 +286,14 @@ fn pool(b: &mut Builder, name: &str, from: NodeId, keys: &PoolKeys) -> Made<Node
     }
 }
 
-fn linear(b: &mut Builder, name: &str, from: NodeId, keys: &LinearKeys) -> Made<NodeId> {
+fn linear(b: &mut Builder, name: &str, from: NodeId, keys: &LinearKeys) -> Checked<NodeId> {
     let modes = b.shape(from)?.len();
     let from = if keys.flatten && modes > 1 { b.flatten(format!("{name}.flatten"), from)? } else { from };
     let at = b.linear(name.to_owned(), from, keys.out, keys.bias)?;
     finish(b, name, at, None, keys.activation.as_deref())
 }
 
-fn shuffle(b: &mut Builder, name: &str, from: NodeId, groups: usize) -> Made<NodeId> {
+fn shuffle(b: &mut Builder, name: &str, from: NodeId, groups: usize) -> Checked<NodeId> {
     let shape = b.shape(from)?.to_vec();
     let channels = shape.first().copied().unwrap_or(0);
     if groups == 0 || channels % groups != 0 {
