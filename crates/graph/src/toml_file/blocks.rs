@@ -93,7 +93,12 @@ pub(super) fn basic(b: &mut Builder, name: &str, from: NodeId, keys: &BasicKeys)
     })
 }
 
-pub(super) fn bottleneck(b: &mut Builder, name: &str, from: NodeId, keys: &BottleneckKeys) -> Checked<NodeId> {
+pub(super) fn bottleneck(
+    b: &mut Builder,
+    name: &str,
+    from: NodeId,
+    keys: &BottleneckKeys,
+) -> Checked<NodeId> {
     let style = Style { norm: &keys.norm, activation: &keys.activation };
     channels("r", keys.r)?;
     repeat(b, from, keys.repeat, &keys.stride, |b, i, from, stride| {
