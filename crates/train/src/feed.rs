@@ -6,7 +6,7 @@ use convstat_data::{Images, Loader, Make, Normalisation, Recipe, View};
 use convstat_engine::{Cut, Form, Prepared, Samples};
 
 /// The samples, as a device sees them.
-pub(crate) fn samples(images: &Images, normalisation: &Normalisation) -> Samples {
+pub fn samples(images: &Images, normalisation: &Normalisation) -> Samples {
     Samples {
         bytes: images.store().clone(),
         is_mapped: images.is_mapped(),
@@ -16,7 +16,7 @@ pub(crate) fn samples(images: &Images, normalisation: &Normalisation) -> Samples
 }
 
 /// What a loader's thread makes of each recipe.
-pub(crate) fn maker(form: Form) -> Make<Prepared> {
+pub fn maker(form: Form) -> Make<Prepared> {
     Arc::new(move |loader: &Loader, recipe: Recipe| match form {
         Form::Values => {
             let batch = loader.make(&recipe);

@@ -36,7 +36,7 @@ pub mod blocks;
 pub mod checkpoint;
 pub mod error;
 pub mod events;
-mod feed;
+pub mod feed;
 pub mod layer;
 pub mod network;
 pub mod parameters;

@@ -18,6 +18,7 @@ use convstat_engine::{
 };
 use convstat_runner::stream;
 use convstat_tensor::Einsum;
+use convstat_train::feed::{maker, samples};
 use convstat_train::layer::State;
 use convstat_train::network::{Network, NetworkSpec};
 use convstat_train::training::{Progress, Trainer, TrainingSpec};
@@ -432,10 +433,10 @@ fn samples_agree() {
                 Normalisation { scale: 255.0, mean: vec![0.4; channels], std: vec![0.3; channels] };
             let augment = Augment { crop: 3, flip: true, cutout: 4 };
             let loader = Loader::new(images.clone(), normalisation.clone(), 16, augment, 3).unwrap();
-            let feed = cuda.feed(&images, &normalisation).unwrap();
+            let feed = cuda.feed(&samples(&images, &normalisation)).unwrap();
             let mut inputs = None;
             let expected = loader.epoch(0, 0, Loader::cpu());
-            for (batch, expected) in loader.epoch(0, 0, feed.maker()).zip(expected) {
+            for (batch, expected) in loader.epoch(0, 0, maker(feed.form())).zip(expected) {
                 let loaded = feed.load(batch, inputs.take()).unwrap();
                 let x = Tensor::from_vec(expected.x, expected.shape, &Device::Cpu).unwrap();
                 let bound = if precision == Precision::F32 { 1e-6 } else { 4e-3 };
@@ -468,11 +469,11 @@ fn clips_agree() {
     let normalisation = Normalisation { scale: 255.0, mean: vec![0.4; 3], std: vec![0.3; 3] };
     let augment = Augment { crop: 0, flip: true, cutout: 3 };
     let loader = Loader::new(images.clone(), normalisation.clone(), 2, augment, 3).unwrap().with_threads(2);
-    let feed = cuda.feed(&images, &normalisation).unwrap();
+    let feed = cuda.feed(&samples(&images, &normalisation)).unwrap();
     for epoch in 0..8 {
         let all = [
-            (loader.epoch(epoch, 0, feed.maker()), loader.epoch(epoch, 0, Loader::cpu())),
-            (loader.in_order(feed.maker()), loader.in_order(Loader::cpu())),
+            (loader.epoch(epoch, 0, maker(feed.form())), loader.epoch(epoch, 0, Loader::cpu())),
+            (loader.in_order(maker(feed.form())), loader.in_order(Loader::cpu())),
         ];
         for (batches, expected) in all {
             for (batch, expected) in batches.zip(expected) {

@@ -83,6 +83,9 @@ impl Cuda {
     }
 
     /// `y` of a convolution.
+    ///
+    /// # Errors
+    /// A call of CUDA that fails, for instance for want of memory.
     pub fn forward(&self, x: &Tensor, w: &Tensor, conv: &Conv) -> Result<Tensor> {
         let s = &conv.shape;
         // Logits are kept in full.
@@ -102,6 +105,9 @@ impl Cuda {
     }
 
     /// Its derivative by `x`, of the type of `w`.
+    ///
+    /// # Errors
+    /// A call of CUDA that fails, for instance for want of memory.
     pub fn by_input(&self, dy: &Tensor, w: &Tensor, shape: &[usize], conv: &Conv) -> Result<Tensor> {
         let (s, dtype) = (&conv.shape, w.dtype());
         let dx = self.gpu.empty(dtype, shape)?;
@@ -120,6 +126,9 @@ impl Cuda {
     }
 
     /// Its derivative by `w`: f32, except that of cuDNN, which has the type of `x`.
+    ///
+    /// # Errors
+    /// A call of CUDA that fails, for instance for want of memory.
     pub fn by_weight(&self, dy: &Tensor, x: &Tensor, shape: &[usize], conv: &Conv) -> Result<Tensor> {
         let (s, dtype) = (&conv.shape, x.dtype());
         let dy = self.cast(dy, dtype)?;

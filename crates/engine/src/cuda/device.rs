@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use candle_core::{DType, Tensor};
 
 use super::gpu::Arg::{At, Long};
-use super::gpu::{Arg, Gpu, bytes_of, pointer, suffix};
+use super::gpu::{Arg, Gpu, pointer, suffix};
 use super::{dnn, gemm, record};
 use crate::{Activation, Backend, EngineError, Precision, Result, Step};
 
@@ -82,6 +82,9 @@ impl Cuda {
     }
 
     /// Waits until all work is done.
+    ///
+    /// # Errors
+    /// A call of CUDA that fails, for instance for want of memory.
     pub fn wait(&self) -> Result<()> {
         self.gpu.wait()
     }
@@ -97,6 +100,9 @@ impl Cuda {
     }
 
     /// `t` as numbers of another type.
+    ///
+    /// # Errors
+    /// A call of CUDA that fails, for instance for want of memory.
     pub fn cast(&self, t: &Tensor, dtype: DType) -> Result<Tensor> {
         if t.dtype() == dtype {
             return Ok(t.clone());
@@ -109,11 +115,17 @@ impl Cuda {
     }
 
     /// A tensor of no axes that is 1.
+    ///
+    /// # Errors
+    /// A call of CUDA that fails, for instance for want of memory.
     pub fn constant_one(&self) -> Result<Tensor> {
         Ok(self.constant(&[1.0], DType::F32)?.reshape(())?)
     }
 
     /// An operation on every entry of `inputs`.
+    ///
+    /// # Errors
+    /// A call of CUDA that fails, for instance for want of memory.
     pub fn entries(&self, name: &str, inputs: &[&Tensor], more: &[Arg]) -> Result<Tensor> {
         let like = inputs[0];
         if inputs.iter().any(|t| t.dims() != like.dims() || t.dtype() != like.dtype()) {

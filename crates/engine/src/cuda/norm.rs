@@ -9,6 +9,9 @@ use crate::{Activation, EPSILON, NORM_MOMENTUM, NormGradients, NormState, Normal
 
 impl Cuda {
     /// [`Backend::normalise`](crate::Backend::normalise).
+    ///
+    /// # Errors
+    /// A call of CUDA that fails, for instance for want of memory.
     pub fn normalised(
         &self,
         x: &Tensor,
@@ -57,6 +60,9 @@ impl Cuda {
     }
 
     /// [`Backend::normalise_backward`](crate::Backend::normalise_backward).
+    ///
+    /// # Errors
+    /// A call of CUDA that fails, for instance for want of memory.
     pub fn norm_gradients(
         &self,
         [dy, x, gamma]: [&Tensor; 3],

@@ -35,6 +35,9 @@ unsafe impl Plain for Slots {}
 
 impl Cuda {
     /// [`Backend::update`](crate::Backend::update).
+    ///
+    /// # Errors
+    /// A call of CUDA that fails, for instance for want of memory.
     pub fn optimise(
         &self,
         step: &Step,
