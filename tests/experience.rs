@@ -265,7 +265,8 @@ range = [0.1, 0.2]
 fn quick(replicates: u64) -> String {
     let a = STUDY.find("[[setting]]\nname = \"B\"").unwrap();
     let b = STUDY.find("[[design]]").unwrap();
-    let text = format!("{}{}", &STUDY[..a], &STUDY[b..]).replace("solver = \"als\"\nmax_iterations = 200", "solver = \"ols\"");
+    let text = format!("{}{}", &STUDY[..a], &STUDY[b..])
+        .replace("solver = \"als\"\nmax_iterations = 200", "solver = \"ols\"");
     text.replace("replicates = 4", &format!("replicates = {replicates}"))
 }
 

@@ -13,8 +13,8 @@ mod pages;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use convstat::estimate::Method;
 use convstat::cnn::families::FAMILIES;
+use convstat::estimate::Method;
 use convstat::prelude::*;
 use convstat::report::figures;
 use convstat::runner::Table;
