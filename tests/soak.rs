@@ -271,6 +271,9 @@ fn acknowledged_rows_survive_kills() {
     fs::write(run.join("acknowledged"), "").unwrap();
     let last = || fs::read_to_string(run.join("acknowledged")).unwrap().lines().count() as i64;
     let mut found = BTreeSet::new();
+    // A kill may come before the writer has begun.
+    let study = Study::new(&study_text(1), &Overrides::default()).unwrap();
+    drop(RunDir::create(&run, &study.description()).unwrap());
     for _ in 0..kills {
         let first = found.last().map_or(0, |l: &i64| l + 1);
         let child = Command::new(std::env::current_exe().unwrap())
@@ -282,9 +285,6 @@ fn acknowledged_rows_survive_kills() {
             .spawn()
             .unwrap();
         place.end_at_random(child, "-KILL", Duration::from_millis(500));
-        if !run.join("manifest.json").exists() {
-            continue;
-        }
         let replicates = |table: &Table| -> BTreeSet<i64> {
             if table.rows() == 0 {
                 BTreeSet::new()
@@ -301,8 +301,7 @@ fn acknowledged_rows_survive_kills() {
     }
     // What a kill in the middle of merging left is put in order by the next writer.
     let writer = RunDir::take(&run).unwrap();
-    let file = Study::new(&study_text(1), &Overrides::default()).unwrap().plan.file;
-    writer.walk(&tabulate(&file, &[]), |_, _| Ok::<_, RunnerError>(())).unwrap();
+    writer.walk(&tabulate(&study.plan.file, &[]), |_, _| Ok::<_, RunnerError>(())).unwrap();
     assert_eq!(place.raw_rows("run"), found.len());
     assert!(files(&run.join("parts"), "tmp").is_empty());
     figure("kills of a writer that merges parts all the time", &kills.to_string());

@@ -147,7 +147,7 @@ mod tests {
             assert!(longest <= 120, "{name}: a line of {longest}");
             let plain = StudyFile::parse(&text).unwrap();
             let full = StudyFile::parse(&with_defaults(&text)).unwrap();
-            for key in ["stride", "max_iterations", "tolerance", "lambda", "confidence", "draws", "delta"] {
+            for key in ["stride", "max_iterations", "tolerance", "confidence", "draws", "delta"] {
                 assert!(with_defaults(&text).lines().any(|l| l.starts_with(key)), "{name}: no {key}");
             }
             let text_of = |f: &StudyFile| {
