@@ -5,7 +5,7 @@
 pub struct Counts {
     /// Sample complexity `d_M`, the order count of the literature bound.
     pub d_m: usize,
-    /// Closed form of the dimension, where one is known; [`Structure::df`] is the definition.
+    /// Closed form of the dimension, where one is known; [`Structure::df`](crate::Structure::df) is the definition.
     pub df_closed_form: Option<usize>,
     /// Output channels `K`.
     pub kernels: Option<usize>,

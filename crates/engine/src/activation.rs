@@ -24,7 +24,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Whether its derivative can be read off its value, so that it can be fused into [`Backend::normalise`].
+    /// Whether its derivative can be read off its value, so that it can be fused into `Backend::normalise`.
     pub fn is_clamp(self) -> bool {
         matches!(self, Self::Identity | Self::Relu | Self::Relu6)
     }

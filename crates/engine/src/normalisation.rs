@@ -15,7 +15,7 @@ pub struct NormState<'a> {
     pub variance: &'a Tensor,
 }
 
-/// Result of [`Backend::normalise`].
+/// Result of `Backend::normalise`.
 #[derive(Debug)]
 pub struct Normalised {
     /// The activations.
@@ -32,7 +32,7 @@ pub struct Normalised {
     pub running: Option<(Tensor, Tensor)>,
 }
 
-/// Derivatives by the inputs of [`Backend::normalise`].
+/// Derivatives by the inputs of `Backend::normalise`.
 #[derive(Debug)]
 pub struct NormGradients {
     /// By the input.

@@ -1,4 +1,4 @@
-//! What keeps a fit from being trusted: named, with the numbers and a way out. [`diagnose`](fn@crate::diagnose) finds it.
+//! What keeps a fit from being trusted: named, with the numbers and a way out. [`Fitting::diagnose`](crate::Fitting::diagnose) finds it.
 
 use serde::Serialize;
 

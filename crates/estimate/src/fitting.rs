@@ -111,7 +111,7 @@ impl<'a> Fitting<'a> {
     }
 
     /// Asked before each step; once it says yes, the fit ends with the best point so far and
-    /// [`Termination::Interrupted`](crate::Termination::Interrupted).
+    /// [`Termination::Interrupted`].
     #[must_use]
     pub fn interrupt(self, interrupt: &'a dyn Fn() -> bool) -> Self {
         Self { interrupt: Some(interrupt), ..self }

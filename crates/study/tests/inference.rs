@@ -151,7 +151,7 @@ fn selections_that_cannot_be_are_refused_with_the_mend() {
         (with("\"cv\"", "\"bic\"\nfolds = 5"), &["cv and cv-one-se"]),
         (with("select = \"cv\"", ""), &["select = \"bic\""]),
         (with("over = { kernels = [1, 2, 3] }", ""), &["give the candidates"]),
-        (with("levenberg-marquardt", "ols"), &["`starts`", "ols"]),
+        (with("levenberg-marquardt", "ols"), &["unknown field `starts`", "`select`"]),
         (with("levenberg-marquardt\"\nstarts = [\"spectral\"]", "ols\""), &["levenberg-marquardt or als"]),
         (format!("{STUDY}[inference]\nlevel = 95\n"), &["level = 95", "between 0 and 1"]),
         (format!("{STUDY}[[check]]\nkind = \"coverage\"\n"), &["[inference]"]),
